@@ -1,0 +1,114 @@
+"""Every Kafka topic of the system, its key, its cleanup and its retention: the one place where they are set.
+
+Topics are created from this table when an instance starts, never by auto-creation. The number of partitions is fixed
+at creation, because changing it later would break the order of a customer's records.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Final
+
+PARTITIONS: Final = 6
+RECORD_BYTES: Final = 1_048_588
+"""The largest record an input topic takes (the broker's own default)."""
+DEAD_LETTER_BYTES: Final = 2 * RECORD_BYTES
+"""A dead letter carries the input record and its headers, so its topic takes twice the size."""
+
+SERVICES: Final = ("registry", "tiering", "claims", "reporting")
+
+_DAY_MS: Final = 86_400_000
+_YEAR_MS: Final = 365 * _DAY_MS
+_WEEK_MS: Final = 7 * _DAY_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """One topic: `producers` and `consumers` are the Kafka principals allowed to write to it and read from it."""
+
+    name: str
+    key: str
+    about: str
+    producers: tuple[str, ...]
+    consumers: tuple[str, ...]
+    config: dict[str, str] = field(default_factory=dict)
+    partitions: int = PARTITIONS
+
+
+def _kept(days_ms: int) -> dict[str, str]:
+    return {"cleanup.policy": "delete", "retention.ms": str(days_ms)}
+
+
+def _incoming(days_ms: int) -> dict[str, str]:
+    """Broker time on append: a record stamped years in the past by its sender would else expire on arrival."""
+    return {**_kept(days_ms), "message.timestamp.type": "LogAppendTime", "max.message.bytes": str(RECORD_BYTES)}
+
+
+def _state() -> dict[str, str]:
+    """Latest state per key. The lag keeps every step readable for a week, so that a service that was away for less
+    sees each agreement begin and end rather than only the last state."""
+    return {"cleanup.policy": "compact", "min.compaction.lag.ms": str(_WEEK_MS)}
+
+
+COUNTER_TRANSACTIONS: Final = "counter.transactions.v1"
+CONTROL_TOTALS: Final = "counter.control-totals.v1"
+UNITS: Final = "registry.units.v1"
+CUSTOMERS: Final = "registry.customers.v1"
+CUSTOMER_EVENTS: Final = "registry.customer-events.v1"
+TIER_CHANGES: Final = "tiering.tier-changes.v1"
+TIERS: Final = "tiering.tiers.v1"
+SUSPENSE: Final = "tiering.suspense.v1"
+RECEIPTS: Final = "counter.receipts.v1"
+CLAIMS_EVENTS: Final = "claims.events.v1"
+WINDOWS: Final = "claims.windows.v1"
+BULLETINS: Final = "reporting.bulletins.v1"
+
+
+def events_topic(service: str) -> str:
+    return f"{service}.events.v1"
+
+
+def dead_letter_topic(service: str) -> str:
+    return f"{service}.dead-letters.v1"
+
+
+def relay_topic(service: str) -> str:
+    """Where a service's relay keeps its outbox position, in the same Kafka transaction as the records it covers."""
+    return f"{service}.relay-positions.v1"
+
+
+_ALL = SERVICES
+
+TOPICS: Final[tuple[Topic, ...]] = (
+    Topic(COUNTER_TRANSACTIONS, "customer code", "Revenue transactions from counter systems.",
+          ("counter", "tiering"), ("tiering", "claims", "registry", "reporting"), _incoming(35 * _DAY_MS)),
+    Topic(CONTROL_TOTALS, "counter id", "A counter's own daily totals, for reconciliation.",
+          ("counter",), ("tiering",), _incoming(35 * _DAY_MS)),
+    Topic(UNITS, "unit code", "State of each unit.", ("registry",), _ALL, _state()),
+    Topic(CUSTOMERS, "customer code", "State of each customer, its counter codes and agreements with dates.",
+          ("registry",), _ALL, _state()),
+    Topic(CUSTOMER_EVENTS, "customer code", "What happened to customers.", ("registry",), _ALL, _kept(_YEAR_MS)),
+    Topic(TIER_CHANGES, "customer code", "Every tier change, exactly once, in order per customer.",
+          ("tiering",), ("registry", "claims", "reporting", "subscriber"),
+          {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}),
+    Topic(TIERS, "code|scheme", "Latest tier of each customer under each scheme.",
+          ("tiering",), ("registry", "claims", "reporting", "subscriber"), _state()),
+    Topic(SUSPENSE, "customer code as sent", "Transactions held back and released, with reason.",
+          ("tiering",), ("registry", "claims", "reporting"), _kept(_YEAR_MS)),
+    Topic(RECEIPTS, "counter id", "Feedback to counters: rejected, held, released.",
+          ("tiering",), ("counter", "reporting"), _kept(35 * _DAY_MS)),
+    Topic(CLAIMS_EVENTS, "customer code", "Plan, window, tender, award, lead and breach events.",
+          ("claims",), _ALL, _kept(_YEAR_MS)),
+    Topic(WINDOWS, "customer code", "The window in force or settling, if any.", ("claims",), _ALL, _state()),
+    Topic(BULLETINS, "scope and month", "Published bulletins.", ("reporting",), _ALL, {"cleanup.policy": "compact"}),
+    *(Topic(events_topic(service), "subject", f"What {service} tells and has no topic of its own.",
+            (service,), _ALL, _kept(_YEAR_MS)) for service in SERVICES),
+    *(Topic(dead_letter_topic(service), "as received", f"Messages that {service} could not read or handle.",
+            (service,), (service, "reporting"),
+            {**_kept(90 * _DAY_MS), "max.message.bytes": str(DEAD_LETTER_BYTES)}) for service in SERVICES),
+    *(Topic(relay_topic(service), "shard", f"How far {service}'s outbox has been published.",
+            (service,), (service,), {"cleanup.policy": "compact", "segment.ms": "3600000"}, partitions=1)
+      for service in SERVICES),
+)
+
+BY_NAME: Final[dict[str, Topic]] = {topic.name: topic for topic in TOPICS}
