@@ -1,0 +1,1 @@
+"""The registry: organisation tree, staff, customers, codes and agreements."""

@@ -1,0 +1,1 @@
+"""How the registry stores and reads its state."""

@@ -1,0 +1,1 @@
+"""One file per command or event: load, decide, store, record what happened."""
