@@ -1,7 +1,8 @@
 """The time of the system: every part asks a `Clock`, nothing else reads the time of day.
 
-A training or test instance runs on a clock of its own, which stands still between advances. All its processes, across
-services, have to see the same instant at once, so the instant lies in a small file that each of them maps into memory.
+A training or test instance runs on a clock of its own, which stands still between advances. All its
+processes, across services, have to see the same instant at once, so the instant lies in a small file that
+each of them maps into memory.
 """
 
 from __future__ import annotations
@@ -40,12 +41,15 @@ class SystemClock:
 class SandboxClock:
     """A clock that stands still until it is advanced, shared by all processes of one instance through a file.
 
-    The file holds one little-endian signed 64-bit number, microseconds since 1970 in UTC. Eight aligned bytes are
-    written in one store on the machines we run on, so a reader sees the old instant or the new one, never a mixture.
+    The file holds one little-endian signed 64-bit number, microseconds since 1970 in UTC. Eight aligned bytes
+    are written in one store on the machines we run on, so a reader sees the old instant or the new one, never
+    a mixture.
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        """Raises FileNotFoundError when the clock was never created, ValueError when the file is not a clock."""
+        """Raises FileNotFoundError when the clock was never created, ValueError when the file is not a
+        clock.
+        """
         self._path = Path(path)
         with self._path.open("r+b") as file:
             if os.fstat(file.fileno()).st_size != _INSTANT.size:
@@ -65,16 +69,21 @@ class SandboxClock:
         return cls(path)
 
     def now(self) -> datetime:
-        (microseconds,) = _INSTANT.unpack_from(self._map)
-        return _EPOCH + timedelta(microseconds=microseconds)
+        return _EPOCH + timedelta(microseconds=self._read())
 
     def advance_to(self, instant: datetime) -> None:
         """Moves the time to `instant` for every process. Raises ValueError when that lies in the past."""
         target = _microseconds(instant)
-        (present,) = _INSTANT.unpack_from(self._map)
-        if target < present:
-            raise ValueError(f"the clock stands at {self.now().isoformat()} and does not go back to {instant.isoformat()}")
+        if target < self._read():
+            raise ValueError(
+                f"the clock stands at {self.now().isoformat()} and does not go back to {instant.isoformat()}"
+            )
         self._map[:] = _INSTANT.pack(target)
+
+    def _read(self) -> int:
+        # A slice copies the eight bytes at once; unpacking straight from the map would read them one by one.
+        microseconds: int = _INSTANT.unpack(self._map[:])[0]
+        return microseconds
 
     def close(self) -> None:
         """Lets go of the file."""
@@ -87,7 +96,9 @@ def clock_from(settings_path: str | None) -> Clock:
 
 
 def business_date(instant: datetime) -> date:
-    """The date of an aware instant in Asia/Shanghai. Raises OverflowError at the very ends of the calendar."""
+    """The date of an aware instant in Asia/Shanghai. Raises OverflowError at the very ends of the
+    calendar.
+    """
     if instant.tzinfo is None:
         raise ValueError("a business date needs an instant with its offset")
     return instant.astimezone(SHANGHAI).date()

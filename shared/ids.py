@@ -1,7 +1,7 @@
 """Identifiers: the only place of the system that makes one out of nothing.
 
-Whatever can be derived (an event's id from a customer's code and version, an import row's id from the file) is derived
-where it belongs, so that a repetition gives the same id again.
+Whatever can be derived (an event's id from a customer's code and version, an import row's id from the file)
+is derived where it belongs, so that a repetition gives the same id again.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Money: integer fen inside, a decimal string in yuan outside, never a float.
 
-The outside form of an incoming amount is `\\d{1,10}(\\.\\d{1,2})?` in ASCII digits and without a sign; what the system
-prints always has two decimals and keeps the sign of a difference.
+The outside form of an incoming amount is `\\d{1,10}(\\.\\d{1,2})?` in ASCII digits and without a sign; what
+the system prints always has two decimals and keeps the sign of a difference.
 """
 
 from __future__ import annotations
@@ -39,7 +39,8 @@ def format_yuan(fen: int) -> str:
 
 
 def parse_printed_yuan(text: str) -> int:
-    """Fen of a figure as this system prints it: two decimals, perhaps negative, totals of any size that a bigint holds.
+    """Fen of a figure as this system prints it: two decimals, perhaps negative, totals of any size that a
+    bigint holds.
 
     Totals may be negative (a reversal of last year's sale) and may exceed what one transaction can carry.
     """

@@ -1,0 +1,444 @@
+"""The envelope: CloudEvents 1.0 in the Kafka protocol binding, read in both modes and written in binary mode.
+
+`read` never raises, whatever the record holds: it answers with an `Envelope` or with an `Invalid` that
+carries the stable reason for the dead letter. One pass decodes the JSON. The rules:
+
+* a value longer than 262 144 bytes is `oversized`, before anything else is looked at;
+* `content-type: application/cloudevents+json` means structured mode; otherwise any `ce_*` header means binary
+  mode; with neither a content type nor such a header a JSON object with `specversion` is structured; all else
+  is `not_cloudevent` (or `not_json`, when it is not even that);
+* header values are plain UTF-8: the Kafka binding, unlike the one for HTTP, knows no percent-encoding;
+* JSON means RFC 8259 in UTF-8: no byte order mark, no NaN, at most 64 levels, no name twice in one object
+  (which of two amounts would be meant?). A number beyond the range of a double is a number, and breaks the
+  rule of its field;
+* `subject`, `dataschema` and `traceparent` decide nothing here, so unusable ones read as absent.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Protocol, Self
+
+import orjson
+from pydantic import ValidationError
+
+from shared.contracts.fields import (
+    IDENTITY_LENGTH_MAX,
+    Invalid,
+    Part,
+    Unreadable,
+    instant,
+    missing,
+    printed_instant,
+    text,
+)
+
+VALUE_BYTES_MAX: Final = 262_144
+"""The longest value that is read; a longer one is `oversized`."""
+DEPTH_MAX: Final = 64
+"""Levels of nesting that are read; none of our messages has more than four."""
+
+STRUCTURED: Final = "application/cloudevents+json"
+JSON: Final = "application/json"
+
+Headers = tuple[tuple[str, bytes | None], ...]
+
+
+class Readable(Protocol):
+    """What reading needs of a Kafka record."""
+
+    @property
+    def key(self) -> bytes | None: ...
+
+    @property
+    def value(self) -> bytes | None: ...
+
+    @property
+    def headers(self) -> Headers: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """An event that keeps the rules of the envelope; its `data` is an object whose fields nobody has checked
+    yet.
+    """
+
+    id: str
+    source: str
+    type: str
+    data: dict[str, Any]
+    time: datetime | None = None
+    subject: str | None = None
+    dataschema: str | None = None
+    traceparent: str | None = None
+
+    def data_json(self) -> bytes:
+        """The data as JSON again, without what was ambiguous about its first form."""
+        try:
+            return orjson.dumps(self.data)
+        except (TypeError, orjson.JSONEncodeError):
+            # Integers beyond 64 bits and halves of surrogate pairs, which only unknown fields may hold.
+            return json.dumps(self.data).encode()
+
+
+class Outgoing(NamedTuple):
+    """A message ready to be produced: the three parts of a Kafka record that its sender decides."""
+
+    key: bytes | None
+    value: bytes
+    headers: Headers
+
+
+class Decoded(NamedTuple):
+    """The attributes as they came (not yet checked) and the data; the step shared with the fast reader."""
+
+    attributes: Mapping[str, Any]
+    data: Any
+
+
+def read(record: Readable) -> Envelope | Invalid:
+    """The event that a record carries, or why it carries none."""
+    try:
+        attributes, data = decode(record)
+        identifier, source = identify(attributes)
+        return Envelope(
+            id=identifier,
+            source=source,
+            type=text(attributes.get("type"), "type", IDENTITY_LENGTH_MAX),
+            data=_object(data),
+            time=_time(attributes.get("time")),
+            subject=_if_text(attributes.get("subject")),
+            dataschema=_if_text(attributes.get("dataschema")),
+            traceparent=traceparent_of(attributes, record.headers),
+        )
+    except Unreadable as fault:
+        return fault.invalid()
+
+
+def decode(record: Readable, wanted_type: str | None = None) -> Decoded:
+    """Mode, version, type and JSON of a record, in this order where the mode allows it. Raises
+    `Unreadable`.
+    """
+    value = record.value
+    if value is not None and len(value) > VALUE_BYTES_MAX:
+        raise Unreadable("oversized", f"the value has {len(value)} bytes, more than {VALUE_BYTES_MAX}")
+    headers = dict(record.headers)
+    if len(headers) != len(record.headers):
+        _refuse_contradictions(record.headers)
+    if _is_structured(headers):
+        document = decode_json(value)
+        if type(document) is not dict:
+            raise Unreadable("not_cloudevent", "a structured event is a JSON object")
+        _check_version(document.get("specversion"))
+        _check_type(document.get("type"), wanted_type)
+        return Decoded(document, _structured_data(document))
+    attributes = {
+        name[3:]: _header_text(name, content)
+        for name, content in headers.items()
+        if content is not None and name in _NEEDED
+    }
+    _check_version(attributes.get("specversion"))
+    _check_type(attributes.get("type"), wanted_type)
+    return Decoded(attributes, decode_json(value))
+
+
+def identify(attributes: Mapping[str, Any]) -> tuple[str, str]:
+    """(`id`, `source`) of an event, each of 1-255 characters in NFC. Raises `Unreadable`."""
+    return (
+        text(attributes.get("id"), "id", IDENTITY_LENGTH_MAX),
+        text(attributes.get("source"), "source", IDENTITY_LENGTH_MAX),
+    )
+
+
+# --- Mode and headers ---------------------------------------------------------------------------------------
+
+_NEEDED: Final = frozenset({"ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time"})
+"""The headers whose bytes have to be text; `ce_subject` and the rest may hold anything."""
+_DECIDING: Final = _NEEDED | {"content-type"}
+_VERSION: Final = re.compile(r"1\.[0-9]{1,4}")
+
+
+def _is_structured(headers: Mapping[str, bytes | None]) -> bool:
+    content_type = headers.get("content-type")
+    if content_type is not None and content_type != b"application/json":
+        media = _header_text("content-type", content_type).partition(";")[0].strip().lower()
+        if media == STRUCTURED:
+            return True
+        if media.startswith("application/cloudevents"):
+            raise Unreadable("not_cloudevent", "events come one a record and in the JSON format")
+    if "ce_specversion" in headers or any(name.startswith("ce_") for name in headers):
+        return False
+    if content_type is not None:
+        raise Unreadable(
+            "not_cloudevent", "there are no ce_ headers and the content type is not that of an event"
+        )
+    return True
+
+
+def _header_text(name: str, value: bytes) -> str:
+    try:
+        return value.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("bad_encoding", f"header {name} is not UTF-8") from None
+
+
+def _refuse_contradictions(headers: Headers) -> None:
+    seen: dict[str, bytes | None] = {}
+    for name, value in headers:
+        if name in _DECIDING and seen.setdefault(name, value) != value:
+            raise Unreadable("not_cloudevent", f"header {name} is given twice with different values")
+
+
+def _check_version(version: object) -> None:
+    if version == "1.0":
+        return
+    if type(version) is not str or _VERSION.fullmatch(version) is None:
+        raise Unreadable("not_cloudevent", "specversion is not 1.x")
+
+
+def _check_type(kind: object, wanted: str | None) -> None:
+    if kind is None:
+        raise missing("type")
+    if type(kind) is not str:
+        raise Unreadable("bad_field", "type is not a string")
+    if wanted is not None and kind != wanted:
+        raise Unreadable("wrong_type", f"the type is not {wanted}")
+
+
+def _structured_data(document: dict[str, Any]) -> Any:
+    encoded = document.get("data_base64")
+    if encoded is None:
+        return document.get("data")
+    if document.get("data") is not None:
+        raise Unreadable("not_cloudevent", "there are both data and data_base64")
+    if type(encoded) is not str:
+        raise Unreadable("bad_field", "data_base64 is not a string")
+    try:
+        content = base64.b64decode(encoded, validate=True)
+    except (binascii.Error, ValueError):
+        raise Unreadable("bad_field", "data_base64 is not base64") from None
+    return decode_json(content)
+
+
+def _object(data: Any) -> dict[str, Any]:
+    if data is None:
+        raise missing("data")
+    if type(data) is not dict:
+        raise Unreadable("bad_field", "data is not an object")
+    return data
+
+
+def _time(value: object) -> datetime | None:
+    return None if value is None else instant(value, "time")
+
+
+def _if_text(value: object) -> str | None:
+    try:
+        return None if value is None else text(value, "", 4096)
+    except Unreadable:
+        return None
+
+
+_TRACEPARENT: Final = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+def traceparent_of(attributes: Mapping[str, Any], headers: Headers) -> str | None:
+    """The W3C trace context: the event's own attribute, else a `traceparent` header as tracing libraries set
+    it.
+
+    As the W3C asks, one that cannot be read is as good as none: a broken trace never costs a transaction.
+    """
+    given = attributes.get("traceparent")
+    if given is None:
+        for name, value in headers:
+            if name in ("ce_traceparent", "traceparent") and value is not None:
+                given = value.decode("ascii", "replace")
+                break
+    return given if type(given) is str and _TRACEPARENT.fullmatch(given) is not None else None
+
+
+# --- JSON ---------------------------------------------------------------------------------------------------
+
+
+def decode_json(value: bytes | None) -> Any:
+    """The JSON document in `value`. Raises `Unreadable` with `not_json` or `bad_encoding`.
+
+    The fast parser keeps the last of two equal names silently. They are found by counting quotation marks: a
+    document has two for each name and each string, and more only where something was overwritten or a mark
+    was escaped.
+    """
+    if value is None:
+        raise Unreadable("not_json", "there is no value")
+    try:
+        document = orjson.loads(value)
+        if value.count(b'"') == 2 * _strings(document, DEPTH_MAX):
+            return document
+    except orjson.JSONDecodeError:
+        pass
+    return _decode_carefully(value)
+
+
+def _strings(document: Any, room: int) -> int:
+    """How many names and strings a document holds. Raises `Unreadable` when it has more than `room`
+    levels.
+    """
+    kind = type(document)
+    if kind is str:
+        return 1
+    if kind is dict:
+        found = len(document)
+        members = document.values()
+    elif kind is list:
+        found = 0
+        members = document
+    else:
+        return 0
+    if room == 0:
+        raise Unreadable("not_json", f"the value has more than {DEPTH_MAX} levels")
+    for member in members:
+        kind = type(member)
+        if kind is str:
+            found += 1
+        elif kind is dict or kind is list:
+            found += _strings(member, room - 1)
+    return found
+
+
+def _decode_carefully(value: bytes) -> Any:
+    if value[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in value[:2]:
+        raise Unreadable("bad_encoding", "the value is UTF-16 or UTF-32, not UTF-8")
+    try:
+        content = value.decode()
+    except UnicodeDecodeError:
+        raise Unreadable("bad_encoding", "the value is not UTF-8") from None
+    try:
+        document = json.loads(
+            content, object_pairs_hook=_unambiguous, parse_constant=_refuse_constant, parse_int=_integer
+        )
+    except RecursionError:
+        raise Unreadable("not_json", f"the value has more than {DEPTH_MAX} levels") from None
+    except json.JSONDecodeError as fault:
+        raise Unreadable("not_json", f"the value is not JSON: {fault.msg} at character {fault.pos}") from None
+    _strings(document, DEPTH_MAX)
+    return document
+
+
+def _unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(members)
+    if len(found) != len(members):
+        raise Unreadable("not_json", "a name is given twice in one object")
+    return found
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise Unreadable("not_json", f"{name} is not JSON")
+
+
+def _integer(digits: str) -> int | float:
+    # An integer of thousands of digits takes quadratic time to read; no field here takes one beyond 64 bits.
+    return int(digits) if len(digits) <= 32 else float(digits)
+
+
+# --- Messages -----------------------------------------------------------------------------------------------
+
+
+def write(
+    *,
+    type: str,
+    source: str,
+    id: str,
+    time: datetime,
+    data: Mapping[str, Any] | bytes,
+    subject: str | None,
+    traceparent: str | None = None,
+    dataschema: str | None = None,
+) -> Outgoing:
+    """A record in binary mode with `content-type: application/json`; the key of the record is the subject.
+
+    `data` is an object, or its JSON already made.
+    """
+    headers: list[tuple[str, bytes | None]] = [
+        ("content-type", JSON.encode()),
+        ("ce_specversion", b"1.0"),
+        ("ce_type", type.encode()),
+        ("ce_source", source.encode()),
+        ("ce_id", id.encode()),
+        ("ce_time", printed_instant(time).encode()),
+        ("ce_dataschema", (dataschema or schema_uri(type)).encode()),
+    ]
+    if subject is not None:
+        headers.append(("ce_subject", subject.encode()))
+    if traceparent is not None:
+        headers.append(("ce_traceparent", traceparent.encode()))
+    value = data if isinstance(data, bytes) else orjson.dumps(data)
+    return Outgoing(None if subject is None else subject.encode(), value, tuple(headers))
+
+
+def schema_uri(type: str) -> str:
+    """The `dataschema` of a type of event, which is also the `$id` of its JSON Schema."""
+    return f"urn:keypost:schema:{type}"
+
+
+class Message(Part):
+    """The data of one type of event, as a frozen model with the names of the published contract.
+
+    Subclasses name their type, their source (None where others send it) and their topic, and say what their
+    key is.
+    """
+
+    TYPE: ClassVar[str]
+    SOURCE: ClassVar[str | None] = None
+    TOPIC: ClassVar[str]
+
+    @property
+    def key(self) -> str:
+        """The key of the record, which is also the subject of the event."""
+        raise NotImplementedError
+
+    @classmethod
+    def of(cls, envelope: Envelope) -> Self | Invalid:
+        """The checked data of an event that was read already."""
+        if envelope.type != cls.TYPE:
+            return Invalid("wrong_type", f"the type is not {cls.TYPE}")
+        try:
+            return cls.model_validate_json(envelope.data_json())
+        except ValidationError as fault:
+            return _first_fault(fault)
+
+    def outgoing(
+        self, *, id: str, time: datetime, traceparent: str | None = None, source: str | None = None
+    ) -> Outgoing:
+        """The record that carries this message."""
+        origin = source or self.SOURCE
+        if origin is None:
+            raise ValueError(f"{type(self).__name__} needs a source")
+        return write(
+            type=self.TYPE,
+            source=origin,
+            id=id,
+            time=time,
+            subject=self.key,
+            data=self.model_dump_json().encode(),
+            traceparent=traceparent,
+        )
+
+
+def _first_fault(fault: ValidationError) -> Invalid:
+    error = fault.errors(include_url=False, include_input=False)[0]
+    path = _path(error["loc"])
+    cause = error.get("ctx", {}).get("error")
+    if error["type"] == "missing":
+        return Invalid("missing_field", f"{path} is missing")
+    if isinstance(cause, Unreadable):
+        return Invalid(cause.reason, cause.detail.replace("the value", path, 1))
+    return Invalid("bad_field", f"{path} breaks its rule ({error['type']})")
+
+
+def _path(steps: Sequence[int | str]) -> str:
+    return ".".join(str(step) for step in steps) or "data"

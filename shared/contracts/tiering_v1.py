@@ -1,0 +1,176 @@
+"""What tiering tells, version 1: tier changes and tiers, what is held in suspense, and receipts to counters.
+
+`TierChanged` is a promise to systems outside: every change once, in order per customer, explained
+(10-contracts).
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final, Literal
+
+from pydantic import Field
+
+from shared.contracts import topics
+from shared.contracts.counter_v1 import Kind, Line
+from shared.contracts.envelope import Message, Outgoing
+from shared.contracts.fields import Code, Count, Day, Figure, Instant, Part, Text
+
+SOURCE: Final = "/tiering"
+NO_TIER: Final = "none"
+
+Direction = Literal["promotion", "demotion", "correction"]
+ChangeReason = Literal[
+    "threshold_reached",
+    "late_revenue",
+    "year_end",
+    "quarter_end",
+    "agreement_signed",
+    "agreement_ended",
+    "scheme_changed",
+    "merged",
+    "granted",
+    "corrected",
+]
+HeldReason = Literal[
+    "unknown_code",
+    "bad_check_digit",
+    "retired_code",
+    "conflict",
+    "over_reversal",
+    "reversal_mismatch",
+    "sale_unknown",
+    "future_date",
+    "year_too_old",
+]
+RejectedReason = Literal[
+    "not_json",
+    "not_cloudevent",
+    "wrong_type",
+    "missing_field",
+    "bad_field",
+    "oversized",
+    "bad_encoding",
+    "internal_error",
+]
+
+
+class CausedBy(Part):
+    """The event that caused a change."""
+
+    source: Text
+    id: Text
+
+
+class TierChanged(Message):
+    """A customer's tier under one scheme changed."""
+
+    TYPE: ClassVar[str] = "keypost.tiering.tier-changed.v1"
+    SOURCE: ClassVar[str | None] = SOURCE
+    TOPIC: ClassVar[str] = topics.TIER_CHANGES
+
+    customer_code: Code
+    scheme: Text
+    scheme_version: Count
+    version: Count = Field(description="Counts 1, 2, 3 … per customer and scheme, without gaps.")
+    from_tier: Text = Field(description="A tier code of the scheme, or none.")
+    to_tier: Text = Field(description="A tier code of the scheme, or none.")
+    direction: Direction
+    reason: ChangeReason
+    effective_on: Day
+    period: Text = Field(description="The year or quarter of the total: 2026, 2026Q2.")
+    total_fen: Figure = Field(alias="total", description="Yuan; counts the scheme's lines only.")
+    key_account: bool
+    decided_at: Instant
+    caused_by: CausedBy | None = Field(description="Null when no single event caused it.")
+
+    @property
+    def key(self) -> str:
+        return self.customer_code
+
+    @property
+    def event_id(self) -> str:
+        """The id of the event: `code|scheme|version`."""
+        return f"{self.customer_code}|{self.scheme}|{self.version}"
+
+    def record(self, traceparent: str | None = None) -> Outgoing:
+        """The record of this change: the same bytes whenever it is made, so that a topic can be refilled."""
+        return self.outgoing(id=self.event_id, time=self.decided_at, traceparent=traceparent)
+
+
+class TierState(Message):
+    """The latest tier of a customer under one scheme; follows also what changes no tier, such as
+    `key_account`.
+    """
+
+    TYPE: ClassVar[str] = "keypost.tiering.tier-state.v1"
+    SOURCE: ClassVar[str | None] = SOURCE
+    TOPIC: ClassVar[str] = topics.TIERS
+
+    customer_code: Code
+    scheme: Text
+    scheme_version: Count
+    version: Count = Field(description="The version of the last tier change; 0 before the first.")
+    tier: Text = Field(description="A tier code of the scheme, or none.")
+    effective_on: Day | None = Field(default=None, description="Since when; null before the first change.")
+    period: Text = Field(description="The year or quarter of the total: 2026, 2026Q2.")
+    total_fen: Figure = Field(alias="total", description="Yuan; counts the scheme's lines only.")
+    key_account: bool
+    as_of: Instant
+
+    @property
+    def key(self) -> str:
+        return f"{self.customer_code}|{self.scheme}"
+
+
+class SuspenseEvent(Message):
+    """A transaction was held back, booked after all, or closed unbooked by a steward."""
+
+    TYPE: ClassVar[str] = "keypost.tiering.suspense.v1"
+    SOURCE: ClassVar[str | None] = SOURCE
+    TOPIC: ClassVar[str] = topics.SUSPENSE
+
+    customer_code: Code = Field(description="As sent.")
+    source: Text
+    id: Text
+    state: Literal["held", "released", "closed"]
+    reason: HeldReason = Field(description="Why it is or was held.")
+    counter_id: Text
+    line: Line
+    kind: Kind
+    amount_fen: Figure = Field(alias="amount", description="Yuan.")
+    business_date: Day
+    booked_for: Code | None = Field(
+        default=None, description="The customer it was booked for, when released."
+    )
+    decided_by: Text | None = Field(
+        default=None, description="The steward; null when it came about by itself."
+    )
+    at: Instant
+
+    @property
+    def key(self) -> str:
+        return self.customer_code
+
+
+class Receipt(Message):
+    """Feedback to a counter: one of its transactions was rejected, held or released.
+
+    Rejected transactions get one only as far as they can be read: their counter and their identity have to be
+    known.
+    """
+
+    TYPE: ClassVar[str] = "keypost.tiering.receipt.v1"
+    SOURCE: ClassVar[str | None] = SOURCE
+    TOPIC: ClassVar[str] = topics.RECEIPTS
+
+    counter_id: Text
+    source: Text
+    id: Text
+    state: Literal["rejected", "held", "released"]
+    reason: RejectedReason | HeldReason = Field(description="Why; for released, why it had been held.")
+    detail: str | None = Field(default=None, description="A sentence for people; never a value.")
+    at: Instant
+
+    @property
+    def key(self) -> str:
+        return self.counter_id
