@@ -1,0 +1,98 @@
+"""What crosses Kafka: a record as it arrived, a record to be published, and header lists as bytes for the database."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from struct import Struct
+from typing import NamedTuple
+
+from shared.contracts.topics import BY_NAME, RECORD_BYTES
+
+Headers = tuple[tuple[str, bytes | None], ...]
+"""Names in the order they came, doubles kept, a null value apart from an empty one. A name that was not UTF-8 carries
+its raw bytes as lone surrogates (`surrogateescape`), so that nothing is lost between arrival and dead letter."""
+
+_LENGTH = Struct(">i")
+
+
+class Record(NamedTuple):
+    """One record as it arrived. A null key or value (`None`) is kept apart from an empty one (`b""`).
+
+    A named tuple rather than a frozen dataclass: it is made ten thousand times a batch, and a frozen dataclass pays
+    one `object.__setattr__` call for each field.
+    """
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Headers
+    timestamp_ms: int
+
+
+class Outgoing(NamedTuple):
+    """One record to be published by the relay after the transaction has committed."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: Headers = ()
+
+
+def header(record: Record, name: str) -> bytes | None:
+    """The last value under `name`, or None: of double names the last one counts."""
+    found: bytes | None = None
+    for key, value in record.headers:
+        if key == name:
+            found = value
+    return found
+
+
+def encode_headers(headers: Iterable[tuple[str, bytes | None]]) -> bytes:
+    """Length-prefixed names and values; length -1 is a null value. JSON would lose bytes that are not text."""
+    parts: list[bytes] = []
+    for name, value in headers:
+        raw = name.encode("utf-8", "surrogateescape")
+        parts += (_LENGTH.pack(len(raw)), raw)
+        parts += (_LENGTH.pack(-1),) if value is None else (_LENGTH.pack(len(value)), value)
+    return b"".join(parts)
+
+
+def decode_headers(encoded: bytes) -> Headers:
+    """The reverse of `encode_headers`."""
+    headers: list[tuple[str, bytes | None]] = []
+    at = 0
+    while at < len(encoded):
+        (size,) = _LENGTH.unpack_from(encoded, at)
+        name = encoded[at + 4 : at + 4 + size].decode("utf-8", "surrogateescape")
+        at += 4 + size
+        (size,) = _LENGTH.unpack_from(encoded, at)
+        at += 4
+        value = None if size < 0 else bytes(encoded[at : at + size])
+        at += max(size, 0)
+        headers.append((name, value))
+    return tuple(headers)
+
+
+class OversizedError(ValueError):
+    """An outgoing record that its topic would never take."""
+
+
+def size_of(outgoing: Outgoing) -> int:
+    """An upper bound of the record's size on the wire, in bytes."""
+    total = len(outgoing.key or b"") + len(outgoing.value or b"") + 100
+    for name, value in outgoing.headers:
+        # A raw byte in a name is published as four characters (`\\xff`).
+        total += 4 * len(name) + len(value or b"") + 10
+    return total
+
+
+def check_size(outgoing: Outgoing) -> None:
+    """Refuse what the topic cannot take before it is committed: one row that the broker refuses for ever would stop
+    the relay, and with it every record behind it."""
+    topic = BY_NAME.get(outgoing.topic)
+    limit = int(topic.config.get("max.message.bytes", RECORD_BYTES)) if topic else RECORD_BYTES
+    size = size_of(outgoing)
+    if size > limit:
+        raise OversizedError(f"a record of about {size} bytes for {outgoing.topic}, which takes {limit}")

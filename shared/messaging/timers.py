@@ -1,0 +1,195 @@
+"""Timers: instants in the database at which something falls due; firing and effect are one transaction."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any, Final, NamedTuple
+
+import orjson
+import structlog
+from sqlalchemy import bindparam, text
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.types import Text
+
+from shared.clock import monotonic
+from shared.failpoints import failpoint
+from shared.messaging.failures import Backoff, Kind, classify, describe
+from shared.messaging.metrics import FAILURES, TIMERS_FIRED, TIMERS_OVERDUE
+from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.work import Work
+
+log = structlog.get_logger(__name__)
+
+FIRING_LOCK: Final = 7_305_002
+BATCH: Final = 50
+
+
+class Timer(NamedTuple):
+    """A due instant of one subject: a timer is (kind, subject, due_at), and scheduling it twice is scheduling it
+    once."""
+
+    id: int
+    kind: str
+    subject: str
+    due_at: datetime
+    payload: dict[str, Any]
+
+
+TimerHandler = Callable[[Work, Timer], Awaitable[None]]
+
+
+async def schedule(
+    work: Work, kind: str, subject: str, due_at: datetime, payload: Mapping[str, Any] | None = None
+) -> None:
+    """Have `kind` fire for `subject` at `due_at`; an instant in the past fires at once."""
+    await work.connection.execute(
+        text(
+            "INSERT INTO timers (kind, subject, due_at, payload) "
+            "VALUES (:kind, :subject, :due_at, CAST(:payload AS jsonb)) ON CONFLICT DO NOTHING"
+        ),
+        {
+            "kind": kind,
+            "subject": subject,
+            "due_at": due_at,
+            "payload": orjson.dumps(dict(payload or {})).decode(),
+        },
+    )
+
+
+async def cancel(work: Work, kind: str, subject: str) -> int:
+    """Remove what has not fired; returns how many. One that is firing at this moment in another transaction is waited
+    for, and then no longer there to be cancelled: look at the effect, not at this number."""
+    done = await work.connection.execute(
+        text("DELETE FROM timers WHERE kind = :kind AND subject = :subject AND fired_at IS NULL"),
+        {"kind": kind, "subject": subject},
+    )
+    return done.rowcount
+
+
+async def due(connection: AsyncConnection, now: datetime) -> tuple[int, datetime | None]:
+    """How many are due, and the next instant at which one falls due (that of a due one included)."""
+    row = (
+        await connection.execute(
+            text(
+                "SELECT count(*) FILTER (WHERE due_at <= :now) AS due, min(due_at) AS next FROM timers "
+                "WHERE fired_at IS NULL"
+            ),
+            {"now": now},
+        )
+    ).one()
+    return int(row.due), row.next
+
+
+_LOCK = text(f"SELECT pg_try_advisory_xact_lock({FIRING_LOCK})")
+_CLAIM = text(
+    """
+    SELECT id, kind, subject, due_at, payload FROM timers
+    WHERE fired_at IS NULL AND due_at <= :now AND subject <> ALL(:resting)
+    ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
+    """
+).bindparams(bindparam("resting", type_=ARRAY(Text)))
+_FIRED = text("UPDATE timers SET fired_at = :now WHERE id = :id")
+
+
+class TimerLoop:
+    """Fires what is due, in due order, over all instances of a service.
+
+    A handler that fails (a fault of ours) rests its subject with a growing pause and an alert; the timers of other
+    subjects go on, and those of the same subject keep their order behind it.
+    """
+
+    def __init__(
+        self, unit_of_work: UnitOfWork, handlers: Mapping[str, TimerHandler], *, poll_seconds: float = 0.5
+    ) -> None:
+        self._unit_of_work = unit_of_work
+        self._handlers = dict(handlers)
+        # In the sandbox the clock jumps without a word, so it is looked at twenty times a second there.
+        self._poll = poll_seconds
+        self._resting: dict[str, tuple[Backoff, float]] = {}
+        self._stopping = asyncio.Event()
+        self._wake = asyncio.Event()
+        self.last_error: str | None = None
+
+    def wake(self) -> None:
+        """Look now; a hint after scheduling something that is due soon."""
+        self._wake.set()
+
+    def stop(self) -> None:
+        self._stopping.set()
+        self._wake.set()
+
+    def healthy(self) -> str | None:
+        """None, or why it is not well."""
+        return self.last_error
+
+    async def run(self) -> None:
+        """Until `stop`; whatever fails is logged, counted and tried again."""
+        backoff = Backoff()
+        while not self._stopping.is_set():
+            pause = self._poll
+            try:
+                while not self._stopping.is_set() and await self._fire_due():
+                    pass
+                backoff.reset()
+                self.last_error = None if not self._resting else "timers are failing"
+            except Exception as error:
+                self._count(error)
+                pause = backoff.next()
+                self.last_error = describe(error)
+            self._wake.clear()
+            if not self._stopping.is_set():
+                try:
+                    await asyncio.wait_for(self._wake.wait(), pause)
+                except TimeoutError:
+                    continue
+
+    def _count(self, error: Exception) -> None:
+        FAILURES.labels("timers", classify(error).value).inc()
+        log.warning("timers cannot go on", error=describe(error), kind=classify(error).value)
+
+    async def _fire_due(self) -> bool:
+        """Fire one transaction's worth; True when there may be more."""
+        try:
+            return await self._fire(BATCH) == BATCH
+        except Exception as error:
+            if classify(error) is Kind.TRANSIENT:
+                raise
+        # One of them has failed and taken the whole transaction back: one by one, to see which.
+        return await self._fire(1) == 1
+
+    async def _fire(self, limit: int) -> int:
+        resting = [subject for subject, (_, until) in self._resting.items() if until > monotonic()]
+        current: Timer | None = None
+        try:
+            async with self._unit_of_work.begin() as work:
+                # Two instances firing side by side would fire a later timer before an earlier one has committed.
+                if not (await work.connection.execute(_LOCK)).scalar_one():
+                    return 0
+                claimed = await work.connection.execute(
+                    _CLAIM, {"now": work.now, "resting": resting, "limit": limit}
+                )
+                timers = [Timer(*row) for row in claimed]
+                TIMERS_OVERDUE.set(len(timers))
+                if timers:
+                    await failpoint("timer_after_claim")
+                for current in timers:
+                    await self._handlers[current.kind](work, current)
+                    await work.connection.execute(_FIRED, {"now": work.now, "id": current.id})
+        except Exception as error:
+            if classify(error) is Kind.BUG and limit == 1 and current is not None:
+                self._rest(current, error)
+                return 1
+            raise
+        for timer in timers:
+            TIMERS_FIRED.labels(timer.kind).inc()
+            self._resting.pop(timer.subject, None)
+        return len(timers)
+
+    def _rest(self, timer: Timer, error: Exception) -> None:
+        backoff, _ = self._resting.get(timer.subject, (Backoff(0.5, 60.0), 0.0))
+        self._resting[timer.subject] = (backoff, monotonic() + backoff.next())
+        FAILURES.labels("timers", Kind.BUG.value).inc()
+        log.error("a timer fails and will be tried again", kind=timer.kind, timer=timer.id, error=describe(error))
