@@ -1,11 +1,13 @@
 """How customer codes are built, issued and adopted.
 
-Rule (REG-4): the system alone assigns a customer's code; it is unique for ever, never reused and never edited, and every
-serial that no customer got is explained. The structure is a versioned scheme (data). The shipped default is
-6 digits division, 6 digits serial, 1 check digit; it is labelled "project default, not the text of the standard",
-because the standard the rules ask for (YZ/T 0030-2005) was not to be had.
+Rule (REG-4): the system alone assigns a customer's code; it is unique for ever, never reused and never
+edited, and every serial that no customer got is explained. The structure is a versioned scheme (data).
+The shipped default is 6 digits division, 6 digits serial, 1 check digit; it is labelled "project
+default, not the text of the standard", because the standard the rules ask for (YZ/T 0030-2005) was not
+to be had.
 
-An adopted (legacy) code is valid as it stands. One that falls inside an issuing range makes its serial skipped for ever.
+An adopted (legacy) code is valid as it stands. One that falls inside an issuing range makes its serial
+skipped for ever.
 """
 
 from __future__ import annotations
@@ -17,12 +19,14 @@ from dataclasses import dataclass, field
 from typing import Final
 
 CODE_LENGTH_MAX: Final = 32
-"""Elsewhere a code is an opaque string of 1 to 32 printable characters (the contract of counter transactions)."""
+"""Elsewhere a code is an opaque string of 1 to 32 printable characters (the contract of counter
+transactions)."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeScheme:
-    """One version of the structure of codes. `issuing` schemes build codes; the others only recognise adopted ones."""
+    """One version of the structure of codes. `issuing` schemes build codes; the others only
+    recognise adopted ones."""
 
     id: str
     label_en: str
@@ -66,7 +70,8 @@ def check_digit(number: str) -> str:
 
 
 def build_code(scheme: CodeScheme, division: str, serial: int) -> str:
-    """The code of one serial of a division. Raises ValueError for a serial or division the scheme has no place for."""
+    """The code of one serial of a division. Raises ValueError for a serial or division the scheme
+    has no place for."""
     if not scheme.issuing or not 1 <= serial <= scheme.capacity:
         raise ValueError(f"Scheme {scheme.id} has no serial {serial}.")
     if len(division) != scheme.division_digits or not (division.isascii() and division.isdigit()):
@@ -76,9 +81,11 @@ def build_code(scheme: CodeScheme, division: str, serial: int) -> str:
 
 
 def slot_of(scheme: CodeScheme, code: str) -> tuple[str, int] | None:
-    """The (division, serial) that a code occupies in an issuing scheme, whatever its last digit is; None if it has none.
+    """The (division, serial) that a code occupies in an issuing scheme, whatever its last digit is; None
+    if it has none.
 
-    The check digit plays no part: a legacy code with another last digit would still be mistaken for its neighbour.
+    The check digit plays no part: a legacy code with another last digit would still be mistaken for its
+    neighbour.
     """
     length = scheme.division_digits + scheme.serial_digits + 1
     if not scheme.issuing or len(code) != length or not (code.isascii() and code.isdigit()):
@@ -93,10 +100,12 @@ def has_valid_check_digit(scheme: CodeScheme, code: str) -> bool:
 
 
 def clean_code(text: str) -> str | None:
-    """A legacy code in the form in which codes are compared (NFC, outer blanks removed), or None if it cannot be one.
+    """A legacy code in the form in which codes are compared (NFC, outer blanks removed), or None if it
+    cannot be one.
 
-    Refused: more than 32 characters, control or other unprintable characters, blanks inside, and compatibility forms such
-    as full-width digits, which look like an issued code and are not equal to it.
+    Refused: more than 32 characters, control or other unprintable characters, blanks inside, and
+    compatibility forms such as full-width digits, which look like an issued code and are not equal to
+    it.
     """
     code = unicodedata.normalize("NFC", text.strip())
     if not 1 <= len(code) <= CODE_LENGTH_MAX or not code.isprintable() or " " in code:
@@ -116,8 +125,8 @@ def scheme_of_adopted(schemes: Sequence[CodeScheme], code: str) -> CodeScheme | 
 class SerialRange:
     """The serials of one division under one scheme: how far they are issued, and which are never to be.
 
-    It is a working copy of rows that the surrounding transaction has locked, so that taking a serial here and storing the
-    new `last` there is one step, and a transaction that fails leaves no gap.
+    It is a working copy of rows that the surrounding transaction has locked, so that taking a serial
+    here and storing the new `last` there is one step, and a transaction that fails leaves no gap.
     """
 
     scheme: CodeScheme
@@ -133,9 +142,12 @@ class SerialRange:
         if serial > self.scheme.capacity:
             return RangeExhausted(self.scheme.id, self.division, self.scheme.capacity)
         self.last = serial
-        return IssuedCode(build_code(self.scheme, self.division, serial), self.scheme.id, self.division, serial)
+        return IssuedCode(
+            build_code(self.scheme, self.division, serial), self.scheme.id, self.division, serial
+        )
 
 
 def unexplained_serials(last: int, issued: Iterable[int], skipped: Iterable[int]) -> list[int]:
-    """The serials up to `last` that neither a customer nor a recorded skip accounts for: always empty in a sound registry."""
+    """The serials up to `last` that neither a customer nor a recorded skip accounts for: always
+    empty in a sound registry."""
     return sorted(set(range(1, last + 1)) - set(issued) - set(skipped))
