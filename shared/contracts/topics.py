@@ -102,7 +102,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
     Topic(WINDOWS, "customer code", "The window in force or settling, if any.", ("claims",), _ALL, _state()),
     Topic(BULLETINS, "scope and month", "Published bulletins.", ("reporting",), _ALL, {"cleanup.policy": "compact"}),
     *(Topic(events_topic(service), "subject", f"What {service} tells and has no topic of its own.",
-            (service,), _ALL, _kept(_YEAR_MS)) for service in SERVICES),
+            (service,), _ALL, _kept(_YEAR_MS)) for service in SERVICES if events_topic(service) != CLAIMS_EVENTS),
     *(Topic(dead_letter_topic(service), "as received", f"Messages that {service} could not read or handle.",
             (service,), (service, "reporting"),
             {**_kept(90 * _DAY_MS), "max.message.bytes": str(DEAD_LETTER_BYTES)}) for service in SERVICES),
