@@ -1,9 +1,10 @@
 """Letting PostgreSQL's account reach its files when the folders above them are closed.
 
 PostgreSQL refuses to run as root, so root's instance runs it under another account. That account needs search
-permission on every folder above the data and above the binaries, and these may be root-owned and 0700. Each blocking
-folder gets one entry for that one account in its POSIX access list and nobody else gains anything; only where the
-file system keeps no access lists is search permission given to all. What was changed is said aloud.
+permission on every folder above the data and above the binaries, and these may be root-owned and 0700. Each
+blocking folder gets one entry for that one account in its POSIX access list and nobody else gains anything;
+only where the file system keeps no access lists is search permission given to all. What was changed is said
+aloud.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def database_account() -> Account | None:
 
 
 def may(account: Account, test: str, path: Path) -> bool:
-    """Ask the system itself, under the account, whether a permission holds (`-x`, `-r`): modes, lists and mounts count."""
+    """Ask the system itself, under the account, whether a permission holds (`-x`, `-r`): modes, lists and
+    mounts count.
+    """
     return (
         subprocess.run(
             ["/bin/sh", "-c", 'test "$1" "$2"', "sh", test, str(path)],
@@ -67,7 +70,7 @@ def open_path(target: Path, account: Account | None, notice: Notice) -> None:
             continue
         how = _allow_search(folder, account)
         notice(
-            f"gave user {account.name} search permission on {folder} ({how}), so that PostgreSQL can reach its files"
+            f"gave user {account.name} search permission on {folder} ({how}): PostgreSQL runs as that user"
         )
 
 
@@ -84,16 +87,9 @@ def _folders(target: Path) -> Iterator[Path]:
 def _allow_search(folder: Path, account: Account) -> str:
     try:
         os.setxattr(folder, _XATTR, _with_search(folder, account.uid))
-    except (OSError, AttributeError) as problem:
-        if isinstance(problem, OSError) and problem.errno not in (
-            errno.ENOTSUP,
-            errno.EOPNOTSUPP,
-            errno.EINVAL,
-        ):
-            raise EngineError(
-                f"user {account.name} cannot search {folder}, and it cannot be allowed to: {problem.strerror}.\n"
-                f"Allow it yourself (chmod o+x {folder}) or choose another place with --data."
-            ) from problem
+    except OSError as problem:
+        if problem.errno not in (errno.ENOTSUP, errno.EOPNOTSUPP, errno.EINVAL):
+            raise _cannot(folder, account, problem) from problem
     else:
         # A list may be stored and still not be looked at, so the system is asked again.
         if may(account, "-x", folder):
@@ -101,11 +97,15 @@ def _allow_search(folder: Path, account: Account) -> str:
     try:
         folder.chmod(stat.S_IMODE(folder.stat().st_mode) | stat.S_IXOTH)
     except OSError as problem:
-        raise EngineError(
-            f"user {account.name} cannot search {folder}, and it cannot be allowed to: {problem.strerror}.\n"
-            f"Allow it yourself (chmod o+x {folder}) or choose another place with --data."
-        ) from problem
+        raise _cannot(folder, account, problem) from problem
     return "chmod o+x"
+
+
+def _cannot(folder: Path, account: Account, problem: OSError) -> EngineError:
+    return EngineError(
+        f"user {account.name} cannot search {folder}, and it cannot be allowed to: {problem.strerror}.\n"
+        f"Allow it yourself (chmod o+x {folder}) or choose another place with --data."
+    )
 
 
 def _with_search(folder: Path, uid: int) -> bytes:
@@ -144,7 +144,7 @@ def _entries(folder: Path) -> list[tuple[int, int, int]]:
             (_GROUP_OBJ, mode >> 3 & 7, _NO_ID),
             (_OTHER, mode & 7, _NO_ID),
         ]
-    return [entry for entry in struct.iter_unpack("<HHI", raw[4:])]
+    return list(struct.iter_unpack("<HHI", raw[4:]))
 
 
 def open_tree(root: Path, account: Account | None, notice: Notice) -> None:

@@ -1,7 +1,8 @@
 """The embedded Apache Kafka: one KRaft node, broker and controller in one Java process.
 
-Every client authenticates by SASL/SCRAM, and the authoriser denies what no access rule allows. The controller's
-listener cannot use SCRAM, because the credentials live in the very metadata it serves: it takes one PLAIN user.
+Every client authenticates by SASL/SCRAM, and the authoriser denies what no access rule allows. The
+controller's listener cannot use SCRAM, because the credentials live in the very metadata it serves: it takes
+one PLAIN user.
 """
 
 from __future__ import annotations
@@ -117,7 +118,9 @@ class Kafka:
         return client_properties(self.bootstrap, user, password)
 
     def admin(self) -> AdminClient:
-        """The superuser's client. One for all calls: its background thread is not to be started and ended at each."""
+        """The superuser's client. One for all calls: its background thread is not to be started and ended at
+        each.
+        """
         if self._admin is None:
             self._admin = AdminClient({**self.client(ADMIN, self.password), **_QUIET})
         return self._admin
@@ -206,7 +209,8 @@ class Kafka:
             options.append(f"-XX:ArchiveClassesAtExit={archive_to}")
         elif archive.exists():
             options.append(f"-XX:SharedArchiveFile={archive}")
-        # The jars are named one by one, in order: the class archive is only valid for the very same class path.
+        # The jars are named one by one, in order: the class archive is only valid for the very same class
+        # path.
         return [*options, "-cp", ":".join(str(jar) for jar in sorted(JARS.glob("*.jar")))]
 
     def _settings(self) -> str:
@@ -262,7 +266,8 @@ _QUIET: Final[dict[str, Any]] = {
     "reconnect.backoff.ms": 50,
     "reconnect.backoff.max.ms": 500,
 }
-"""For clients that ask again and again whether a broker is up: the waiting is expected and not worth a line."""
+"""For clients that ask again and again whether a broker is up: the waiting is expected and not worth a line.
+"""
 
 
 def client_properties(bootstrap: str, user: str, password: str) -> dict[str, Any]:
@@ -291,7 +296,7 @@ def class_archive() -> Path:
     """Where the class archive for this Java and these jars lies, whether it has been made or not."""
     java = packages.java(say)
     jars = sorted(JARS.glob("*.jar"))
-    parts = [os.path.realpath(java), str(os.stat(java).st_mtime_ns), str(JARS)]
+    parts = [os.path.realpath(java), str(Path(java).stat().st_mtime_ns), str(JARS)]
     parts += [f"{jar.name}:{jar.stat().st_mtime_ns}" for jar in jars]
     return RUNTIME / f"kafka-{hashlib.sha256(chr(10).join(parts).encode()).hexdigest()[:16]}.jsa"
 
@@ -311,7 +316,12 @@ def make_class_archive(notice: Notice = say) -> None:
         with tempfile.TemporaryDirectory(prefix="archive-", dir=RUNTIME) as scratch:
             ports = free_ports(2)
             broker = Kafka(
-                Path(scratch, "kafka"), Path(scratch, "logs"), *ports, secrets.token_hex(16), notice=notice
+                folder=Path(scratch, "kafka"),
+                logs=Path(scratch, "logs"),
+                port=ports[0],
+                controller_port=ports[1],
+                password=secrets.token_hex(16),
+                notice=notice,
             )
             made = Path(scratch, "classes.jsa")
             try:

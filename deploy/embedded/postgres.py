@@ -16,8 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
-from deploy.embedded.access import database_account, may, open_path, open_tree
-from deploy.embedded.kafka import Notice, say
+from deploy.embedded.access import Notice, database_account, may, open_path, open_tree
+from deploy.embedded.kafka import say
 from deploy.embedded.processes import Account, EngineError, ProcessId, end, log_tail, spawn, wait_until
 from shared.contracts.topics import SERVICES
 
@@ -155,7 +155,9 @@ class Postgres:
         return self.process is None or not self.process.alive()
 
     def stop(self, grace_s: float = 20.0) -> None:
-        """End all sessions and write a checkpoint; where that takes too long, stop at once and recover at the next start."""
+        """End all sessions and write a checkpoint; where that takes too long, stop at once and recover at the
+        next start.
+        """
         if self.process is not None:
             end(self.process, first=signal.SIGINT, grace_s=grace_s, last=signal.SIGQUIT, reap=self._child)
         if self._child is not None:
@@ -176,7 +178,8 @@ class Postgres:
         return done.stdout
 
     def _psql(self, database: str, statements: str) -> subprocess.CompletedProcess[str]:
-        # Statements come by standard input and the password by the environment: arguments are everybody's to read.
+        # Statements come by standard input and the password by the environment: arguments are everybody's to
+        # read.
         return subprocess.run(
             [
                 str(binaries() / "bin" / "psql"), "-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1",
@@ -223,8 +226,8 @@ class Postgres:
     def _forget_stale_pid_file(self) -> None:
         """Remove a pid file whose process is not this server.
 
-        The server clears up after itself at the next start, except where its old pid now belongs to another process
-        of the same account: then it would refuse to start for ever.
+        The server clears up after itself at the next start, except where its old pid now belongs to another
+        process of the same account: then it would refuse to start for ever.
         """
         pid_file = self.folder / "postmaster.pid"
         try:
@@ -248,8 +251,8 @@ def provision(server: Postgres, passwords: dict[str, str], services: Sequence[st
     """Make the roles and each service's database, or bring them to what is set here. `passwords` is by role."""
     statements = ["set client_min_messages = warning;"]
     for role in ROLES:
-        # Only the readers of the HTTP interface live under row-level security. Writers load by COPY, which such
-        # policies forbid, and an owner bound by its own policies would migrate rows it cannot see.
+        # Only the readers of the HTTP interface live under row-level security. Writers load by COPY, which
+        # such policies forbid, and an owner bound by its own policies would migrate rows it cannot see.
         bypass = "nobypassrls" if role.endswith("_reader") else "bypassrls"
         statements.append(
             f"do $$ begin if not exists (select from pg_roles where rolname = '{role}') "
@@ -266,7 +269,8 @@ def provision(server: Postgres, passwords: dict[str, str], services: Sequence[st
 
 
 def create_database(server: Postgres, service: str, name: str) -> None:
-    """One database of a service's shape: its owner's tables are its writer's to change and the verifier's to read.
+    """One database of a service's shape: its owner's tables are its writer's to change and the verifier's to
+    read.
 
     Readers get their rights table by table from the migrations, together with the policies that bind them.
     """
@@ -287,7 +291,8 @@ def create_database(server: Postgres, service: str, name: str) -> None:
         grant usage on schema public to {writer}, {reader}, {VERIFIER};
         alter default privileges for role {owner} in schema public
             grant select, insert, update, delete on tables to {writer};
-        alter default privileges for role {owner} in schema public grant usage, select on sequences to {writer};
+        alter default privileges for role {owner} in schema public
+            grant usage, select on sequences to {writer};
         alter default privileges for role {owner} in schema public grant select on tables to {VERIFIER};
         commit;
         """,

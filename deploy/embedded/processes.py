@@ -1,7 +1,7 @@
 """Processes that outlive the one that started them: how they are started, recognised again and ended.
 
-A pid alone is no identity, because the system hands it out again. Every process is therefore remembered as its pid
-and the instant the kernel says it started, within one boot.
+A pid alone is no identity, because the system hands it out again. Every process is therefore remembered as
+its pid and the instant the kernel says it started, within one boot.
 """
 
 from __future__ import annotations
@@ -17,7 +17,9 @@ from typing import Any
 
 
 class EngineError(Exception):
-    """Something an operator must know and can act on. The text is the whole message: it is printed as it stands."""
+    """Something an operator must know and can act on. The text is the whole message: it is printed as it
+    stands.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +94,8 @@ def spawn(
 ) -> subprocess.Popen[bytes]:
     """Start a process of its own session, so that neither Ctrl-C nor the end of its starter reaches it.
 
-    Its output goes to a file and not through a pipe: a pipe would break with the starter. The file is opened for
-    appending, which is what lets `bound_log` cut it while the process writes.
+    Its output goes to a file and not through a pipe: a pipe would break with the starter. The file is opened
+    for appending, which is what lets `bound_log` cut it while the process writes.
     """
     log.parent.mkdir(parents=True, exist_ok=True)
     identity: dict[str, Any] = {}

@@ -7,12 +7,14 @@ from concurrent.futures import Future
 from typing import Any, Final
 
 from confluent_kafka import KafkaError, KafkaException
-from confluent_kafka.admin import (
+from confluent_kafka.admin import (  # type: ignore[attr-defined]
     AclBinding,
     AclBindingFilter,
     AclOperation,
     AclPermissionType,
     AdminClient,
+    AlterConfigOpType,
+    ConfigEntry,
     ConfigResource,
     NewTopic,
     ResourcePatternType,
@@ -27,6 +29,16 @@ from shared.contracts.topics import SERVICES, TOPICS, Topic
 
 PRINCIPALS: Final = (*SERVICES, "counter", "subscriber", "verifier")
 """Every Kafka user beside the superuser."""
+ANY_RULE: Final = AclBindingFilter(
+    ResourceType.ANY,
+    None,  # type: ignore[arg-type]
+    ResourcePatternType.ANY,
+    None,  # type: ignore[arg-type]
+    None,  # type: ignore[arg-type]
+    AclOperation.ANY,
+    AclPermissionType.ANY,
+)
+"""Matches every access rule: the client takes None for "any", which its annotations leave out."""
 _TIMEOUT_S: Final = 30.0
 _ITERATIONS: Final = 4096
 
@@ -48,7 +60,9 @@ def create_users(admin: AdminClient, passwords: Mapping[str, str]) -> None:
 
 
 def create_topics(admin: AdminClient, topics: Iterable[Topic]) -> None:
-    """Create what is missing. A topic that exists keeps its partitions; settings that differ are brought up to date."""
+    """Create what is missing. A topic that exists keeps its partitions; settings that differ are brought up
+    to date.
+    """
     topics = list(topics)
     if len({topic.name for topic in topics}) != len(topics):
         # The client library crashes the whole process on a list that names one topic twice.
@@ -89,8 +103,6 @@ def _set_differing(admin: AdminClient, topics: list[Topic]) -> None:
 
 
 def _sets(values: Mapping[str, str]) -> list[Any]:
-    from confluent_kafka.admin import AlterConfigOpType, ConfigEntry
-
     return [
         ConfigEntry(key, value, incremental_operation=AlterConfigOpType.SET) for key, value in values.items()
     ]
@@ -119,7 +131,7 @@ def wanted_rules(topics: Iterable[Topic]) -> set[AclBinding]:
             ResourceType.TRANSACTIONAL_ID, f"{service}.relay.", service, AclOperation.WRITE, AclOperation.DESCRIBE,
             prefixed=True,
         )  # fmt: skip
-    groups = {**{service: f"{service}." for service in SERVICES}}
+    groups = {service: f"{service}." for service in SERVICES}
     groups |= {user: user for user in ("counter", "subscriber", "verifier")}
     for user, prefix in groups.items():
         rules |= _rules(
@@ -139,11 +151,10 @@ def _rules(
 
 
 def allow(admin: AdminClient, rules: set[AclBinding], *, exactly: bool = False) -> None:
-    """Add the rules that are missing; with `exactly`, take away every other rule of the same resources' kinds."""
-    anything = AclBindingFilter(
-        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
-    )
-    existing = set(admin.describe_acls(anything, request_timeout=_TIMEOUT_S).result())
+    """Add the rules that are missing; with `exactly`, take away every other rule of the same resources'
+    kinds.
+    """
+    existing = set(admin.describe_acls(ANY_RULE, request_timeout=_TIMEOUT_S).result())
     if missing := rules - existing:
         _await(admin.create_acls(sorted(missing), request_timeout=_TIMEOUT_S))
     if exactly and (surplus := existing - rules):

@@ -6,10 +6,12 @@ import contextlib
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
+from confluent_kafka.admin import ConfigResource
 
 from deploy.embedded import provision
 from shared.contracts.topics import BY_NAME, COUNTER_TRANSACTIONS, DEAD_LETTER_BYTES, TIER_CHANGES, TOPICS
@@ -23,9 +25,7 @@ def plain(database: Database, role: str) -> str:
     return database.dsn(role, "postgresql")
 
 
-def produce(
-    engines: Engines, user: str, topic: str, value: bytes = b"x", **more: object
-) -> KafkaError | None:
+def produce(engines: Engines, user: str, topic: str, value: bytes = b"x", **more: Any) -> KafkaError | None:
     """Send one record and return what the broker said of it."""
     answers: list[KafkaError | None] = []
     producer = Producer(engines.librdkafka(user, **{"log_level": 0, "message.timeout.ms": 15_000, **more}))
@@ -52,7 +52,7 @@ def test_every_topic_of_the_table_exists_with_its_partitions_and_settings(engine
     found = engines.admin.list_topics(timeout=10).topics
     assert {t.name: len(found[t.name].partitions) for t in TOPICS} == {t.name: t.partitions for t in TOPICS}
     described = engines.admin.describe_configs(
-        [provision.ConfigResource(provision.ConfigResource.Type.TOPIC, topic.name) for topic in TOPICS]
+        [ConfigResource(ConfigResource.Type.TOPIC, topic.name) for topic in TOPICS]
     )
     for resource, future in described.items():
         wanted = BY_NAME[resource.name].config
@@ -60,7 +60,7 @@ def test_every_topic_of_the_table_exists_with_its_partitions_and_settings(engine
 
 
 def test_topics_are_never_made_by_writing_to_them(engines: Engines) -> None:
-    error = produce(engines, "admin", "nobody.made.this", **{"message.timeout.ms": 3_000})
+    error = produce(engines, "admin", "nobody.made.this", b"x", **{"message.timeout.ms": 3_000})
     assert error is not None
     assert "nobody.made.this" not in engines.admin.list_topics(timeout=10).topics
 
@@ -88,7 +88,7 @@ def test_a_subscriber_reads_tier_changes_in_its_own_groups_only(engines: Engines
 @pytest.mark.req("PLT-12")
 def test_a_wrong_password_opens_nothing(engines: Engines) -> None:
     assert produce(
-        engines, "counter", COUNTER_TRANSACTIONS, **{"sasl.password": "x", "message.timeout.ms": 2_000}
+        engines, "counter", COUNTER_TRANSACTIONS, b"x", **{"sasl.password": "x", "message.timeout.ms": 2_000}
     )
 
 
@@ -116,12 +116,8 @@ def test_the_largest_dead_letter_fits_and_an_input_record_of_that_size_does_not(
 
 
 def test_provisioning_again_changes_nothing(engines: Engines) -> None:
-    def rules() -> set[provision.AclBinding]:
-        anything = provision.AclBindingFilter(
-            provision.ResourceType.ANY, None, provision.ResourcePatternType.ANY, None, None,
-            provision.AclOperation.ANY, provision.AclPermissionType.ANY,
-        )  # fmt: skip
-        return set(engines.admin.describe_acls(anything).result())
+    def rules() -> set[object]:
+        return set(engines.admin.describe_acls(provision.ANY_RULE).result())
 
     before = rules()
     provision.create_topics(engines.admin, TOPICS)

@@ -1,4 +1,6 @@
-"""One Kafka and one PostgreSQL for a whole test session, and fresh topics and databases for each module that asks."""
+"""One Kafka and one PostgreSQL for a whole test session, and fresh topics and databases for each module that
+asks.
+"""
 
 from __future__ import annotations
 
