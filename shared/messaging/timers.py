@@ -157,8 +157,11 @@ class TimerLoop:
         except Exception as error:
             if classify(error) is Kind.TRANSIENT:
                 raise
-        # One of them has failed and taken the whole transaction back: one by one, to see which.
-        return await self._fire(1) == 1
+        # One of them has failed and taken the whole transaction back: one by one, to find out which.
+        for _ in range(BATCH):
+            if await self._fire(1) == 0:
+                return False
+        return True
 
     async def _fire(self, limit: int) -> int:
         resting = [subject for subject, (_, until) in self._resting.items() if until > monotonic()]
