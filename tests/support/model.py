@@ -1,0 +1,784 @@
+"""A tiny independent model of the tiering rules: what the product must answer, worked out the plain way.
+
+The model is written from the requirement page alone (TIE-1 to TIE-10, TIE-12, TIE-20, TIE-24) and shares no
+code with the services. It takes one step at a time, in the order in which the ledger sees them, and it is
+slow on purpose where slow is obvious. Money is integer fen; business dates are in Asia/Shanghai (UTC+8
+throughout the years used).
+
+It covers continuous schemes only (`city-default`, `guangdong-letters`). Quarterly schemes, merges,
+overrides, scheme changes and levels granted by registration are outside it.
+
+How sentences that leave room are read
+--------------------------------------
+Identity (TIE-1, "Envelope")
+    1.  An arrival is compared with every content seen under its identity. An equal one is a duplicate,
+        whatever became of the earlier one (booked, held, decided); otherwise, if any was seen before, it is
+        a conflict.
+    2.  `replace` books `<id>~1`, the first booking with its sign turned (same customer, line and business
+        date), and then `<id>~2`, the held content. `caused_by` of a change made by `<id>~2` names that
+        booking. Nothing is left of the first sale for later reversals. The steward's decision stands in for
+        the date rules.
+Precedence, when several reasons to hold apply
+    3.  Identity, then `future_date`, `year_too_old`, the code, and last the rules of reversals. An item let
+        go by one rule is judged again by the later rules only, so an arrival is held for its date at most
+        once.
+Dates (TIE-3)
+    4.  "More than two days after `occurred_at` or the clock": business dates are compared with the Shanghai
+        dates of both, and either being exceeded holds. Exactly two days later is booked.
+    5.  "Closed longer ago than the horizon": strictly more than two calendar years between the recorded
+        instant of the close and the arrival. A year closed because a later one was closed has that later
+        close's instant.
+Codes (TIE-5, REG-4)
+    6.  A check digit is judged only on a code of exactly 13 digits; any other unregistered code is
+        `unknown_code`.
+    7.  A customer whose status is not `active` holds as `retired_code`.
+    8.  A customer state takes effect whole: agreements first, then what was held for its codes, one by one
+        in order of arrival.
+Reversals (TIE-4)
+    9.  Only a booked `sale` of the same source can be named. One that is itself held leaves its reversal
+        `sale_unknown`.
+    10. Reversals waiting for a sale are judged right after its booking, before anything else, in order of
+        arrival.
+    11. A reversal booked as unnamed after 35 days takes nothing from its sale should that come later.
+    12. A reversal never promotes.
+Agreements (TIE-8)
+    13. An agreement is in force from the customer state that first shows it in force to the one that shows
+        it ended. One that is already ended when first seen was never in force.
+    14. A chain is unbroken while at least one covering agreement is in force; its signing date is that of
+        the agreement which began it (of several in one state, the earliest).
+    15. The first close after the end event, of whichever year, makes the one change to `none`. "The end" in
+        its `effective_on` is the date on which the agreement ended.
+    16. "The booking by which the deciding year last rose to that level": walking the customer's year in
+        booking order, the last booking before which the total was below the level's threshold and after
+        which it was not.
+    17. `caused_by` is null for closes and for `agreement_signed`: no single transaction caused them.
+Closing (TIE-9, TIE-10)
+    18. Before any close all years are open, so any of them can promote.
+    19. The timer's first close first closes, in order, the earlier years that have bookings; a year without
+        bookings gets no close of its own.
+    20. A booking into the last closed year is judged on the year's total now, whatever that total was at
+        the close.
+Figures (TIE-2)
+    21. `count` counts ledger rows, `pieces` are signed like the amount.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime, time, timedelta, timezone
+
+SHANGHAI = timezone(timedelta(hours=8))
+LINES = ("letters", "logistics", "express", "parcels", "press", "finance", "information", "philately")
+FUTURE_DAYS = 2
+HORIZON_YEARS = 2
+SALE_WAIT = timedelta(days=35)
+CLOSE_DAY = (1, 6)
+
+
+def day_of(instant: datetime) -> date:
+    """The business date of an instant: its date in Shanghai, never the date in UTC."""
+    return instant.astimezone(SHANGHAI).date()
+
+
+def midnight(day: date) -> datetime:
+    return datetime.combine(day, time.min, SHANGHAI)
+
+
+def years_later(instant: datetime, years: int) -> datetime:
+    """The same day and time so many years later; 29 February becomes the 28th."""
+    day = 28 if (instant.month, instant.day) == (2, 29) else instant.day
+    return instant.replace(year=instant.year + years, day=day)
+
+
+# Steps --------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """`lines` empty covers every line; `ended_on` set means that the agreement is over."""
+
+    number: str
+    signed_on: date
+    ends_on: date | None = None
+    ended_on: date | None = None
+    lines: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class CounterCode:
+    """A code of a counter's own, mapped to the customer; no start date means since ever."""
+
+    code: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+@dataclass(frozen=True)
+class Customer:
+    """The whole state of one customer, as the registry tells it: at registration and at every later change."""
+
+    code: str
+    unit_code: str = "3205"
+    city_group: int | None = None
+    agreements: tuple[Agreement, ...] = ()
+    status: str = "active"
+    counter_codes: tuple[CounterCode, ...] = ()
+
+
+@dataclass(frozen=True)
+class Transaction:
+    """A well-formed counter transaction; `fen` is above zero, `kind` gives the sign."""
+
+    source: str
+    id: str
+    customer_code: str
+    line: str
+    fen: int
+    occurred_at: datetime
+    business_date: date | None = None
+    kind: str = "sale"
+    reverses: str | None = None
+    counter_id: str = "32050001"
+    pieces: int | None = None
+    settlement: str = "cash"
+    manager_id: str | None = None
+    clerk_id: str | None = None
+    product: str | None = None
+    destination: str | None = None
+
+    @property
+    def identity(self) -> tuple[str, str]:
+        return self.source, self.id
+
+    @property
+    def day(self) -> date:
+        return self.business_date or day_of(self.occurred_at)
+
+    @property
+    def signed(self) -> int:
+        return self.fen if self.kind == "sale" else -self.fen
+
+    @property
+    def content(self) -> Transaction:
+        """The fields after defaults: two arrivals are the same when these are equal."""
+        return replace(self, business_date=self.day)
+
+
+@dataclass(frozen=True)
+class Poison:
+    """A message that cannot be understood; `reasons` are the dead-letter reasons that the contract allows."""
+
+    probe: str
+    reasons: frozenset[str]
+
+
+@dataclass(frozen=True)
+class Close:
+    """`keypost close-period YEAR` at the model's clock."""
+
+    year: int
+
+
+@dataclass(frozen=True)
+class Decide:
+    """A steward's decision on one held item: keep, replace, book or close."""
+
+    source: str
+    id: str
+    reason: str
+    action: str
+
+
+@dataclass(frozen=True)
+class Advance:
+    """The clock moves to an instant; what fell due on the way happens first."""
+
+    to: datetime
+
+
+Step = Customer | Transaction | Poison | Close | Decide | Advance
+
+
+# Schemes ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Scheme:
+    """Levels from low to high with yearly thresholds in fen; `group_percent` scales the lowest level."""
+
+    name: str
+    lines: tuple[str, ...]
+    levels: tuple[tuple[str, int], ...]
+    group_percent: tuple[tuple[int, int], ...] = ()
+
+    def thresholds(self, city_group: int | None) -> list[int]:
+        """The scheme's thresholds for a customer of a city group, rounded half up to the fen."""
+        percent = dict(self.group_percent).get(city_group or 0, 100)
+        lowest, *rest = [fen for _, fen in self.levels]
+        return [(2 * lowest * percent + 100) // 200, *rest]
+
+    def tier(self, level: int) -> str:
+        return "none" if level == 0 else self.levels[level - 1][0]
+
+
+YUAN = 100
+SCHEMES = (
+    Scheme(
+        "city-default",
+        LINES,
+        (
+            ("ordinary", 10_000 * YUAN),
+            ("silver", 50_000 * YUAN),
+            ("gold", 200_000 * YUAN),
+            ("diamond", 1_000_000 * YUAN),
+        ),
+    ),
+    Scheme(
+        "guangdong-letters",
+        ("letters",),
+        (
+            ("vip", 10_000 * YUAN),
+            ("gold", 200_000 * YUAN),
+            ("platinum", 2_000_000 * YUAN),
+            ("diamond", 5_000_000 * YUAN),
+        ),
+        ((1, 100), (2, 90), (3, 80)),
+    ),
+)
+
+
+# What comes out -----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Change:
+    """One tier change with every field of the contract but `decided_at`; `total` in fen."""
+
+    customer_code: str
+    scheme: str
+    version: int
+    from_tier: str
+    to_tier: str
+    direction: str
+    reason: str
+    effective_on: date
+    period: str
+    total: int
+    key_account: bool
+    caused_by: tuple[str, str] | None
+    scheme_version: int = 1
+
+
+@dataclass(frozen=True)
+class Booking:
+    """One row of the ledger; `names` is the sale that a named reversal lowers."""
+
+    source: str
+    id: str
+    customer: str
+    line: str
+    day: date
+    signed: int
+    pieces: int
+    kind: str
+    names: tuple[str, str] | None
+
+
+@dataclass
+class Held:
+    """An item in suspense; `state` ends as booked or closed."""
+
+    transaction: Transaction
+    arrived_at: datetime
+    number: int
+    reason: str = ""
+    state: str = "held"
+
+
+@dataclass
+class Figures:
+    """A total of the ledger: signed fen, signed pieces, ledger rows."""
+
+    fen: int = 0
+    pieces: int = 0
+    count: int = 0
+
+
+@dataclass
+class Standing:
+    """Where one customer stands under one scheme."""
+
+    level: int = 0
+    last_effective: date | None = None
+    chain_signed_on: date | None = None
+    """The signing date of the chain in force; None while no covering agreement is in force."""
+    ended_on: date | None = None
+
+
+@dataclass
+class Model:
+    """The ledger, the schemes and the clock of one instance that first started at `start`."""
+
+    start: datetime
+    now: datetime = field(init=False)
+    ledger: list[Booking] = field(default_factory=list)
+    totals: dict[tuple[str, str, int], Figures] = field(default_factory=lambda: defaultdict(Figures))
+    months: dict[tuple[str, str, str], Figures] = field(default_factory=lambda: defaultdict(Figures))
+    changes: dict[tuple[str, str], list[Change]] = field(default_factory=lambda: defaultdict(list))
+    suspense: list[Held] = field(default_factory=list)
+    dead_letters: list[Poison] = field(default_factory=list)
+    duplicates: int = 0
+    customers: dict[str, Customer] = field(default_factory=dict)
+    closes: dict[int, datetime] = field(default_factory=dict)
+    at_close: dict[tuple[str, str, int], int] = field(default_factory=dict)
+    refusals: list[tuple[int, int]] = field(default_factory=list)
+    """Refused closes: the year asked for and the year that stands in the way."""
+
+    def __post_init__(self) -> None:
+        self.now = self.start
+        self._contents: dict[tuple[str, str], list[Transaction]] = defaultdict(list)
+        self._standings: dict[tuple[str, str], Standing] = defaultdict(Standing)
+        self._sales: dict[tuple[str, str], Booking] = {}
+        self._reversed: dict[tuple[str, str], int] = defaultdict(int)
+        self._owners: dict[str, list[tuple[CounterCode, str]]] = defaultdict(list)
+        self._held_by_code: dict[str, list[Held]] = defaultdict(list)
+        self._held_by_sale: dict[tuple[str, str], list[Held]] = defaultdict(list)
+        self._courses: dict[tuple[str, str], dict[int, list[tuple[date, int]]]] = defaultdict(dict)
+        self._rules = (self._future_date, self._year_too_old, self._code, self._reversal)
+
+    # Steps ----------------------------------------------------------------------------------------
+
+    def play(self, steps: Iterable[Step]) -> Model:
+        for step in steps:
+            self.do(step)
+        return self
+
+    def do(self, step: Step) -> None:
+        match step:
+            case Customer():
+                self._tell(step)
+            case Transaction():
+                self._arrive(step)
+            case Poison():
+                self.dead_letters.append(step)
+            case Close(year):
+                self.close(year)
+            case Decide():
+                self._decide(step)
+            case Advance(to):
+                self._advance(to)
+
+    # Arrival and judgement (TIE-1, TIE-3, TIE-4, TIE-5) -------------------------------------------
+
+    def _arrive(self, transaction: Transaction) -> None:
+        contents = self._contents[transaction.identity]
+        if transaction.content in contents:
+            self.duplicates += 1
+            return
+        contents.append(transaction.content)
+        item = Held(transaction, self.now, len(self.suspense))
+        if len(contents) > 1:
+            self._hold(item, "conflict")
+        else:
+            self._judge(item, 0)
+
+    def _judge(self, item: Held, first_rule: int) -> None:
+        """Book the item, or hold it for the first rule from `first_rule` on that it breaks."""
+        for rule in self._rules[first_rule:]:
+            reason = rule(item)
+            if reason is not None:
+                self._hold(item, reason)
+                return
+        item.state = "booked"
+        self._book_transaction(item.transaction, named=item.transaction.reverses is not None)
+
+    def _hold(self, item: Held, reason: str) -> None:
+        if not item.reason:
+            item.number = len(self.suspense)
+            self.suspense.append(item)
+        item.reason = reason
+        if reason in CODE_REASONS:
+            self._held_by_code[item.transaction.customer_code].append(item)
+        if reason == "sale_unknown":
+            named = (item.transaction.source, item.transaction.reverses or "")
+            self._held_by_sale[named].append(item)
+
+    def _future_date(self, item: Held) -> str | None:
+        day, grace = item.transaction.day, timedelta(days=FUTURE_DAYS)
+        if day > day_of(item.transaction.occurred_at) + grace or day > day_of(item.arrived_at) + grace:
+            return "future_date"
+        return None
+
+    def _year_too_old(self, item: Held) -> str | None:
+        closed_at = self._closed_at(item.transaction.day.year)
+        if closed_at is not None and item.arrived_at > years_later(closed_at, HORIZON_YEARS):
+            return "year_too_old"
+        return None
+
+    def _code(self, item: Held) -> str | None:
+        code = item.transaction.customer_code
+        customer = self._owner(code, item.transaction.day)
+        if customer is None:
+            return "bad_check_digit" if has_bad_check_digit(code) else "unknown_code"
+        return None if self.customers[customer].status == "active" else "retired_code"
+
+    def _reversal(self, item: Held) -> str | None:
+        transaction = item.transaction
+        if transaction.reverses is None:
+            return None
+        named = (transaction.source, transaction.reverses)
+        sale = self._sales.get(named)
+        if sale is None:
+            return "sale_unknown"
+        if (self._owner(transaction.customer_code, transaction.day), transaction.line) != (
+            sale.customer,
+            sale.line,
+        ):
+            return "reversal_mismatch"
+        if self._reversed[named] + transaction.fen > sale.signed:
+            return "over_reversal"
+        return None
+
+    def _owner(self, code: str, day: date) -> str | None:
+        """The customer that a code stands for on a day: a registry code always, a mapped one in its dates."""
+        if code in self.customers:
+            return code
+        for mapping, customer in self._owners[code]:
+            if (mapping.valid_from or day) <= day <= (mapping.valid_to or day):
+                return customer
+        return None
+
+    # The ledger (TIE-1, TIE-2, TIE-7, TIE-10) -----------------------------------------------------
+
+    def _book_transaction(self, transaction: Transaction, named: bool, suffix: str = "") -> None:
+        customer = self._owner(transaction.customer_code, transaction.day)
+        assert customer is not None
+        pieces = (transaction.pieces or 0) * (1 if transaction.signed > 0 else -1)
+        self._book(
+            Booking(
+                transaction.source,
+                transaction.id + suffix,
+                customer,
+                transaction.line,
+                transaction.day,
+                transaction.signed,
+                pieces,
+                transaction.kind,
+                (transaction.source, transaction.reverses) if named and transaction.reverses else None,
+            )
+        )
+
+    def _book(self, booking: Booking) -> None:
+        self.ledger.append(booking)
+        year = booking.day.year
+        for figures in (
+            self.totals[booking.customer, booking.line, year],
+            self.months[booking.customer, booking.line, f"{booking.day:%Y-%m}"],
+        ):
+            figures.fen += booking.signed
+            figures.pieces += booking.pieces
+            figures.count += 1
+        for scheme in SCHEMES:
+            if booking.line in scheme.lines:
+                self._after_booking(scheme, booking)
+        identity = (booking.source, booking.id)
+        if booking.names is not None:
+            self._reversed[booking.names] -= booking.signed
+        if booking.kind == "sale":
+            self._sales[identity] = booking
+            for item in self._held_by_sale.pop(identity, []):
+                if item.state == "held":
+                    self._judge(item, 3)
+
+    def _after_booking(self, scheme: Scheme, booking: Booking) -> None:
+        code, year = booking.customer, booking.day.year
+        total = self._total(scheme, code, year)
+        self._courses[code, scheme.name].setdefault(year, []).append((booking.day, total))
+        standing = self._standings[code, scheme.name]
+        level = self._level(scheme, code, total)
+        if booking.signed < 0 or standing.chain_signed_on is None or level <= standing.level:
+            return
+        dates = [booking.day, standing.chain_signed_on]
+        last_closed = self.last_closed
+        if last_closed is None or year > last_closed:
+            reason = "threshold_reached"
+        elif year == last_closed:
+            reason = "late_revenue"
+            dates.append(date(year + 1, 1, 1))
+        else:
+            return
+        self._change(scheme, code, level, reason, dates, year, total, (booking.source, booking.id))
+
+    def _total(self, scheme: Scheme, code: str, year: int) -> int:
+        return sum(
+            self.totals[code, line, year].fen for line in scheme.lines if (code, line, year) in self.totals
+        )
+
+    def _level(self, scheme: Scheme, code: str, total: int) -> int:
+        """How many of the scheme's thresholds a total reaches."""
+        thresholds = scheme.thresholds(self.customers[code].city_group)
+        return sum(1 for threshold in thresholds if total >= threshold)
+
+    def _change(
+        self,
+        scheme: Scheme,
+        code: str,
+        level: int,
+        reason: str,
+        dates: Iterable[date],
+        year: int,
+        total: int,
+        caused_by: tuple[str, str] | None,
+    ) -> None:
+        standing = self._standings[code, scheme.name]
+        effective_on = max([*dates, standing.last_effective or date.min])
+        history = self.changes[code, scheme.name]
+        history.append(
+            Change(
+                customer_code=code,
+                scheme=scheme.name,
+                version=len(history) + 1,
+                from_tier=scheme.tier(standing.level),
+                to_tier=scheme.tier(level),
+                direction="promotion" if level > standing.level else "demotion",
+                reason=reason,
+                effective_on=effective_on,
+                period=str(year),
+                total=total,
+                key_account=level > 0 and standing.chain_signed_on is not None,
+                caused_by=caused_by,
+            )
+        )
+        standing.level = level
+        standing.last_effective = effective_on
+
+    # Customers and agreements (TIE-5, TIE-8) ------------------------------------------------------
+
+    def _tell(self, customer: Customer) -> None:
+        before = self.customers.get(customer.code)
+        self.customers[customer.code] = customer
+        for mappings in self._owners.values():
+            mappings[:] = [(mapping, code) for mapping, code in mappings if code != customer.code]
+        for mapping in customer.counter_codes:
+            self._owners[mapping.code].append((mapping, customer.code))
+        for scheme in SCHEMES:
+            self._agreements_told(scheme, before, customer)
+        waiting = [
+            item
+            for code in [customer.code, *(mapping.code for mapping in customer.counter_codes)]
+            for item in self._held_by_code.pop(code, [])
+        ]
+        for item in sorted(waiting, key=lambda item: item.number):
+            if item.state == "held":
+                self._judge(item, 2)
+
+    def _agreements_told(self, scheme: Scheme, before: Customer | None, after: Customer) -> None:
+        were = _in_force(before, scheme)
+        are = _in_force(after, scheme)
+        standing = self._standings[after.code, scheme.name]
+        signed = [agreement for number, agreement in are.items() if number not in were]
+        if not are:
+            if were:
+                standing.chain_signed_on = None
+                standing.ended_on = max(
+                    agreement.ended_on
+                    for agreement in after.agreements
+                    if agreement.number in were and agreement.ended_on is not None
+                )
+            return
+        if not were:
+            standing.chain_signed_on = min(agreement.signed_on for agreement in signed)
+        if signed:
+            self._after_signing(scheme, after.code)
+
+    def _after_signing(self, scheme: Scheme, code: str) -> None:
+        standing = self._standings[code, scheme.name]
+        last_closed = self.last_closed
+        courses = self._courses[code, scheme.name]
+        best, deciding = 0, 0
+        for year in sorted(y for y in courses if last_closed is None or y >= last_closed):
+            level = self._level(scheme, code, self._total(scheme, code, year))
+            if level >= best:
+                best, deciding = level, year
+        if best <= standing.level:
+            return
+        assert standing.chain_signed_on is not None
+        threshold = scheme.thresholds(self.customers[code].city_group)[best - 1]
+        rose_on, running = date.min, 0
+        for day, total in courses[deciding]:
+            if running < threshold <= total:
+                rose_on = day
+            running = total
+        dates = [standing.chain_signed_on, rose_on]
+        total = self._total(scheme, code, deciding)
+        self._change(scheme, code, best, "agreement_signed", dates, deciding, total, None)
+
+    # Closing (TIE-9) ------------------------------------------------------------------------------
+
+    @property
+    def last_closed(self) -> int | None:
+        return max(self.closes, default=None)
+
+    def _closed_at(self, year: int) -> datetime | None:
+        """The recorded instant of the first close that covered the year."""
+        return min((instant for closed, instant in self.closes.items() if closed >= year), default=None)
+
+    def open_years_with_bookings(self) -> list[int]:
+        last_closed = self.last_closed
+        booked = {booking.day.year for booking in self.ledger}
+        return sorted(year for year in booked if last_closed is None or year > last_closed)
+
+    def close(self, year: int) -> int:
+        """Close a year; returns the command's exit code. A second close changes nothing."""
+        last_closed = self.last_closed
+        if last_closed is not None and year <= last_closed:
+            return 0
+        blocking = [other for other in self.open_years_with_bookings() if other < year]
+        if self.now < midnight(date(year + 1, 1, 1)):
+            self.refusals.append((year, year))
+            return 1
+        if blocking:
+            self.refusals.append((year, blocking[0]))
+            return 1
+        for (code, line, booked_year), figures in self.totals.items():
+            if booked_year == year:
+                self.at_close[code, line, year] = figures.fen
+        self.closes[year] = self.now
+        for scheme in SCHEMES:
+            for code in self.customers:
+                self._close_for(scheme, code, year)
+        return 0
+
+    def _close_for(self, scheme: Scheme, code: str, year: int) -> None:
+        standing = self._standings[code, scheme.name]
+        if standing.level == 0:
+            return
+        total = self._total(scheme, code, year)
+        new_year = date(year + 1, 1, 1)
+        if standing.chain_signed_on is None:
+            assert standing.ended_on is not None
+            dates = [new_year, standing.ended_on + timedelta(days=1)]
+            self._change(scheme, code, 0, "agreement_ended", dates, year, total, None)
+            return
+        later = [y for y in self._courses[code, scheme.name] if y > year]
+        justified = max(self._level(scheme, code, self._total(scheme, code, y)) for y in [year, *later])
+        if justified < standing.level:
+            self._change(scheme, code, justified, "year_end", [new_year], year, total, None)
+
+    # Stewards and the clock (TIE-1, TIE-3, TIE-4, TIE-9) ------------------------------------------
+
+    def _decide(self, decision: Decide) -> None:
+        item = next(
+            item
+            for item in self.suspense
+            if item.state == "held"
+            and item.transaction.identity == (decision.source, decision.id)
+            and item.reason == decision.reason
+        )
+        match decision.action, decision.reason:
+            case ("close", _) | ("keep", "conflict"):
+                item.state = "closed"
+            case ("replace", "conflict"):
+                self._replace(item)
+            case ("book", "future_date"):
+                self._judge(item, 1)
+            case ("book", "year_too_old"):
+                self._judge(item, 2)
+            case other:
+                raise ValueError(f"a steward cannot decide {other}")
+
+    def _replace(self, item: Held) -> None:
+        first = next(b for b in self.ledger if (b.source, b.id) == item.transaction.identity)
+        identity = (first.source, first.id)
+        if first.kind != "sale" or self._reversed[identity]:
+            raise ValueError("the model replaces only a booked sale of which nothing was reversed")
+        item.state = "booked"
+        self._book(
+            replace(
+                first,
+                id=f"{first.id}~1",
+                signed=-first.signed,
+                pieces=-first.pieces,
+                kind="reversal",
+                names=identity,
+            )
+        )
+        self._book_transaction(item.transaction, named=False, suffix="~2")
+
+    def _advance(self, to: datetime) -> None:
+        """Fire what falls due up to `to`, earliest first; a close comes before a reversal due with it."""
+        while True:
+            year = self._next_close()
+            due = [(midnight(date(year + 1, *CLOSE_DAY)), 0, year)]
+            due += [
+                (item.arrived_at + SALE_WAIT, 1, item.number)
+                for item in self.suspense
+                if item.state == "held" and item.reason == "sale_unknown"
+            ]
+            at, kind, subject = min(due)
+            if at > to:
+                break
+            self.now = max(self.now, at)
+            if kind == 0:
+                for earlier in self.open_years_with_bookings():
+                    if earlier < subject:
+                        self.close(earlier)
+                self.close(subject)
+            else:
+                item = self.suspense[subject]
+                item.state = "booked"
+                self._book_transaction(item.transaction, named=False)
+        self.now = to
+
+    def _next_close(self) -> int:
+        """The next year that the timer closes: that of first start or later, and not closed yet."""
+        first = day_of(self.start).year
+        last_closed = self.last_closed
+        return first if last_closed is None else max(first, last_closed + 1)
+
+    # Answers --------------------------------------------------------------------------------------
+
+    def tier(self, code: str, scheme: str) -> str:
+        found = next(s for s in SCHEMES if s.name == scheme)
+        return found.tier(self._standings[code, scheme].level)
+
+    def key_account(self, code: str, scheme: str) -> bool:
+        """TIE-20: a tier above none, and an agreement in force (both shipped schemes ask for one)."""
+        standing = self._standings[code, scheme]
+        return standing.level > 0 and standing.chain_signed_on is not None
+
+    def held(self) -> list[Held]:
+        """What is in suspense now, in order of arrival."""
+        return [item for item in self.suspense if item.state == "held"]
+
+
+CODE_REASONS = ("unknown_code", "bad_check_digit", "retired_code")
+
+
+def has_bad_check_digit(code: str) -> bool:
+    """ISO 7064 mod 11,10 over 13 digits; a code of any other form has no check digit to judge (REG-4)."""
+    if len(code) != 13 or not (code.isascii() and code.isdigit()):
+        return False
+    return code[-1] != check_digit(code[:-1])
+
+
+def check_digit(digits: str) -> str:
+    """The ISO 7064 mod 11,10 check digit of a string of digits."""
+    remainder = 10
+    for digit in digits:
+        remainder = (remainder + int(digit)) % 10 or 10
+        remainder = remainder * 2 % 11
+    return str((11 - remainder) % 10)
+
+
+def _in_force(customer: Customer | None, scheme: Scheme) -> dict[str, Agreement]:
+    """The customer's agreements in force that cover any of the scheme's lines."""
+    if customer is None:
+        return {}
+    return {
+        agreement.number: agreement
+        for agreement in customer.agreements
+        if agreement.ended_on is None and (not agreement.lines or set(agreement.lines) & set(scheme.lines))
+    }
