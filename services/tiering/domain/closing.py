@@ -39,7 +39,9 @@ class CloseRefused:
     year: int
 
 
-def refusal(year: int, today: date, closed: ClosedYears, earlier_open_with_bookings: int | None) -> CloseRefused | None:
+def refusal(
+    year: int, today: date, closed: ClosedYears, earlier_open_with_bookings: int | None
+) -> CloseRefused | None:
     """None when `year` may be closed. A year already closed is no refusal: closing it again changes nothing."""
     if closed.last is not None and year <= closed.last:
         return None

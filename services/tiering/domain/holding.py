@@ -77,18 +77,10 @@ class Sale:
     left_fen: int
 
 
-def reversal_reason(sale: Sale | None, account: int, line: int, amount_fen: int) -> HoldReason | None:
-    """Why a reversal that names a sale is held, if it is (TIE-4). `sale` is None while it is not booked."""
-    if sale is None:
-        return HoldReason.SALE_UNKNOWN
+def reversal_reason(sale: Sale, account: int, line: int, amount_fen: int) -> HoldReason | None:
+    """Why a reversal that names a booked sale is held, if it is (TIE-4)."""
     if sale.account != account or sale.line != line:
         return HoldReason.REVERSAL_MISMATCH
     if amount_fen > sale.left_fen:
         return HoldReason.OVER_REVERSAL
     return None
-
-
-def code_reason(issuing_length: bool, check_digit_good: bool) -> HoldReason:
-    """The reason for a code that the registry does not know. A check digit is judged only on such a code, and only sets
-    the reason (REG-4): a code that has the shape of an issued one and a wrong digit was most likely mistyped."""
-    return HoldReason.BAD_CHECK_DIGIT if issuing_length and not check_digit_good else HoldReason.UNKNOWN_CODE

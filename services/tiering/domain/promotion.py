@@ -103,7 +103,11 @@ def last_rise(bookings: Iterable[tuple[date, int]], threshold_fen: int) -> date 
 
 
 def on_grant(
-    scheme: SchemeVersion, standing: Standing, city_group: int | None, totals: Totals, today: date,
+    scheme: SchemeVersion,
+    standing: Standing,
+    city_group: int | None,
+    totals: Totals,
+    today: date,
     last_closed: int | None,
 ) -> Move | None:
     """The move that a level granted by registration brings, or its withdrawal (S3-GD ch.2: upstream customers).

@@ -49,6 +49,8 @@ class SchemeVersion:
     levels: tuple[Level, ...]
     city_group_basis_points: dict[int, int]
     granted_to_upstream: int | None = None
+    basis_zh: str = ""
+    basis_en: str = ""
     _thresholds: dict[int | None, tuple[int, ...]] = field(default_factory=dict, compare=False, repr=False)
 
     def thresholds(self, city_group: int | None) -> tuple[int, ...]:

@@ -29,23 +29,6 @@ class Reason(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
-    """The tier held and how it came: `effective_on` of the last move, `cover` of the agreement condition, `granted` for
-    a level given by registration, and `closed_through`, the last year whose close this standing has been through."""
-
-    tier: int = NO_TIER
-    version: int = 0
-    effective_on: date | None = None
-    cover: Cover = Cover()
-    granted: bool = False
-    closed_through: int = 0
-
-    def key_account(self, scheme: SchemeVersion) -> bool:
-        """TIE-20: a tier above none and, where the scheme asks for one, an agreement in force."""
-        return self.tier > NO_TIER and (self.cover.in_force or not scheme.needs_agreement)
-
-
-@dataclass(frozen=True, slots=True)
 class Move:
     """One tier change, decided. `total_fen` is the total of `year` over the scheme's lines; see 10-contracts for which
     year a reason names."""
@@ -59,9 +42,40 @@ class Move:
     total_fen: int
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The tier held and how it came: the last move and its `effective_on`, `cover` of the agreement condition,
+    `granted` for a level given by registration, and `closed_through`, the last year whose close it has been through."""
+
+    tier: int = NO_TIER
+    version: int = 0
+    effective_on: date | None = None
+    cover: Cover = Cover()
+    granted: bool = False
+    closed_through: int = 0
+    last_move: Move | None = None
+
+    def key_account(self, scheme: SchemeVersion) -> bool:
+        """TIE-20: a tier above none and, where the scheme asks for one, an agreement in force."""
+        return self.tier > NO_TIER and (self.cover.in_force or not scheme.needs_agreement)
+
+
 def moved(standing: Standing, move: Move) -> Standing:
     """The standing after a move."""
-    return replace(standing, tier=move.to_tier, version=standing.version + 1, effective_on=move.effective_on)
+    return replace(
+        standing,
+        tier=move.to_tier,
+        version=standing.version + 1,
+        effective_on=move.effective_on,
+        last_move=move,
+    )
+
+
+def caught_up(standing: Standing, last_closed: int | None) -> Standing:
+    """A standing without a tier has nothing to lose in a close, so it is through every one of them."""
+    if last_closed is None or standing.tier or standing.closed_through >= last_closed:
+        return standing
+    return replace(standing, closed_through=last_closed)
 
 
 def latest(*days: date | None) -> date:

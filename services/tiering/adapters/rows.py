@@ -1,0 +1,264 @@
+"""Between rows of the tables and the values of handlers and domain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from services.tiering.domain.account import Account, Status
+from services.tiering.domain.agreement import Agreement, Cover
+from services.tiering.domain.holding import HoldReason
+from services.tiering.domain.scheme import LINES
+from services.tiering.domain.standing import Direction, Move, Reason, Standing
+from services.tiering.handlers.books import Delta
+from services.tiering.handlers.ports import Close
+from services.tiering.handlers.postings import Arrived, Hold, HoldState, Posting
+from shared.contracts.counter_v1 import Transaction, identity, transaction_of
+from shared.contracts.fields import Invalid
+
+Row = Mapping[str, Any]
+
+LEDGER_COLUMNS: Final = (
+    "seq", "identity", "source", "id", "account", "customer_code", "line", "kind", "business_date", "amount_fen",
+    "pieces", "counter_id", "unit_code", "manager", "settlement", "occurred_at", "arrived_at", "booked_at", "late",
+    "reverses", "traceparent",
+)  # fmt: skip
+
+
+def ledger_rows(postings: Sequence[Posting], booked_at: datetime) -> Iterator[tuple[Any, ...]]:
+    for posting in postings:
+        arrived = posting.arrived
+        said = arrived.transaction
+        yield (
+            posting.seq, arrived.identity, arrived.source, arrived.id, posting.account, said.customer_code,
+            posting.line, said.kind, said.business_date, posting.amount_fen, said.pieces, said.counter_id,
+            posting.unit_code, posting.manager, said.settlement, said.occurred_at, arrived.arrived_at, booked_at,
+            posting.late, posting.reverses, arrived.traceparent,
+        )  # fmt: skip
+
+
+def arrived_of_posting(row: Row) -> Arrived:
+    """A booking as the transaction it came from, as far as the ledger keeps it (evidence fields are not kept)."""
+    return Arrived(
+        identity=row["identity"],
+        content=row["content"],
+        source=row["source"],
+        id=row["id"],
+        transaction=Transaction(
+            customer_code=row["customer_code"],
+            counter_id=row["counter_id"],
+            line=LINES[row["line"]],
+            kind=row["kind"],
+            amount_fen=abs(row["amount_fen"]),
+            occurred_at=row["occurred_at"],
+            business_date=row["business_date"],
+            settlement=row["settlement"],
+            pieces=row["pieces"],
+            reverses=None,
+            manager_id=None,
+            clerk_id=None,
+            payer_uscc=None,
+            payer_name_hash=None,
+            product=None,
+            destination=None,
+        ),
+        arrived_at=row["arrived_at"],
+        traceparent=row["traceparent"],
+        reverses=row["reverses"],
+    )
+
+
+ADD_TO_TOTALS: Final = """
+    INSERT INTO month_totals AS t (account, month, line, amount_fen, pieces, count, late_fen)
+    SELECT * FROM unnest($1::int[], $2::int[], $3::smallint[], $4::bigint[], $5::numeric[], $6::bigint[], $7::bigint[])
+    ON CONFLICT (account, month, line) DO UPDATE SET amount_fen = t.amount_fen + excluded.amount_fen,
+        pieces = t.pieces + excluded.pieces, count = t.count + excluded.count, late_fen = t.late_fen + excluded.late_fen
+"""
+
+
+def columns_of_totals(deltas: Mapping[tuple[int, int, int], Delta]) -> tuple[list[Any], ...]:
+    keys, values = list(deltas), list(deltas.values())
+    return (
+        [key[0] for key in keys],
+        [key[1] for key in keys],
+        [key[2] for key in keys],
+        [value[0] for value in values],
+        [Decimal(value[1]) for value in values],
+        [value[2] for value in values],
+        [value[3] for value in values],
+    )
+
+
+SUSPENSE_COLUMNS: Final = (
+    "number", "identity", "content", "source", "id", "customer_code", "counter_id", "reason", "state", "waits_for",
+    "transaction", "traceparent", "arrived_at", "held_at", "ended_at",
+)  # fmt: skip
+
+
+def values_of_hold(hold: Hold, now: datetime) -> tuple[Any, ...]:
+    arrived = hold.arrived
+    said = arrived.transaction
+    return (
+        hold.number, arrived.identity, arrived.content, arrived.source, arrived.id, said.customer_code,
+        said.counter_id, hold.reason.value, hold.state.value, hold.waits_for,
+        json.dumps(said.to_data(), ensure_ascii=False), arrived.traceparent, arrived.arrived_at, now,
+        ended_at(hold, now),
+    )  # fmt: skip
+
+
+def ended_at(hold: Hold, now: datetime) -> datetime | None:
+    return None if hold.state is HoldState.HELD else now
+
+
+def hold(row: Row) -> Hold:
+    said = transaction_of(json.loads(row["transaction"]))
+    if isinstance(said, Invalid):
+        # What was accepted once stays readable for ever (PLT-6), so this is a fault of ours and not of the data.
+        raise ValueError(f"row {row['number']} of suspense cannot be read any more: {said.detail}")
+    arrived = Arrived(
+        identity=row["identity"],
+        content=row["content"],
+        source=row["source"],
+        id=row["id"],
+        transaction=said,
+        arrived_at=row["arrived_at"],
+        traceparent=row["traceparent"],
+        reverses=None if said.reverses is None else identity(row["source"], said.reverses),
+    )
+    return Hold(row["number"], arrived, HoldReason(row["reason"]), row["waits_for"], HoldState(row["state"]))
+
+
+def account(row: Row) -> Account:
+    return Account(
+        number=row["number"],
+        code=row["code"],
+        state_version=row["state_version"],
+        status=Status(row["status"]),
+        unit_code=row["unit_code"],
+        unit_path=row["unit_path"],
+        manager=row["manager"],
+        city_group=row["city_group"],
+        upstream=row["upstream"],
+        agreements=tuple(_agreement(one) for one in json.loads(row["agreements"])),
+    )
+
+
+def _agreement(said: Mapping[str, Any]) -> Agreement:
+    return Agreement(
+        number=said["number"],
+        signed_on=date.fromisoformat(said["signed_on"]),
+        ends_on=_day(said["ends_on"]),
+        lines=tuple(said["lines"]),
+        in_force=said["in_force"],
+        ended_on=_day(said["ended_on"]),
+    )
+
+
+def _day(said: str | None) -> date | None:
+    return None if said is None else date.fromisoformat(said)
+
+
+UPSERT_ACCOUNT: Final = """
+    INSERT INTO accounts (number, code, state_version, status, unit_code, unit_path, manager, city_group, upstream,
+        agreements, updated_at)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+    ON CONFLICT (number) DO UPDATE SET state_version = $3, status = $4, unit_code = $5, unit_path = $6, manager = $7,
+        city_group = $8, upstream = $9, agreements = $10, updated_at = $11
+"""
+
+
+def values_of_account(account: Account, now: datetime) -> tuple[Any, ...]:
+    agreements = [
+        {
+            "number": one.number,
+            "signed_on": one.signed_on.isoformat(),
+            "ends_on": one.ends_on and one.ends_on.isoformat(),
+            "lines": list(one.lines),
+            "in_force": one.in_force,
+            "ended_on": one.ended_on and one.ended_on.isoformat(),
+        }
+        for one in account.agreements
+    ]
+    return (
+        account.number, account.code, account.state_version, account.status.value, account.unit_code,
+        account.unit_path, account.manager, account.city_group, account.upstream, json.dumps(agreements), now,
+    )  # fmt: skip
+
+
+UPSERT_STANDING: Final = """
+    INSERT INTO standings (account, scheme, tier, version, effective_on, signed_on, ended_on, granted, closed_through,
+        from_tier, direction, reason, year, total_fen)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
+    ON CONFLICT (account, scheme) DO UPDATE SET tier = $3, version = $4, effective_on = $5, signed_on = $6,
+        ended_on = $7, granted = $8, closed_through = $9, from_tier = $10, direction = $11, reason = $12, year = $13,
+        total_fen = $14
+"""
+
+
+def values_of_standings(
+    accounts: Mapping[int, Account], changed: set[tuple[int, str]]
+) -> Iterator[tuple[Any, ...]]:
+    for number, scheme in sorted(changed):
+        one = accounts[number].standings[scheme]
+        move = one.last_move
+        last = (
+            (move.from_tier, move.direction.value, move.reason.value, move.year, move.total_fen)
+            if move
+            else (None,) * 5
+        )
+        yield (
+            number, scheme, one.tier, one.version, one.effective_on, one.cover.signed_on, one.cover.ended_on,
+            one.granted, one.closed_through, *last,
+        )  # fmt: skip
+
+
+def standing(row: Row) -> Standing:
+    move = None
+    if row["reason"] is not None:
+        move = Move(
+            from_tier=row["from_tier"],
+            to_tier=row["tier"],
+            direction=Direction(row["direction"]),
+            reason=Reason(row["reason"]),
+            effective_on=row["effective_on"],
+            year=row["year"],
+            total_fen=row["total_fen"],
+        )
+    return Standing(
+        tier=row["tier"],
+        version=row["version"],
+        effective_on=row["effective_on"],
+        cover=Cover(row["signed_on"], row["ended_on"]),
+        granted=row["granted"],
+        closed_through=row["closed_through"],
+        last_move=move,
+    )
+
+
+CHANGE_COLUMNS: Final = (
+    "account", "scheme", "version", "customer_code", "unit_path", "event", "traceparent", "decided_at",
+)  # fmt: skip
+
+
+def close(row: Row) -> Close:
+    return Close(
+        year=row["year"],
+        state=row["state"],
+        requested_by=row["requested_by"],
+        requested_at=row["requested_at"],
+        closed_at=row["closed_at"],
+        finished_at=row["finished_at"],
+        holders=row["holders"],
+        settled=row["settled"],
+        moves=row["moves"],
+    )
+
+
+def values_of_close(one: Close) -> tuple[Any, ...]:
+    return (
+        one.year, one.state, one.requested_by, one.requested_at, one.closed_at, one.finished_at, one.holders,
+        one.settled, one.moves,
+    )  # fmt: skip

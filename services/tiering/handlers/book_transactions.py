@@ -1,0 +1,113 @@
+"""Book a batch of counter transactions (TIE-1 to TIE-7, TIE-24): read, recognise, place one by one, keep."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from uuid import UUID
+
+from services.tiering.domain.holding import HoldReason, date_reason
+from services.tiering.handlers.books import Books, Rulebook
+from services.tiering.handlers.ports import LedgerStore, OpenStore
+from services.tiering.handlers.postings import Arrived
+from services.tiering.handlers.preparing import prepare
+from services.tiering.handlers.telling import rejection
+from shared.clock import business_date
+from shared.contracts.counter_v1 import ReadTransaction, identity, read_transaction
+from shared.contracts.fields import Invalid
+from shared.messaging.metrics import DUPLICATES
+from shared.messaging.records import Record
+from shared.messaging.work import Work
+
+
+class BookTransactions:
+    """The handler of `counter.transactions.v1`. In a sandbox a record arrives when it is first read, because the
+    broker's clock is not the sandbox's; elsewhere when the broker appended it."""
+
+    def __init__(self, rules: Rulebook, open_store: OpenStore, sandbox: bool) -> None:
+        self._rules = rules
+        self._open_store = open_store
+        self._sandbox = sandbox
+
+    async def handle(self, work: Work, records: Sequence[Record]) -> None:
+        arrived = []
+        for record in records:
+            reading = read_transaction(record)
+            if type(reading) is ReadTransaction:
+                arrived.append(self._arrived(reading, record, work.now))
+            else:
+                assert isinstance(reading, Invalid)
+                work.dead_letter(record, reading.reason, reading.detail)
+                receipt = rejection(record, reading, work.now)
+                if receipt is not None:
+                    work.publish(receipt)
+        if arrived:
+            store = self._open_store(work)
+            head, closed = await store.open()
+            books = Books(self._rules, head, closed, work.now)
+            fresh = await self._recognise(books, store, arrived)
+            await prepare(books, store, fresh)
+            self._place(books, fresh)
+            await store.keep(books)
+
+    def discard(self) -> None:
+        """Nothing to drop: the store remembers accounts only after their commit (see adapters.memory)."""
+
+    def _arrived(self, reading: ReadTransaction, record: Record, now: datetime) -> Arrived:
+        transaction = reading.transaction
+        return Arrived(
+            identity=identity(reading.source, reading.id),
+            content=UUID(bytes=transaction.content_hash()),
+            source=reading.source,
+            id=reading.id,
+            transaction=transaction,
+            arrived_at=now if self._sandbox else datetime.fromtimestamp(record.timestamp_ms / 1000, UTC),
+            traceparent=reading.traceparent,
+            reverses=None if transaction.reverses is None else identity(reading.source, transaction.reverses),
+        )
+
+    async def _recognise(self, books: Books, store: LedgerStore, arrived: Sequence[Arrived]) -> list[Arrived]:
+        """Those that never arrived before. A second arrival with the same content changes nothing, for ever; one with
+        other content is a conflict, held once for each content (TIE-1)."""
+        known = dict(await store.seen([one.identity for one in arrived]))
+        fresh: list[Arrived] = []
+        differing: list[Arrived] = []
+        for one in arrived:
+            content = known.get(one.identity)
+            if content is None:
+                known[one.identity] = one.content
+                books.claim(one)
+                fresh.append(one)
+            elif content != one.content:
+                differing.append(one)
+        conflicts = 0
+        if differing:
+            held = await store.held_contents([one.identity for one in differing])
+            for one in differing:
+                if (one.identity, one.content) not in held:
+                    held.add((one.identity, one.content))
+                    books.hold(one, HoldReason.CONFLICT)
+                    conflicts += 1
+        duplicates = len(arrived) - len(fresh) - conflicts
+        if duplicates:
+            DUPLICATES.inc(duplicates)
+        return fresh
+
+    def _place(self, books: Books, fresh: Sequence[Arrived]) -> None:
+        today = business_date(books.now)
+        policy = self._rules.dates
+        closed = books.closed
+        for one in fresh:
+            transaction = one.transaction
+            reason = date_reason(
+                transaction.business_date,
+                business_date(transaction.occurred_at),
+                today,
+                one.arrived_at,
+                closed,
+                policy,
+            )
+            if reason is None:
+                books.place(one)
+            else:
+                books.hold(one, reason)

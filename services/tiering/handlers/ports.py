@@ -1,0 +1,111 @@
+"""What the handlers need from outside: the ledger's store, one per unit of work. Implemented in adapters."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+from uuid import UUID
+
+from services.tiering.domain.account import Account, Binding
+from services.tiering.domain.closing import ClosedYears
+from services.tiering.handlers.books import Books
+from services.tiering.handlers.postings import Arrived, BookedSale, Head, Hold
+from shared.messaging.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """A close as recorded. `closed_at` is its instant, None while it waits for an earlier one."""
+
+    year: int
+    state: str
+    requested_by: str
+    requested_at: datetime
+    closed_at: datetime | None
+    finished_at: datetime | None
+    holders: int
+    settled: int
+    moves: int
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What a person decided about a row of suspense."""
+
+    number: int
+    decision: str
+    by: str
+    comment: str
+
+
+class LedgerStore(Protocol):
+    """Reads and writes inside one unit of work's transaction."""
+
+    async def open(self) -> tuple[Head, ClosedYears]:
+        """Take the ledger's lock until the transaction ends, and say where it stands."""
+        ...
+
+    async def seen(self, identities: Sequence[UUID]) -> Mapping[UUID, UUID]:
+        """identity → content, for those that arrived before."""
+        ...
+
+    async def held_contents(self, identities: Sequence[UUID]) -> set[tuple[UUID, UUID]]:
+        """(identity, content) of everything that was ever in suspense under these identities."""
+        ...
+
+    async def bindings(self, codes: Collection[str]) -> Mapping[str, tuple[Binding, ...]]:
+        """What each code means; an empty tuple for a code nobody knows."""
+        ...
+
+    async def accounts(self, numbers: Collection[int]) -> Mapping[int, Account]: ...
+
+    async def accounts_by_code(self, codes: Collection[str]) -> Mapping[str, int]: ...
+
+    async def sales(self, identities: Collection[UUID]) -> dict[UUID, BookedSale]: ...
+
+    async def waiting_for(self, identities: Collection[UUID]) -> list[Hold]:
+        """Reversals in suspense that wait for one of these sales, in order of arrival."""
+        ...
+
+    async def held_for_codes(self, codes: Collection[str]) -> list[Hold]:
+        """Transactions that wait for one of these codes to become good, in order of arrival."""
+        ...
+
+    async def hold(self, number: int) -> Hold | None: ...
+
+    async def first_of(self, identity: UUID) -> tuple[Arrived, int] | None:
+        """What was booked under an identity, as it arrived, and its account."""
+        ...
+
+    async def bookings(self, account: int, year: int, lines: Collection[int]) -> list[tuple[date, int]]:
+        """(business date, signed fen) of one year and some lines, in the order of booking."""
+        ...
+
+    async def holders_behind(self, year: int, limit: int) -> list[int]:
+        """Accounts that hold a tier and have not been through the close of a year."""
+        ...
+
+    async def closes(self) -> list[Close]: ...
+
+    async def record_close(self, close: Close) -> None: ...
+
+    async def earliest_open_year(self, after: int | None, before: int) -> int | None:
+        """The earliest year with bookings between a closed year and another one (both excluded)."""
+        ...
+
+    async def keep_account(
+        self, account: Account, bindings: Iterable[tuple[str, Binding]], codes: set[str]
+    ) -> None:
+        """Write an account as the registry describes it, with every code that means it."""
+        ...
+
+    async def decide(self, decision: Decision) -> None: ...
+
+    async def keep(self, books: Books) -> None:
+        """Write everything the books hold and tell it; the books' pages are empty afterwards."""
+        ...
+
+
+OpenStore = Callable[[Work], LedgerStore]

@@ -1,0 +1,43 @@
+"""Filling the books before anything is booked: everything that deciding needs is read in a few statements.
+
+What a transaction leads to can be followed beforehand: its code and account, the sale it names, the reversals that wait
+for it, and their codes and accounts. No more than that is ever needed, because only a sale has reversals waiting.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from services.tiering.handlers.books import Books
+from services.tiering.handlers.ports import LedgerStore
+from services.tiering.handlers.postings import Arrived
+
+
+async def prepare(books: Books, store: LedgerStore, transactions: Sequence[Arrived]) -> None:
+    """Read everything that placing these transactions may need."""
+    sales = [arrived.identity for arrived in transactions if arrived.transaction.kind == "sale"]
+    waiting = await store.waiting_for(sales)
+    followers: list[Arrived] = []
+    for found in waiting:
+        hold = books.holds.setdefault(found.number, found)
+        if hold is found and hold.waits_for is not None:
+            books.waiting.setdefault(hold.waits_for, []).append(hold)
+            books.named.add(hold.waits_for)
+            followers.append(hold.arrived)
+    everything = [*transactions, *followers] if followers else transactions
+    named = {arrived.reverses for arrived in everything if arrived.reverses is not None}
+    books.named |= named
+    unknown = named - books.sales.keys()
+    if unknown:
+        books.sales.update(await store.sales(unknown))
+    codes = books.codes_of(everything)
+    if codes:
+        books.bindings.update(await store.bindings(codes))
+    needed = {
+        binding.account
+        for arrived in everything
+        for binding in books.bindings[arrived.transaction.customer_code]
+    }
+    missing = needed - books.accounts.keys()
+    if missing:
+        books.admit(await store.accounts(missing))
