@@ -35,7 +35,7 @@ class UnitState(Message):
     parent: Code | None = Field(
         default=None, description="The unit above; null for the national office alone."
     )
-    path: Text = Field(description="Codes from the root down to this unit, as in /CN/32/3205/.")
+    path: Text = Field(description="Codes from the root down to this unit, as in /CN/32/3205.")
     lines: tuple[Line, ...] = Field(default=(), description="The lines of a professional unit, else empty.")
     division: Text | None = Field(default=None, description="Administrative division, GB/T 2260.")
     city_group: int | None = Field(default=None, description="1-3, used by some schemes; null means none.")
@@ -84,7 +84,7 @@ class CustomerState(Message):
     status: Literal["active", "retired", "merged", "annulled"]
     merged_into: Code | None = Field(default=None, description="The survivor, where the status is merged.")
     unit_code: Code = Field(description="The unit responsible.")
-    unit_path: Text = Field(description="The path of that unit, as in /CN/32/3205/.")
+    unit_path: Text = Field(description="The path of that unit, as in /CN/32/3205.")
     city_group: int | None = None
     division: Text | None = None
     industry: Text | None = Field(default=None, description="Category of GB/T 4754.")
@@ -114,13 +114,16 @@ Happening = Literal[
     "rejected",
     "imported",
     "code_assigned",
+    "code_adopted",
     "updated",
     "relocated",
     "merged",
     "retired",
     "code_mapped",
     "code_unmapped",
+    "managers_bound",
     "agreement_signed",
+    "agreement_changed",
     "agreement_ended",
 ]
 
@@ -141,6 +144,7 @@ class CustomerEvent(Message):
     counter_code: Code | None = Field(default=None, description="The code mapped or no longer mapped.")
     agreement_no: Text | None = None
     signed_on: Day | None = None
+    ends_on: Day | None = Field(default=None, description="The agreed last day; null when open-ended.")
     ended_on: Day | None = None
     merged_into: Code | None = None
 

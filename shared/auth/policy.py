@@ -1,0 +1,180 @@
+"""Who may do what: one table for the whole system (00-overview, roles), asked by every service.
+
+The database enforces the scope once more by row-level security; this module decides first and says why not.
+
+How the sentence "steward … with centre: closing periods, dead-letter replay, deciding suspense" is read:
+these are duties that the two roles share, so either of them suffices (other pages let "a steward" decide
+suspense by himself). A close and the dead letters concern the whole organisation, so they need the role on
+the root of the tree.
+
+`admin` keeps the organisation and has no part in customer data; `auditor` reads and changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Final, Literal, get_args
+
+from shared.auth.principals import Principal, Role, RoleGrant
+
+Operation = Literal[
+    "customers.import",
+    "customers.read",
+    "agreements.write",
+    "transactions.publish",
+    "tiers.read",
+    "periods.close",
+    "dead_letters.read",
+    "dead_letters.replay",
+    "suspense.read",
+    "suspense.decide",
+    "ops.progress",
+    "units.read",
+    "staff.read",
+]
+OPERATIONS: Final[tuple[Operation, ...]] = get_args(Operation)
+
+
+class Scope(Enum):
+    """How far a role carries in an operation."""
+
+    COVERED = "the units that the grant covers"
+    OWN = "what is bound to the person, within the units that the grant covers"
+    WHOLE = "the whole organisation; only a grant on its root counts"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why an operation is not permitted: nobody with these roles may, or not for this unit or this
+    customer.
+    """
+
+    operation: Operation
+    reason: Literal["role", "scope"]
+    user: str
+    needed: tuple[Role, ...]
+
+    @property
+    def zh(self) -> str:
+        if self.reason == "role":
+            return f"此操作需要以下角色之一：{'、'.join(self.needed)}。"
+        return "此操作超出您所负责的机构范围。"
+
+    @property
+    def en(self) -> str:
+        if self.reason == "role":
+            return f"This needs one of the roles {', '.join(self.needed)}."
+        return "This lies outside the units that you are responsible for."
+
+
+def _all(scope: Scope, *roles: Role) -> dict[Role, Scope]:
+    return dict.fromkeys(roles, scope)
+
+
+_READERS: Final = {
+    "manager": Scope.OWN,
+    **_all(
+        Scope.COVERED,
+        "reviewer",
+        "centre",
+        "steward",
+        "approver",
+        "auditor",
+        "province",
+        "national",
+        "service",
+    ),
+}
+
+TABLE: Final[Mapping[Operation, Mapping[Role, Scope]]] = {
+    "customers.import": _all(Scope.COVERED, "centre"),
+    "customers.read": _READERS,
+    "agreements.write": _all(Scope.COVERED, "centre"),
+    "transactions.publish": _all(Scope.COVERED, "service", "steward"),
+    "tiers.read": _READERS,
+    "periods.close": _all(Scope.WHOLE, "steward", "centre"),
+    "dead_letters.read": _all(Scope.WHOLE, "steward", "centre", "auditor"),
+    "dead_letters.replay": _all(Scope.WHOLE, "steward", "centre"),
+    "suspense.read": _all(Scope.COVERED, "steward", "centre", "auditor", "province", "national"),
+    "suspense.decide": _all(Scope.COVERED, "steward", "centre"),
+    "ops.progress": _all(Scope.WHOLE, "service"),
+    "units.read": {
+        "manager": Scope.COVERED,
+        **_all(
+            Scope.COVERED,
+            "reviewer",
+            "centre",
+            "steward",
+            "approver",
+            "auditor",
+            "province",
+            "national",
+            "admin",
+            "service",
+        ),
+    },
+    "staff.read": _all(Scope.COVERED, "centre", "steward", "auditor", "province", "national", "admin"),
+}
+"""Operation → role → how far the role carries. A role that is not named may not."""
+
+
+def permit(
+    principal: Principal,
+    operation: Operation,
+    unit_path: str | None = None,
+    bound_to: tuple[str | None, ...] = (),
+) -> Refusal | None:
+    """None when the principal may, else why not.
+
+    `unit_path` is the unit that what is touched belongs to, `bound_to` its managers. Without a `unit_path`
+    the question is whether the principal may do this anywhere: right for lists, which the caller then narrows
+    to `reach`. What belongs to no unit anybody knows (a held transaction of an unknown code) is asked about
+    with the root's path.
+    """
+    scopes = TABLE[operation]
+    grants = [grant for grant in principal.roles if grant.role in scopes]
+    if not grants:
+        return Refusal(operation, "role", principal.user, tuple(scopes))
+    for grant in grants:
+        if _carries(grant, scopes[grant.role], principal.user, unit_path, bound_to):
+            return None
+    return Refusal(operation, "scope", principal.user, tuple(scopes))
+
+
+def _carries(
+    grant: RoleGrant, scope: Scope, user: str, unit_path: str | None, bound_to: tuple[str | None, ...]
+) -> bool:
+    if scope is Scope.WHOLE:
+        return grant.of_everything
+    if unit_path is None:
+        return True
+    if not grant.covers(unit_path):
+        return False
+    return scope is not Scope.OWN or user in bound_to
+
+
+@dataclass(frozen=True, slots=True)
+class Reach:
+    """What a list may show: everything under `paths`, and what is bound to `own_user` under `own_paths`."""
+
+    paths: tuple[str, ...]
+    own_user: str
+    own_paths: tuple[str, ...]
+
+
+def reach(principal: Principal, operation: Operation) -> Reach:
+    """The part of the organisation that a list of this operation may show. Paths inside one another are left
+    in.
+    """
+    scopes = TABLE[operation]
+    paths: list[str] = []
+    own_paths: list[str] = []
+    for grant in principal.roles:
+        scope = scopes.get(grant.role)
+        if scope is Scope.COVERED or (scope is Scope.WHOLE and grant.of_everything):
+            paths.append(grant.path)
+        elif scope is Scope.OWN:
+            own_paths.append(grant.path)
+    return Reach(tuple(dict.fromkeys(paths)), principal.user, tuple(dict.fromkeys(own_paths)))
