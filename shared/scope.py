@@ -1,0 +1,68 @@
+"""The database's own word on who sees what: row-level security by unit, the same in every service (REP-19, PLT-13).
+
+Reads over HTTP run as `<svc>_reader`, which sees no row until its transaction says for whom it reads: `app.unit_paths`
+are the units covered, a comma between them; `app.manager` is a manager who sees what is bound to them. The settings end
+with the transaction, so that a pooled connection never carries one caller's scope to the next.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Final
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from shared.auth.policy import Operation, reach
+from shared.auth.principals import Principal
+
+IN_SCOPE: Final = """
+CREATE FUNCTION in_scope(path text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT EXISTS (
+        SELECT 1 FROM unnest(string_to_array(current_setting('app.unit_paths', true), ',')) AS granted
+        WHERE granted <> '' AND starts_with(rtrim(path, '/') || '/', rtrim(granted, '/') || '/')
+    )
+$$
+"""
+"""The function that policies ask; a migration creates it once. `/CN/32` covers `/CN/32/3205` and not `/CN/321`."""
+
+
+def protect(service: str, table: str, visible: str) -> tuple[str, ...]:
+    """The statements that show a table's rows to the service's reader only where `visible` (SQL) holds. Batch writers
+    have BYPASSRLS instead of a policy, because COPY into a protected table is refused to everybody else."""
+    return (
+        f"ALTER TABLE {table} ENABLE ROW LEVEL SECURITY",
+        f"ALTER TABLE {table} FORCE ROW LEVEL SECURITY",
+        f"CREATE POLICY covered ON {table} FOR SELECT TO {service}_reader USING ({visible})",
+        f"GRANT SELECT ON {table} TO {service}_reader",
+    )
+
+
+_SCOPE = text(
+    "SELECT set_config('app.unit_paths', :paths, true), set_config('app.manager', :manager, true), "
+    "set_config('app.person', :person, true)"
+)
+
+
+@asynccontextmanager
+async def reading(
+    engine: AsyncEngine, caller: Principal, operation: Operation
+) -> AsyncIterator[AsyncConnection]:
+    """A read-only transaction that sees what this operation may show to the caller."""
+    scope = reach(caller, operation)
+    async with engine.connect() as connection:
+        await connection.execute(
+            _SCOPE,
+            {
+                "paths": paths_setting(scope.paths),
+                "manager": scope.own_user if scope.own_paths else "",
+                "person": caller.user,
+            },
+        )
+        yield connection
+
+
+def paths_setting(paths: Sequence[str]) -> str:
+    """Unit paths as the setting holds them."""
+    return ",".join(paths)
