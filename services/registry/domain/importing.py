@@ -54,6 +54,8 @@ _KINDS: Final[Mapping[str, Kind]] = {
     "潜在": "potential", "潜在客户": "potential", "现实": "active", "现实客户": "active",
 }  # fmt: skip
 _YEARS: Final = range(1900, 3000)
+SIMILAR_MAX: Final = 10
+"""So many candidates are shown; a file of a thousand equal names must not list a million pairs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +177,7 @@ def read_row(row: int, values: Mapping[str, str | None], policy: Policy) -> Impo
     unit_code = take("unit_code", lambda text: text if text in policy.units else None, "unknown_unit")
     division = take("division", known_division, "unknown_division")
     industry = take("industry", lambda text: _clean_text(text, 64), "bad_industry")
-    kind = take("kind", _kind, "bad_kind")
+    kind: Kind | None = take("kind", _kind, "bad_kind")
     agreement_no = take("agreement_no", lambda text: _clean_text(text, 64), "bad_agreement_no")
     signed_on = take("agreement_signed_on", read_date, "bad_agreement_signed_on")
     ends_on = take("agreement_ends_on", read_date, "bad_agreement_ends_on")
@@ -231,7 +233,7 @@ class Book:
     def add_similar(self, key: str, code: str) -> None:
         """Notes that a customer, in the book or not, has a name of this similarity key."""
         codes = self._by_similarity.setdefault(key, [])
-        if code not in codes:
+        if len(codes) <= SIMILAR_MAX and code not in codes:
             codes.append(code)
 
     def holder_of(self, uscc: str) -> Customer | None:
@@ -329,11 +331,11 @@ def _register(book: Book, row: ImportRow, unit_code: str, policy: Policy) -> Out
         manager_b=row.manager_b,
         agreements=signed,
     )
-    facts = [code_fact, Fact("registered", {"unit_code": unit_code, "origin": "import"})]
+    facts = [code_fact, Fact("imported", {"unit_code": unit_code, "origin": "import"})]
     if after.manager_a or after.manager_b:
         facts.append(_managers_fact(after))
     facts += _agreement_facts((), signed)
-    similar = tuple(other for other in book.similar_to(row.name) if other != code)
+    similar = tuple(other for other in book.similar_to(row.name) if other != code)[:SIMILAR_MAX]
     notices = _notices(row, policy) + (("similar_name",) if similar else ())
     return Loaded(
         row.row,
@@ -370,7 +372,7 @@ def _bring_up_to_date(book: Book, row: ImportRow, known: Customer, policy: Polic
             industry=row.industry or known.industry,
             kind="active" if "kind" in changed else known.kind,
         )
-    facts = [Fact("profile_changed", {"changed": sorted(changed)})] if changed else []
+    facts = [Fact("updated", {"changed": sorted(changed)})] if changed else []
 
     managers = (row.manager_a or known.manager_a, row.manager_b or known.manager_b)
     if managers != (known.manager_a, known.manager_b):

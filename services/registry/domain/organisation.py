@@ -19,7 +19,7 @@ LINES: Final = ("letters", "logistics", "express", "parcels", "press", "finance"
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """One unit. `path` names all units from the root, such as `/CN/32/3205/`; no `lines` means every line."""
+    """One unit. `path` names all units from the root, such as `/CN/32/3205`; no `lines` means every line."""
 
     code: str
     name_zh: str
@@ -76,11 +76,11 @@ def build_tree(units: Iterable[Unit]) -> dict[str, Unit]:
         if unit is None:
             raise BrokenOrganisation(f"Unit {below[-1]} has the unknown parent {code}.")
         if unit.parent is None:
-            built[code] = replace(unit, path=f"/{code}/")
+            built[code] = replace(unit, path=f"/{code}")
         else:
             parent = build(unit.parent, (*below, code))
             group = parent.city_group if unit.city_group is None else unit.city_group
-            built[code] = replace(unit, path=f"{parent.path}{code}/", city_group=group)
+            built[code] = replace(unit, path=f"{parent.path}/{code}", city_group=group)
         return built[code]
 
     for code in given:

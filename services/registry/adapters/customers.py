@@ -1,0 +1,383 @@
+"""Customers, codes and agreements in PostgreSQL, a few statements with arrays for any number of rows.
+
+The rows of a chunk come here decided; a customer that several rows touched is stored once, in its last state. Every
+write of a customer compares its version, and whoever loads one holds its row lock, so that two writers never build on
+the same state.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import date, datetime
+from typing import Any
+
+import asyncpg
+
+from services.registry.domain.agreements import Agreement
+from services.registry.domain.codes import CodeScheme, SerialRange
+from services.registry.domain.customers import Customer
+from services.registry.domain.importing import SIMILAR_MAX, Book, ImportRow, Loaded, Outcome
+from services.registry.domain.names import identity_key, similarity_key
+from services.registry.domain.organisation import Unit
+from services.registry.handlers.end_agreement import KIND
+from shared.messaging.timers import schedule
+from shared.messaging.work import Work
+
+REGISTRATION_LOCK = 7_306_001
+"""Registrations of one instance stand in line: what one transaction found missing must still be missing when it commits.
+
+Held only while a chunk is decided and stored; at 500 rows a chunk that is some tens of milliseconds."""
+
+_COLUMNS = """code, version, name, uscc, kind, unit_code, registered_at, status, merged_into, division, industry,
+    upstream_granted_by_province, manager_a, manager_b"""
+
+
+class StoredElsewhere(RuntimeError):
+    """A customer changed between being read and being written: its row lock was not held, which is a fault of ours."""
+
+
+class PostgresCustomers:
+    """`ports.Customers` inside one unit of work."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def lock_registrations(self) -> None:
+        raw = await self._work.raw()
+        await raw.execute("SELECT pg_advisory_xact_lock($1)", REGISTRATION_LOCK)
+
+    async def load_book(self, rows: Sequence[ImportRow], divisions: set[str], issuing: CodeScheme) -> Book:
+        raw = await self._work.raw()
+        book = Book()
+        await self._load_ranges(raw, book, divisions, issuing)
+        names = [(identity_key(row.name), row.unit_code) for row in rows]
+        ids = await raw.fetch(
+            """
+            SELECT id FROM customers WHERE code = ANY($1::text[])
+            UNION SELECT id FROM customers WHERE uscc = ANY($2::text[])
+            UNION SELECT id FROM customers WHERE name_key = ANY($3::text[])
+            """,
+            [row.customer_code for row in rows if row.customer_code],
+            [row.uscc for row in rows if row.uscc],
+            sorted({name for name, _ in names}),
+        )
+        for customer in await self._locked(raw, [row["id"] for row in ids]):
+            book.add(customer)
+        similar = await raw.fetch(
+            """
+            SELECT key, found.code FROM unnest($1::text[]) AS key, LATERAL (
+                SELECT code FROM customers WHERE similar_key = key ORDER BY id LIMIT $2
+            ) AS found
+            """,
+            sorted({similarity_key(row.name) for row in rows}),
+            SIMILAR_MAX + 1,
+        )
+        for found in similar:
+            book.add_similar(found["key"], found["code"])
+        return book
+
+    async def _load_ranges(
+        self, raw: asyncpg.Connection, book: Book, divisions: set[str], issuing: CodeScheme
+    ) -> None:
+        wanted = sorted(divisions)
+        await raw.execute(
+            "INSERT INTO code_ranges (scheme, division) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
+            issuing.id,
+            wanted,
+        )
+        rows = await raw.fetch(
+            "SELECT division, last_serial FROM code_ranges WHERE scheme = $1 AND division = ANY($2::text[])"
+            " ORDER BY division FOR UPDATE",
+            issuing.id,
+            wanted,
+        )
+        for row in rows:
+            book.ranges[row["division"]] = SerialRange(issuing, row["division"], row["last_serial"])
+        skips = await raw.fetch(
+            "SELECT s.division, s.serial FROM code_skips s JOIN code_ranges r USING (scheme, division)"
+            " WHERE s.scheme = $1 AND s.division = ANY($2::text[]) AND s.serial > r.last_serial",
+            issuing.id,
+            wanted,
+        )
+        for row in skips:
+            book.ranges[row["division"]].skipped.add(row["serial"])
+
+    async def locked(self, code: str) -> Customer | None:
+        raw = await self._work.raw()
+        ids = await raw.fetch("SELECT id FROM customers WHERE code = $1", code)
+        return next(iter(await self._locked(raw, [row["id"] for row in ids])), None)
+
+    async def of_units(self, codes: Sequence[str]) -> list[Customer]:
+        raw = await self._work.raw()
+        ids = await raw.fetch("SELECT id FROM customers WHERE unit_code = ANY($1::text[])", list(codes))
+        return await self._locked(raw, [row["id"] for row in ids])
+
+    async def _locked(self, raw: asyncpg.Connection, ids: Sequence[int]) -> list[Customer]:
+        """In the order of registration, which is also the order in which every transaction locks them."""
+        rows = await raw.fetch(
+            f"SELECT {_COLUMNS} FROM customers WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE", list(ids)
+        )
+        agreements = await load_agreements(raw, [row["code"] for row in rows])
+        return [customer_of(row, agreements.get(row["code"], ())) for row in rows]
+
+    async def store_rows(
+        self,
+        outcomes: Sequence[Outcome],
+        book: Book,
+        units: Mapping[str, Unit],
+        issuing: CodeScheme,
+        person: str,
+    ) -> None:
+        loaded = [each for each in outcomes if isinstance(each, Loaded) and each.result != "unchanged"]
+        raw = await self._work.raw()
+        first: dict[str, Loaded] = {}
+        for each in loaded:
+            first.setdefault(each.after.code, each)
+        last = {each.after.code: each.after for each in loaded}
+        created = [each for each in first.values() if each.before is None]
+        updated = [
+            (each.before.version, last[code]) for code, each in first.items() if each.before is not None
+        ]
+        await self._insert(raw, [last[each.after.code] for each in created], units)
+        await self._update(raw, updated, units)
+        await self._insert_codes(raw, created, issuing, person)
+        await self._upsert_agreements(raw, last.values())
+        await self._bind_managers(
+            raw, [(first[code].before, customer) for code, customer in last.items()], person
+        )
+        await raw.executemany(
+            "UPDATE code_ranges SET last_serial = $3 WHERE scheme = $1 AND division = $2 AND last_serial < $3",
+            [(issuing.id, each.division, each.last) for each in book.ranges.values()],
+        )
+
+    async def store(self, customer: Customer, units: Mapping[str, Unit], person: str) -> None:
+        raw = await self._work.raw()
+        await self._update(raw, [(customer.version - 1, customer)], units)
+        await self._upsert_agreements(raw, [customer])
+
+    async def _insert(
+        self, raw: asyncpg.Connection, customers: Sequence[Customer], units: Mapping[str, Unit]
+    ) -> None:
+        if not customers:
+            return
+        await raw.execute(
+            f"""
+            INSERT INTO customers ({_COLUMNS}, name_key, similar_key, unit_path, changed_at)
+            SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+                $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[], $13::text[],
+                $14::text[], $15::text[], $16::text[], $17::text[], $18::timestamptz[])
+            """,
+            *_columns([(*_values(each, units), self._work.now) for each in customers]),
+        )
+
+    async def _update(
+        self,
+        raw: asyncpg.Connection,
+        customers: Sequence[tuple[int, Customer]],
+        units: Mapping[str, Unit],
+    ) -> None:
+        if not customers:
+            return
+        rows = [(*_values(each, units), before, self._work.now) for before, each in customers]
+        done = await raw.fetch(
+            """
+            UPDATE customers AS c SET version = n.version, name = n.name, uscc = n.uscc, kind = n.kind,
+                unit_code = n.unit_code, status = n.status, merged_into = n.merged_into, division = n.division,
+                industry = n.industry, upstream_granted_by_province = n.upstream, manager_a = n.manager_a,
+                manager_b = n.manager_b, name_key = n.name_key, similar_key = n.similar_key,
+                unit_path = n.unit_path, changed_at = n.changed_at
+            FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
+                $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[], $13::text[],
+                $14::text[], $15::text[], $16::text[], $17::text[], $18::bigint[], $19::timestamptz[])
+                AS n (code, version, name, uscc, kind, unit_code, registered_at, status, merged_into, division,
+                    industry, upstream, manager_a, manager_b, name_key, similar_key, unit_path, before, changed_at)
+            WHERE c.code = n.code AND c.version = n.before RETURNING c.code
+            """,
+            *_columns(rows),
+        )
+        if len(done) != len(customers):
+            raise StoredElsewhere(
+                f"{len(customers) - len(done)} customers have another version than was read"
+            )
+
+    async def _insert_codes(
+        self, raw: asyncpg.Connection, created: Sequence[Loaded], issuing: CodeScheme, person: str
+    ) -> None:
+        now = self._work.now
+        rows = [
+            (
+                each.after.code,
+                each.issued.scheme if each.issued else each.adopted_scheme,
+                "issued" if each.issued else "adopted",
+                each.issued.division if each.issued else None,
+                each.issued.serial if each.issued else None,
+            )
+            for each in created
+        ]
+        if rows:
+            await raw.execute(
+                """
+                INSERT INTO code_assignments
+                    (code, customer_code, scheme, origin, division, serial, assigned_at, assigned_by)
+                SELECT n.code, n.code, n.scheme, n.origin, n.division, n.serial, $6, $7
+                FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bigint[])
+                    AS n (code, scheme, origin, division, serial)
+                """,
+                *_columns(rows),
+                now,
+                person,
+            )
+        slots = [(*each.skipped_slot, each.after.code) for each in created if each.skipped_slot is not None]
+        if slots:
+            await raw.execute(
+                """
+                INSERT INTO code_skips (scheme, division, serial, reason, code, recorded_at)
+                SELECT $4, n.division, n.serial, 'adopted_code', n.code, $5
+                FROM unnest($1::text[], $2::bigint[], $3::text[]) AS n (division, serial, code)
+                ON CONFLICT DO NOTHING
+                """,
+                *_columns(slots),
+                issuing.id,
+                now,
+            )
+
+    async def _upsert_agreements(self, raw: asyncpg.Connection, customers: Iterable[Customer]) -> None:
+        rows = [
+            (each.code, a.agreement_no, position, a.signed_on, a.ends_on, a.state, a.ended_on, a.recorded_at)
+            for each in customers
+            for position, a in enumerate(each.agreements)
+        ]
+        if not rows:
+            return
+        await raw.execute(
+            """
+            INSERT INTO agreements
+                (customer_code, agreement_no, position, signed_on, ends_on, state, ended_on, recorded_at)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::date[], $5::date[], $6::text[],
+                $7::date[], $8::timestamptz[])
+            ON CONFLICT (customer_code, agreement_no) DO UPDATE
+                SET ends_on = excluded.ends_on, state = excluded.state, ended_on = excluded.ended_on
+                WHERE (agreements.ends_on, agreements.state) IS DISTINCT FROM (excluded.ends_on, excluded.state)
+            """,
+            *_columns(rows),
+        )
+
+    async def _bind_managers(
+        self, raw: asyncpg.Connection, steps: Sequence[tuple[Customer | None, Customer]], person: str
+    ) -> None:
+        bound: list[tuple[str, str, str]] = []
+        for before, after in steps:
+            for part, old, new in (
+                ("A", before.manager_a if before else None, after.manager_a),
+                ("B", before.manager_b if before else None, after.manager_b),
+            ):
+                if new is not None and new != old:
+                    bound.append((after.code, part, new))
+        if not bound:
+            return
+        await raw.execute(
+            """
+            UPDATE manager_bindings AS b SET unbound_at = $3
+            FROM unnest($1::text[], $2::text[]) AS n (code, part)
+            WHERE b.customer_code = n.code AND b.part = n.part AND b.unbound_at IS NULL
+            """,
+            *_columns([row[:2] for row in bound]),
+            self._work.now,
+        )
+        await raw.execute(
+            """
+            INSERT INTO manager_bindings (customer_code, part, manager, bound_at, bound_by)
+            SELECT n.code, n.part, n.manager, $4, $5 FROM unnest($1::text[], $2::text[], $3::text[])
+                AS n (code, part, manager)
+            """,
+            *_columns(bound),
+            self._work.now,
+            person,
+        )
+
+
+class PostgresAgreementTimers:
+    """`ports.AgreementTimers` inside one unit of work."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def schedule(
+        self, ends: Sequence[tuple[str, str, date]], due_at: Callable[[date], datetime]
+    ) -> None:
+        for code, agreement_no, ends_on in ends:
+            payload = {"customer_code": code, "agreement_no": agreement_no}
+            # Neither part of a customer code nor of an agreement number is fixed, so the subject quotes the first.
+            await schedule(self._work, KIND, f"{len(code)}|{code}|{agreement_no}", due_at(ends_on), payload)
+
+
+async def load_agreements(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[Agreement]]:
+    """The agreements of some customers in the order in which they were recorded."""
+    found: dict[str, list[Agreement]] = defaultdict(list)
+    rows = await raw.fetch(
+        "SELECT customer_code, agreement_no, signed_on, ends_on, state, ended_on, recorded_at, lines"
+        " FROM agreements WHERE customer_code = ANY($1::text[]) ORDER BY customer_code, position",
+        list(codes),
+    )
+    for row in rows:
+        found[row["customer_code"]].append(
+            Agreement(
+                row["agreement_no"],
+                row["signed_on"],
+                row["ends_on"],
+                row["state"],
+                row["ended_on"],
+                row["recorded_at"],
+                tuple(row["lines"]),
+            )
+        )
+    return found
+
+
+def customer_of(row: Any, agreements: Sequence[Agreement]) -> Customer:
+    """A customer from a row of `customers` and its agreements."""
+    return Customer(
+        code=row["code"],
+        version=row["version"],
+        name=row["name"],
+        uscc=row["uscc"],
+        kind=row["kind"],
+        unit_code=row["unit_code"],
+        registered_at=row["registered_at"],
+        status=row["status"],
+        merged_into=row["merged_into"],
+        division=row["division"],
+        industry=row["industry"],
+        upstream_granted_by_province=row["upstream_granted_by_province"],
+        manager_a=row["manager_a"],
+        manager_b=row["manager_b"],
+        agreements=tuple(agreements),
+    )
+
+
+def _values(customer: Customer, units: Mapping[str, Unit]) -> tuple[Any, ...]:
+    return (
+        customer.code,
+        customer.version,
+        customer.name,
+        customer.uscc,
+        customer.kind,
+        customer.unit_code,
+        customer.registered_at,
+        customer.status,
+        customer.merged_into,
+        customer.division,
+        customer.industry,
+        customer.upstream_granted_by_province,
+        customer.manager_a,
+        customer.manager_b,
+        identity_key(customer.name),
+        similarity_key(customer.name),
+        units[customer.unit_code].path,
+    )
+
+
+def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
+    """Rows turned into one array per column, as `unnest` takes them."""
+    return [list(column) for column in zip(*rows, strict=True)]

@@ -1,0 +1,175 @@
+"""Units, staff and code schemes in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, replace
+from datetime import date
+from typing import Any
+
+import orjson
+
+from services.registry.domain.codes import CodeScheme
+from services.registry.domain.organisation import StaffMember, Unit
+from services.registry.handlers.ports import Organisation
+from shared.messaging.work import Work
+
+FILES_LOCK = 7_306_002
+
+
+class PostgresOrganisations:
+    """`ports.Organisations` inside one unit of work."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+
+    async def load(self) -> Organisation:
+        raw = await self._work.raw()
+        units = {row["code"]: unit_of(row) for row in await raw.fetch("SELECT * FROM units")}
+        staff = await raw.fetch("SELECT user_name, name_zh, name_en FROM staff WHERE active")
+        names = Counter(name for row in staff for name in {row["name_zh"], row["name_en"]})
+        managers = {
+            name: row["user_name"]
+            for row in staff
+            for name in (row["name_zh"], row["name_en"])
+            if names[name] == 1
+        }
+        # A user name always means its user, even if somebody else is called like that.
+        managers.update({row["user_name"]: row["user_name"] for row in staff})
+        return Organisation(units, managers)
+
+    async def lock(self) -> None:
+        raw = await self._work.raw()
+        await raw.execute("SELECT pg_advisory_xact_lock($1)", FILES_LOCK)
+
+    async def file_hash(self, name: str) -> str | None:
+        raw = await self._work.raw()
+        found: str | None = await raw.fetchval("SELECT sha256 FROM loaded_files WHERE name = $1", name)
+        return found
+
+    async def store_units(self, units: Sequence[Unit]) -> dict[str, int]:
+        raw = await self._work.raw()
+        versions: dict[str, int] = {}
+        for unit in units:
+            versions[unit.code] = await raw.fetchval(
+                """
+                INSERT INTO units (code, name_zh, name_en, level, parent, path, lines, division, city_group, centre,
+                    valid_from, valid_to, version)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 1)
+                ON CONFLICT (code) DO UPDATE SET name_zh = $2, name_en = $3, level = $4, parent = $5, path = $6,
+                    lines = $7, division = $8, city_group = $9, centre = $10, valid_from = $11, valid_to = $12,
+                    version = units.version + 1
+                RETURNING version
+                """,
+                unit.code,
+                unit.name_zh,
+                unit.name_en,
+                unit.level,
+                unit.parent,
+                unit.path,
+                list(unit.lines),
+                unit.division,
+                unit.city_group,
+                unit.centre,
+                unit.valid_from,
+                unit.valid_to,
+            )
+            await raw.execute(
+                "INSERT INTO units_history (code, version, recorded_at, state) VALUES ($1, $2, $3, $4)",
+                unit.code,
+                versions[unit.code],
+                self._work.now,
+                orjson.dumps(asdict(unit)).decode(),
+            )
+        return versions
+
+    async def store_staff(self, staff: Sequence[StaffMember]) -> int:
+        raw = await self._work.raw()
+        rows = await raw.fetch("SELECT * FROM staff")
+        grants = await raw.fetch("SELECT user_name, role, unit_code FROM staff_roles")
+        known = {
+            row["user_name"]: StaffMember(
+                row["user_name"],
+                row["name_zh"],
+                row["name_en"],
+                row["office"],
+                tuple(
+                    sorted((g["role"], g["unit_code"]) for g in grants if g["user_name"] == row["user_name"])
+                ),
+                row["active"],
+            )
+            for row in rows
+        }
+        named = {person.user for person in staff}
+        gone = [
+            replace(person, active=False, roles=())
+            for person in known.values()
+            if person.user not in named and person.active
+        ]
+        changed = [person for person in staff if known.get(person.user) != person] + gone
+        for person in changed:
+            await raw.execute(
+                """
+                INSERT INTO staff (user_name, name_zh, name_en, office, active) VALUES ($1, $2, $3, $4, $5)
+                ON CONFLICT (user_name) DO UPDATE SET name_zh = $2, name_en = $3, office = $4, active = $5
+                """,
+                person.user,
+                person.name_zh,
+                person.name_en,
+                person.office,
+                person.active,
+            )
+            await raw.execute("DELETE FROM staff_roles WHERE user_name = $1", person.user)
+            await raw.executemany(
+                "INSERT INTO staff_roles (user_name, role, unit_code) VALUES ($1, $2, $3)",
+                [(person.user, role, unit) for role, unit in person.roles],
+            )
+        return len(changed)
+
+    async def store_scheme(self, scheme: CodeScheme) -> bool:
+        raw = await self._work.raw()
+        definition = {
+            name: value for name, value in asdict(scheme).items() if name not in ("label_en", "label_zh")
+        }
+        await raw.execute(
+            "INSERT INTO code_schemes (id, definition, loaded_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            scheme.id,
+            orjson.dumps(definition).decode(),
+            self._work.now,
+        )
+        stored = await raw.fetchval("SELECT definition FROM code_schemes WHERE id = $1", scheme.id)
+        return bool(orjson.loads(stored) == definition)
+
+    async def record_file(self, name: str, sha256: str, version: int, changes: int) -> None:
+        raw = await self._work.raw()
+        await raw.execute(
+            """
+            INSERT INTO loaded_files (name, sha256, version, changes, loaded_at) VALUES ($1, $2, $3, $4, $5)
+            ON CONFLICT (name) DO UPDATE SET sha256 = $2, version = $3, changes = $4, loaded_at = $5
+            """,
+            name,
+            sha256,
+            version,
+            changes,
+            self._work.now,
+        )
+
+
+def unit_of(row: Any) -> Unit:
+    """A unit from a row of `units`."""
+    valid_from: date | None = row["valid_from"]
+    return Unit(
+        code=row["code"],
+        name_zh=row["name_zh"],
+        name_en=row["name_en"],
+        level=row["level"],
+        parent=row["parent"],
+        division=row["division"],
+        lines=tuple(row["lines"]),
+        city_group=row["city_group"],
+        centre=row["centre"],
+        valid_from=valid_from,
+        valid_to=row["valid_to"],
+        path=row["path"],
+    )

@@ -1,0 +1,119 @@
+"""What the handlers need from the outside, named by them: storage, messages and timers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Protocol
+
+from services.registry.domain.codes import CodeScheme
+from services.registry.domain.customers import Customer
+from services.registry.domain.importing import Book, ImportRow, Outcome
+from services.registry.domain.organisation import StaffMember, Unit
+from shared.contracts.envelope import Message
+
+Publish = Callable[[Message, str], None]
+"""Sends a message with this event id, once the transaction has committed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the registry is configured with: data that changes only with a start."""
+
+    schemes: tuple[CodeScheme, ...]
+    issuing: CodeScheme
+    divisions: frozenset[str]
+    default_unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class Organisation:
+    """Units by code, and staff by every name that means one of them."""
+
+    units: Mapping[str, Unit]
+    managers: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportChunk:
+    """Some rows of a file that a person imports. `import_id` names the whole import, chosen by the client."""
+
+    import_id: str
+    file_name: str
+    file_sha256: str
+    rows_total: int
+    rows: tuple[tuple[int, Mapping[str, str | None]], ...]
+
+
+class Customers(Protocol):
+    """Customers with their codes and agreements, inside one transaction."""
+
+    async def lock_registrations(self) -> None:
+        """Waits until no other transaction is registering, and keeps others waiting until the end of this one."""
+
+    async def load_book(self, rows: Sequence[ImportRow], divisions: set[str], issuing: CodeScheme) -> Book:
+        """Everything that these rows may meet, locked: customers by each identity, ranges of the divisions."""
+
+    async def locked(self, code: str) -> Customer | None:
+        """One customer, locked until the end of the transaction."""
+
+    async def store_rows(
+        self,
+        outcomes: Sequence[Outcome],
+        book: Book,
+        units: Mapping[str, Unit],
+        issuing: CodeScheme,
+        person: str,
+    ) -> None:
+        """Stores what the rows did: customers, codes, skipped serials, agreements, managers, ranges."""
+
+    async def store(self, customer: Customer, units: Mapping[str, Unit], person: str) -> None:
+        """Stores the new state of a customer that exists."""
+
+    async def of_units(self, codes: Sequence[str]) -> list[Customer]:
+        """All customers of these units, locked, by code."""
+
+
+class Imports(Protocol):
+    """The record of who loaded what."""
+
+    async def open(self, chunk: ImportChunk, person: str) -> bool:
+        """Records the import with its first chunk; False when the id is someone else's or another file's."""
+
+    async def record(self, chunk: ImportChunk, outcomes: Sequence[Outcome]) -> None:
+        """Adds the outcome of each row and the counts."""
+
+
+class Organisations(Protocol):
+    """The organisation as it is stored."""
+
+    async def load(self) -> Organisation:
+        """Units and staff."""
+
+    async def file_hash(self, name: str) -> str | None:
+        """The hash of the file that was applied last under this name."""
+
+    async def lock(self) -> None:
+        """One process at a time applies files."""
+
+    async def store_units(self, units: Sequence[Unit]) -> dict[str, int]:
+        """Stores new or changed units with their history; the version that each has now."""
+
+    async def store_staff(self, staff: Sequence[StaffMember]) -> int:
+        """Makes the staff what it is given; how many people changed."""
+
+    async def store_scheme(self, scheme: CodeScheme) -> bool:
+        """Records a code scheme; False when one of its id is recorded with another structure."""
+
+    async def record_file(self, name: str, sha256: str, version: int, changes: int) -> None:
+        """Notes that a file has been applied."""
+
+
+class AgreementTimers(Protocol):
+    """The durable timers that end agreements."""
+
+    async def schedule(
+        self, ends: Sequence[tuple[str, str, date]], due_at: Callable[[date], datetime]
+    ) -> None:
+        """For each (customer code, agreement number, last day): fire when that day is over."""
