@@ -15,12 +15,23 @@ from pathlib import Path
 from typing import Final
 
 NAMES: Final = frozenset(
-    "after_fetch before_commit after_commit relay_after_select relay_after_send relay_before_commit "
-    "relay_after_commit timer_after_claim close_chunk http_after_commit outbox_after_id".split()
+    {
+        "after_fetch",
+        "before_commit",
+        "after_commit",
+        "outbox_after_id",
+        "relay_after_select",
+        "relay_after_send",
+        "relay_before_commit",
+        "relay_after_commit",
+        "timer_after_claim",
+        "close_chunk",
+        "http_after_commit",
+    }
 )
 
 
-class InjectedFailure(ConnectionError):  # noqa: N818 - it stands for a lost connection, and is named after that.
+class InjectedFailure(ConnectionError):
     """What the action `error` raises: a passing fault, as if a connection had broken."""
 
 

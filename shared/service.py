@@ -20,7 +20,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import failpoints, health, logging, migrating
 from shared.clock import Clock, clock_from
 from shared.db import create_engine, plain_dsn
-from shared.messaging.consumer import BatchConsumer, BatchHandler
+from shared.messaging.batches import BatchHandler
+from shared.messaging.consumer import BatchConsumer
 from shared.messaging.failures import Backoff, describe
 from shared.messaging.kafka import KafkaAccess
 from shared.messaging.relay import Relay
@@ -30,7 +31,7 @@ from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
 
-STUCK_SECONDS: Final = 90.0
+STUCK_SECONDS: Final = 180.0
 """A consumer that has work, waits for nothing and has not moved for so long is stuck."""
 
 
@@ -57,7 +58,13 @@ class Platform:
         return cls(name, settings, clock, writer, reader, unit_of_work, KafkaAccess.of(settings))
 
     def consumer(
-        self, name: str, topics: Sequence[str], handler: BatchHandler, *, max_records: int = 500, **options: Any
+        self,
+        name: str,
+        topics: Sequence[str],
+        handler: BatchHandler,
+        *,
+        max_records: int = 500,
+        **options: Any,
     ) -> BatchConsumer:
         """A consumer of this service; its group is `<service>.<name>`."""
         return BatchConsumer(
@@ -238,9 +245,9 @@ async def _watch_progress(consumers: Sequence[BatchConsumer]) -> None:
     """The client library has states from which it does not come back (a lost rejoin after a broker's restart): a
     consumer that has work, waits for nothing and does not move ends the process, and the supervisor starts it."""
     while True:
-        await asyncio.sleep(5)
+        await asyncio.sleep(15)
         for consumer in consumers:
-            if consumer.stuck_seconds() > STUCK_SECONDS:
+            if await consumer.stuck_seconds() > STUCK_SECONDS:
                 health.give_up(f"consumer {consumer.name} has not moved for {STUCK_SECONDS:.0f} s")
 
 

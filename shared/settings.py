@@ -45,7 +45,9 @@ class ServiceSettings(BaseSettings):
         ):
             raise ValueError("KEYPOST_KAFKA_USER and KEYPOST_KAFKA_PASSWORD are needed with SASL")
         if self.sandbox_clock is not None and self.mode != "sandbox":
-            raise ValueError("KEYPOST_SANDBOX_CLOCK is for the sandbox only: elsewhere time must not stand still")
+            raise ValueError(
+                "KEYPOST_SANDBOX_CLOCK is for the sandbox only: elsewhere time must not stand still"
+            )
         if self.mode == "production":
             if self.failpoints or self.failpoints_file is not None:
                 raise ValueError("failpoints are refused in production")

@@ -121,7 +121,7 @@ async def one(connection: AsyncConnection, letter_id: int) -> Row | None:
     return None if row is None else _row(row)
 
 
-class NotReplayable(Exception):  # noqa: N818 - a refusal with a reason, not an error of the program.
+class NotReplayable(Exception):
     """Why a dead letter cannot be sent back: `unknown`, `already_decided` or `not_our_topic`."""
 
     def __init__(self, code: str) -> None:
@@ -147,9 +147,7 @@ async def replay(work: Work, letter_id: int, decided_by: str, value: bytes | Non
     return row
 
 
-async def decide(
-    work: Work, letter_id: int, state: Literal["replayed", "closed"], decided_by: str
-) -> bool:
+async def decide(work: Work, letter_id: int, state: Literal["replayed", "closed"], decided_by: str) -> bool:
     """Dispose of an open dead letter; False where it is not open (any more)."""
     done = await work.connection.execute(
         text(

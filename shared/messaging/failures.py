@@ -83,7 +83,9 @@ def _of_driver(error: BaseException) -> Kind:
 
 
 def _is_adapted_interface_error(error: BaseException) -> bool:
-    return type(error).__module__.startswith("sqlalchemy.dialects") and "InterfaceError" in type(error).__name__
+    return (
+        type(error).__module__.startswith("sqlalchemy.dialects") and "InterfaceError" in type(error).__name__
+    )
 
 
 def commit_outcome_is_unknown(error: BaseException) -> bool:

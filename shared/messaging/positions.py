@@ -30,10 +30,10 @@ class Move(NamedTuple):
 def moves_of(records: Iterable[Record], expected: Mapping[Place, int]) -> list[Move]:
     """The advances that handling these records (in order within each partition) means, sorted by place so that two
     transactions never take the rows in opposite orders."""
-    following: dict[Place, int] = {}
-    for record in records:
-        following[Place(record.topic, record.partition)] = record.offset + 1
-    return [Move(place, expected[place], following[place]) for place in sorted(following)]
+    following: dict[tuple[str, int], int] = {}
+    for topic, partition, offset, *_ in records:
+        following[topic, partition] = offset + 1
+    return [Move(Place(*at), expected[Place(*at)], following[at]) for at in sorted(following)]
 
 
 _ADVANCE = text(
@@ -69,7 +69,9 @@ async def advance(connection: AsyncConnection, consumer: str, moves: list[Move])
         },
     )
     if result.rowcount != len(moves):
-        raise SupersededError(f"{consumer}: {len(moves) - result.rowcount} of {len(moves)} positions have moved")
+        raise SupersededError(
+            f"{consumer}: {len(moves) - result.rowcount} of {len(moves)} positions have moved"
+        )
 
 
 async def load(connection: AsyncConnection, consumer: str) -> dict[Place, int]:
@@ -130,7 +132,9 @@ async def rewind(
 async def all_positions(connection: AsyncConnection) -> dict[str, dict[int, int]]:
     """The lowest stored position of each partition over all consumers of the service, for `/ops/progress`."""
     rows = await connection.execute(
-        text("SELECT topic, partition, min(next_offset) AS next_offset FROM positions GROUP BY topic, partition")
+        text(
+            "SELECT topic, partition, min(next_offset) AS next_offset FROM positions GROUP BY topic, partition"
+        )
     )
     found: dict[str, dict[int, int]] = {}
     for row in rows:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from struct import Struct
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from shared.contracts.topics import BY_NAME, RECORD_BYTES
 
@@ -73,6 +73,41 @@ def decode_headers(encoded: bytes) -> Headers:
         at += max(size, 0)
         headers.append((name, value))
     return tuple(headers)
+
+
+_NEVER = 2**63
+
+
+def known(messages: Iterable[Any], expected: Mapping[Any, int]) -> list[Record]:
+    """The client's messages as records, those only that are next: of partitions whose position is known, and
+    not below it.
+
+    A fetch that was under way when partitions moved or a person rewound can bring others; they are dropped here
+    and either come again or are done already.
+    """
+    records: list[Record] = []
+    add = records.append
+    topic: str | None = None
+    partition = -1
+    limit = _NEVER
+    for message in messages:
+        # Messages come in runs of one partition, so its limit is looked up once a run.
+        if message.partition != partition or message.topic != topic:
+            topic, partition = message.topic, message.partition
+            limit = expected.get((message.topic, partition), _NEVER)
+        if message.offset >= limit:
+            add(
+                Record(
+                    message.topic,
+                    partition,
+                    message.offset,
+                    message.key,
+                    message.value,
+                    message.headers,
+                    message.timestamp,
+                )
+            )
+    return records
 
 
 class OversizedError(ValueError):

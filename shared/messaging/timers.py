@@ -195,4 +195,6 @@ class TimerLoop:
         backoff, _ = self._resting.get(timer.subject, (Backoff(0.5, 60.0), 0.0))
         self._resting[timer.subject] = (backoff, monotonic() + backoff.next())
         FAILURES.labels("timers", Kind.BUG.value).inc()
-        log.error("a timer fails and will be tried again", kind=timer.kind, timer=timer.id, error=describe(error))
+        log.error(
+            "a timer fails and will be tried again", kind=timer.kind, timer=timer.id, error=describe(error)
+        )

@@ -83,7 +83,9 @@ class UnitOfWork:
                 result = await command(work)
         except CommitUnknownError as unknown:
             if not await self.committed(unknown.token):
-                raise ConnectionError("the connection was lost and the transaction did not commit") from unknown
+                raise ConnectionError(
+                    "the connection was lost and the transaction did not commit"
+                ) from unknown
         return result
 
 

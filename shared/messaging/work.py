@@ -15,7 +15,16 @@ if TYPE_CHECKING:
     import asyncpg
 
 REASONS = frozenset(
-    "not_json not_cloudevent wrong_type missing_field bad_field oversized bad_encoding internal_error".split()
+    [
+        "not_json",
+        "not_cloudevent",
+        "wrong_type",
+        "missing_field",
+        "bad_field",
+        "oversized",
+        "bad_encoding",
+        "internal_error",
+    ]
 )
 """The reasons for which a message becomes a dead letter; a stable list that the outside relies on."""
 
