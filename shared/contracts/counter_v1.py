@@ -171,7 +171,7 @@ def read_transaction(record: Readable) -> ReadTransaction | Invalid:
     raises.
     """
     try:
-        attributes, data = decode(record, TRANSACTION_TYPE)
+        attributes, data, _ = decode(record, TRANSACTION_TYPE)
         identifier, source = identify(attributes)
         given_time = attributes.get("time")
         if given_time is not None:

@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import contextlib
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -100,12 +101,14 @@ class Decoded(NamedTuple):
 
     attributes: Mapping[str, Any]
     data: Any
+    structured: bool
 
 
 def read(record: Readable) -> Envelope | Invalid:
     """The event that a record carries, or why it carries none."""
     try:
-        attributes, data = decode(record)
+        attributes, data, is_structured = decode(record)
+        told = attributes if is_structured else _told(record.headers)
         identifier, source = identify(attributes)
         return Envelope(
             id=identifier,
@@ -113,8 +116,8 @@ def read(record: Readable) -> Envelope | Invalid:
             type=text(attributes.get("type"), "type", IDENTITY_LENGTH_MAX),
             data=_object(data),
             time=_time(attributes.get("time")),
-            subject=_if_text(attributes.get("subject")),
-            dataschema=_if_text(attributes.get("dataschema")),
+            subject=_if_text(told.get("subject")),
+            dataschema=_if_text(told.get("dataschema")),
             traceparent=traceparent_of(attributes, record.headers),
         )
     except Unreadable as fault:
@@ -137,7 +140,7 @@ def decode(record: Readable, wanted_type: str | None = None) -> Decoded:
             raise Unreadable("not_cloudevent", "a structured event is a JSON object")
         _check_version(document.get("specversion"))
         _check_type(document.get("type"), wanted_type)
-        return Decoded(document, _structured_data(document))
+        return Decoded(document, _structured_data(document), structured=True)
     attributes = {
         name[3:]: _header_text(name, content)
         for name, content in headers.items()
@@ -145,7 +148,7 @@ def decode(record: Readable, wanted_type: str | None = None) -> Decoded:
     }
     _check_version(attributes.get("specversion"))
     _check_type(attributes.get("type"), wanted_type)
-    return Decoded(attributes, decode_json(value))
+    return Decoded(attributes, decode_json(value), structured=False)
 
 
 def identify(attributes: Mapping[str, Any]) -> tuple[str, str]:
@@ -166,7 +169,7 @@ _VERSION: Final = re.compile(r"1\.[0-9]{1,4}")
 
 def _is_structured(headers: Mapping[str, bytes | None]) -> bool:
     content_type = headers.get("content-type")
-    if content_type is not None and content_type != b"application/json":
+    if content_type and content_type != b"application/json":
         media = _header_text("content-type", content_type).partition(";")[0].strip().lower()
         if media == STRUCTURED:
             return True
@@ -174,7 +177,7 @@ def _is_structured(headers: Mapping[str, bytes | None]) -> bool:
             raise Unreadable("not_cloudevent", "events come one a record and in the JSON format")
     if "ce_specversion" in headers or any(name.startswith("ce_") for name in headers):
         return False
-    if content_type is not None:
+    if content_type:
         raise Unreadable(
             "not_cloudevent", "there are no ce_ headers and the content type is not that of an event"
         )
@@ -186,6 +189,16 @@ def _header_text(name: str, value: bytes) -> str:
         return value.decode()
     except UnicodeDecodeError:
         raise Unreadable("bad_encoding", f"header {name} is not UTF-8") from None
+
+
+def _told(headers: Headers) -> dict[str, str]:
+    """The attributes of binary mode that decide nothing, as far as they are text."""
+    found: dict[str, str] = {}
+    for name, content in headers:
+        if content is not None and name in ("ce_subject", "ce_dataschema"):
+            with contextlib.suppress(UnicodeDecodeError):
+                found[name[3:]] = content.decode()
+    return found
 
 
 def _refuse_contradictions(headers: Headers) -> None:
@@ -430,10 +443,10 @@ class Message(Part):
 
 
 def _first_fault(fault: ValidationError) -> Invalid:
-    error = fault.errors(include_url=False, include_input=False)[0]
+    error = fault.errors(include_url=False)[0]
     path = _path(error["loc"])
     cause = error.get("ctx", {}).get("error")
-    if error["type"] == "missing":
+    if error["type"] == "missing" or error["input"] is None:
         return Invalid("missing_field", f"{path} is missing")
     if isinstance(cause, Unreadable):
         return Invalid(cause.reason, cause.detail.replace("the value", path, 1))
