@@ -1,8 +1,8 @@
 """The database's own word on who sees what: row-level security by unit, the same in every service (REP-19, PLT-13).
 
 Reads over HTTP run as `<svc>_reader`, which sees no row until its transaction says for whom it reads: `app.unit_paths`
-are the units covered, a comma between them; `app.manager` is a manager who sees what is bound to them. The settings end
-with the transaction, so that a pooled connection never carries one caller's scope to the next.
+are the units covered, a comma between them; `app.manager` is a manager who sees what is bound to them, and
+`app.own_paths` are the units within which they do. The settings end with the transaction, so that a pooled connection never carries one caller's scope to the next.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def protect(service: str, table: str, visible: str) -> tuple[str, ...]:
 
 _SCOPE = text(
     "SELECT set_config('app.unit_paths', :paths, true), set_config('app.manager', :manager, true), "
-    "set_config('app.person', :person, true)"
+    "set_config('app.own_paths', :own_paths, true), set_config('app.person', :person, true)"
 )
 
 
@@ -57,6 +57,7 @@ async def reading(
             {
                 "paths": paths_setting(scope.paths),
                 "manager": scope.own_user if scope.own_paths else "",
+                "own_paths": paths_setting(scope.own_paths),
                 "person": caller.user,
             },
         )
