@@ -3,6 +3,7 @@
 from alembic import op
 
 from shared.messaging.tables import create_messaging_tables
+from shared.scope import IN_SCOPE
 
 revision = "0001"
 down_revision = None
@@ -207,14 +208,14 @@ GRANT SELECT ON loaded_files, units, units_history, staff, staff_roles, code_sch
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO verifier;
 """
 
-# Reads over HTTP run as `registry_reader`, which sees nothing until a transaction says for whom it reads:
-# `app.unit_paths` are the units covered, a comma between them; `app.manager` is a manager who sees their own customers;
-# `app.person` is the person themselves.
-SCOPE = """
-CREATE FUNCTION in_scope(path text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
+# Reads over HTTP run as `registry_reader`, which sees nothing until a transaction says for whom it reads (shared/scope.py).
+SCOPE = f"""
+{IN_SCOPE};
+
+CREATE FUNCTION in_own_scope(path text) RETURNS boolean LANGUAGE sql STABLE PARALLEL SAFE AS $$
     SELECT EXISTS (
-        SELECT 1 FROM unnest(string_to_array(current_setting('app.unit_paths', true), ',')) AS granted
-        WHERE granted <> '' AND (path = granted OR starts_with(path, granted || '/'))
+        SELECT 1 FROM unnest(string_to_array(current_setting('app.own_paths', true), ',')) AS granted
+        WHERE granted <> '' AND starts_with(rtrim(path, '/') || '/', rtrim(granted, '/') || '/')
     )
 $$;
 
@@ -223,8 +224,7 @@ ALTER TABLE customers FORCE ROW LEVEL SECURITY;
 CREATE POLICY written ON customers TO registry_writer USING (true) WITH CHECK (true);
 CREATE POLICY covered ON customers FOR SELECT TO registry_reader USING (
     in_scope(unit_path)
-    OR manager_a = nullif(current_setting('app.manager', true), '')
-    OR manager_b = nullif(current_setting('app.manager', true), '')
+    OR (nullif(current_setting('app.manager', true), '') IN (manager_a, manager_b) AND in_own_scope(unit_path))
 );
 
 ALTER TABLE agreements ENABLE ROW LEVEL SECURITY;

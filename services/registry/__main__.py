@@ -1,0 +1,5 @@
+"""Starts the service or migrates its database."""
+
+from services.registry.main import main
+
+main()

@@ -1,0 +1,420 @@
+"""The registry's resources over HTTP (`/v1`): imports of customers, customers, units and staff."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Awaitable, Callable
+from datetime import date, datetime
+from typing import Annotated, Any, Literal, TypeVar
+
+import orjson
+from fastapi import APIRouter, Header, Query, Request, Response
+from pydantic import BaseModel, ConfigDict, Field
+
+from services.registry.adapters.customers import PostgresAgreementTimers, PostgresCustomers
+from services.registry.adapters.imports import IdempotentAnswers, KeyReused, PostgresImports
+from services.registry.adapters.organisation import PostgresOrganisations
+from services.registry.adapters.publishing import publisher
+from services.registry.adapters.read_models import PAGE_MAX, BadCursor, Page, ReadModels
+from services.registry.domain.importing import FIELDS, Loaded, Outcome, Rejected, Result
+from services.registry.handlers.import_customers import ROWS_MAX, ImportRefused, counts, import_customers
+from services.registry.handlers.ports import ImportChunk, Rules
+from shared.auth.http import Caller, require
+from shared.auth.policy import reach
+from shared.clock import business_date
+from shared.failpoints import failpoint
+from shared.messaging.failures import Kind, classify
+from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.work import Work
+from shared.problems import Problem
+
+T = TypeVar("T")
+
+Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
+Cursor = Annotated[str | None, Query(max_length=512)]
+Filter = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+IdempotencyKey = Annotated[str | None, Header(alias="idempotency-key", min_length=1, max_length=255)]
+
+
+class ImportRowIn(BaseModel):
+    """One row of the file as it was read: text by column, blanks left out or empty. What is wrong in a row is answered
+    for that row and never refuses the others, so the fields are not checked here."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    row: int = Field(ge=2, le=10_000_000, description="The row in the file; the header is row 1.")
+    name: str | None = None
+    customer_code: str | None = Field(
+        default=None, description="A legacy code to keep; else one is assigned."
+    )
+    uscc: str | None = None
+    unit_code: str | None = None
+    division: str | None = None
+    industry: str | None = None
+    kind: str | None = None
+    agreement_no: str | None = None
+    agreement_signed_on: str | None = None
+    agreement_ends_on: str | None = None
+    manager_a: str | None = None
+    manager_b: str | None = None
+
+
+class ImportIn(BaseModel):
+    """Some rows of a file. All chunks of one import carry the same first four members."""
+
+    import_id: str = Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9._-]+$")
+    file_name: str = Field(min_length=1, max_length=255, pattern=r"^[^\x00]*$")
+    file_sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+    rows_total: int = Field(ge=1, le=10_000_000)
+    rows: list[ImportRowIn] = Field(min_length=1, max_length=ROWS_MAX)
+
+
+class ImportRowOut(BaseModel):
+    """What became of a row. `reasons` say why it was rejected, `notices` what a person should look at."""
+
+    row: int
+    result: Result
+    customer_code: str | None
+    reasons: list[str] = []
+    notices: list[str] = []
+    similar: list[str] = []
+
+
+class ImportOut(BaseModel):
+    """The answer to a chunk: each row's result in the order sent, and how many there were of each."""
+
+    import_id: str
+    counts: dict[str, int]
+    results: list[ImportRowOut]
+
+
+class AgreementOut(BaseModel):
+    agreement_no: str
+    signed_on: date
+    ends_on: date | None
+    state: Literal["in_force", "ended"]
+    ended_on: date | None
+    lines: list[str]
+    recorded_at: datetime
+
+
+class CustomerOut(BaseModel):
+    """A customer as it is now. `version` is also its ETag."""
+
+    customer_code: str
+    name: str
+    uscc: str | None
+    kind: str
+    status: str
+    merged_into: str | None
+    unit_code: str
+    unit_path: str
+    division: str | None
+    industry: str | None
+    upstream_granted_by_province: bool
+    manager_a: str | None
+    manager_b: str | None
+    registered_at: datetime
+    changed_at: datetime
+    version: int
+    agreements: list[AgreementOut]
+
+
+class BindingOut(BaseModel):
+    part: Literal["A", "B"]
+    manager: str
+    bound_at: datetime
+    unbound_at: datetime | None
+    bound_by: str
+
+
+class CodeOut(BaseModel):
+    scheme: str
+    origin: Literal["issued", "adopted"]
+    division: str | None
+    serial: int | None
+    assigned_at: datetime
+    assigned_by: str
+
+
+class CustomerFileOut(CustomerOut):
+    """A customer with the history of its managers and how it got its code."""
+
+    managers: list[BindingOut]
+    code_assignment: CodeOut | None
+
+
+class UnitOut(BaseModel):
+    unit_code: str
+    name_zh: str
+    name_en: str
+    level: str
+    parent: str | None
+    path: str
+    lines: list[str]
+    division: str | None
+    city_group: int | None
+    centre: bool
+    valid_from: date | None
+    valid_to: date | None
+    version: int
+
+
+class RoleOut(BaseModel):
+    role: str
+    unit: str
+
+
+class StaffOut(BaseModel):
+    user: str
+    name_zh: str
+    name_en: str
+    office: str
+    active: bool
+    roles: list[RoleOut]
+
+
+class ImportRecordOut(BaseModel):
+    """An import as it was recorded: who loaded which file, and what became of it so far."""
+
+    id: str
+    person: str
+    file_name: str
+    file_sha256: str
+    rows_total: int
+    rows_done: int
+    created: int
+    updated: int
+    unchanged: int
+    rejected: int
+    started_at: datetime
+    changed_at: datetime
+
+
+class CustomersOut(BaseModel):
+    items: list[CustomerOut]
+    next: str | None = Field(description="The cursor of what follows; null at the end.")
+
+
+class UnitsOut(BaseModel):
+    items: list[UnitOut]
+    next: str | None
+
+
+class StaffListOut(BaseModel):
+    items: list[StaffOut]
+    next: str | None
+
+
+class ImportRowsOut(BaseModel):
+    items: list[ImportRowOut]
+    next: str | None
+
+
+def build_router(unit_of_work: UnitOfWork, reads: ReadModels, rules: Rules) -> APIRouter:
+    """All routes of the registry."""
+    router = APIRouter(prefix="/v1")
+
+    @router.post("/customer-imports", tags=["imports"], summary="Load rows of an existing book of customers")
+    async def load(body: ImportIn, caller: Caller, idempotency_key: IdempotencyKey = None) -> ImportOut:
+        """Up to 500 rows, one transaction. The same rows again change nothing; with the same `Idempotency-Key` the same
+        answer is given again. For the role `centre`, on the units that it covers."""
+        require(caller, "customers.import")
+        _unique_rows(body)
+        content = hashlib.sha256(orjson.dumps(body.model_dump())).hexdigest()
+        key = f"customer-imports {idempotency_key or content}"
+        chunk = ImportChunk(
+            body.import_id,
+            body.file_name,
+            body.file_sha256,
+            body.rows_total,
+            tuple((row.row, {name: getattr(row, name) for name in FIELDS}) for row in body.rows),
+        )
+
+        async def command(work: Work) -> Any:
+            answers = IdempotentAnswers(work)
+            given = await answers.begin(caller.user, key, content)
+            if given is not None:
+                return given
+            outcomes = await import_customers(
+                chunk,
+                person=caller.user,
+                scopes=reach(caller, "customers.import").paths,
+                now=work.now,
+                today=business_date(work.now),
+                rules=rules,
+                customers=PostgresCustomers(work),
+                imports=PostgresImports(work),
+                organisations=PostgresOrganisations(work),
+                timers=PostgresAgreementTimers(work),
+                publish=publisher(work),
+            )
+            if isinstance(outcomes, ImportRefused):
+                # Raised inside the transaction, so that nothing of it stays, the key included.
+                raise Problem(
+                    409,
+                    "import_conflict",
+                    "此导入编号已用于其他人或其他文件。",
+                    "This import id belongs to another person or another file.",
+                )
+            answer = _answer(chunk.import_id, outcomes).model_dump()
+            await answers.finish(caller.user, key, answer)
+            return answer
+
+        answer = await _run(unit_of_work, command)
+        await failpoint("http_after_commit")
+        return ImportOut.model_validate(answer)
+
+    @router.get("/customer-imports/{import_id}", tags=["imports"], summary="One import of your own")
+    async def import_record(import_id: str, caller: Caller) -> ImportRecordOut:
+        require(caller, "customers.import")
+        found = await reads.customer_import(caller, import_id)
+        if found is None:
+            raise _unknown("unknown_import", "没有这次导入。", "There is no such import.")
+        return ImportRecordOut.model_validate(found)
+
+    @router.get("/customer-imports/{import_id}/rows", tags=["imports"], summary="Its rows and their results")
+    async def import_rows(
+        import_id: str,
+        caller: Caller,
+        result: Result | None = None,
+        cursor: Cursor = None,
+        limit: Limit = 100,
+    ) -> ImportRowsOut:
+        require(caller, "customers.import")
+        filters = _filters(result=result)
+        page = await _page(lambda: reads.import_rows(caller, import_id, filters, cursor, limit))
+        return ImportRowsOut.model_validate({"items": page.items, "next": page.next_cursor})
+
+    @router.get("/customers", tags=["customers"], summary="Customers in your scope")
+    async def customers(
+        caller: Caller,
+        unit: Filter = None,
+        name: Filter = None,
+        uscc: Filter = None,
+        manager: Filter = None,
+        status: Literal["active", "retired", "merged", "annulled"] | None = None,
+        kind: Literal["potential", "active"] | None = None,
+        agreement: Literal["in_force", "none"] | None = None,
+        cursor: Cursor = None,
+        limit: Limit = 100,
+    ) -> CustomersOut:
+        """In the order of registration. `unit` includes everything below it, `name` finds a part of a name."""
+        require(caller, "customers.read")
+        filters = _filters(
+            unit=unit, name=name, uscc=uscc, manager=manager, status=status, kind=kind, agreement=agreement
+        )
+        page = await _page(lambda: reads.customers(caller, filters, cursor, limit))
+        return CustomersOut.model_validate({"items": page.items, "next": page.next_cursor})
+
+    @router.get("/customers/{code:path}", tags=["customers"], summary="One customer")
+    async def customer(code: str, caller: Caller, request: Request, response: Response) -> CustomerFileOut:
+        """Answers 404 for a customer outside your scope as for one that does not exist."""
+        require(caller, "customers.read")
+        found = await reads.customer(caller, code) if "\x00" not in code else None
+        if found is None:
+            raise _unknown("unknown_customer", "没有这个客户。", "There is no such customer.")
+        response.headers["etag"] = f'"{found["version"]}"'
+        return CustomerFileOut.model_validate(found)
+
+    @router.get("/units", tags=["organisation"], summary="Units in your scope")
+    async def units(
+        caller: Caller,
+        unit: Filter = None,
+        parent: Filter = None,
+        level: Literal["national", "province", "city", "professional", "county", "outlet"] | None = None,
+        cursor: Cursor = None,
+        limit: Limit = 100,
+    ) -> UnitsOut:
+        require(caller, "units.read")
+        filters = _filters(unit=unit, parent=parent, level=level)
+        page = await _page(lambda: reads.units(caller, filters, cursor, limit))
+        return UnitsOut.model_validate({"items": page.items, "next": page.next_cursor})
+
+    @router.get("/units/{code}", tags=["organisation"], summary="One unit")
+    async def unit(code: str, caller: Caller) -> UnitOut:
+        require(caller, "units.read")
+        found = await reads.unit(caller, code) if "\x00" not in code else None
+        if found is None:
+            raise _unknown("unknown_unit", "没有这个机构。", "There is no such unit.")
+        return UnitOut.model_validate(found)
+
+    @router.get("/staff", tags=["organisation"], summary="People and their roles in your scope")
+    async def staff(caller: Caller, cursor: Cursor = None, limit: Limit = 100) -> StaffListOut:
+        require(caller, "staff.read")
+        page = await _page(lambda: reads.staff(caller, cursor, limit))
+        return StaffListOut.model_validate({"items": page.items, "next": page.next_cursor})
+
+    return router
+
+
+async def _run(unit_of_work: UnitOfWork, command: Callable[[Work], Awaitable[T]]) -> T:
+    """A command whose passing faults are told as such, so that the client tries again with the same key."""
+    try:
+        return await unit_of_work.run(command)
+    except KeyReused:
+        raise Problem(
+            422,
+            "idempotency_key_reused",
+            "同一 Idempotency-Key 已用于另一请求。",
+            "This Idempotency-Key came with another request before.",
+        ) from None
+    except Problem:
+        raise
+    except Exception as error:
+        if classify(error) is not Kind.TRANSIENT:
+            raise
+        raise Problem(
+            503,
+            "unavailable",
+            "服务暂不可用，请稍后用同一 Idempotency-Key 重试。",
+            "Not available at the moment; try again with the same Idempotency-Key.",
+            headers={"retry-after": "1"},
+        ) from error
+
+
+async def _page(read: Callable[[], Awaitable[Page]]) -> Page:
+    try:
+        return await read()
+    except BadCursor:
+        raise Problem(
+            400,
+            "bad_cursor",
+            "游标无效，或不属于此列表与筛选条件。",
+            "The cursor is not valid, or belongs to another list or other filters.",
+        ) from None
+
+
+def _filters(**given: str | None) -> dict[str, str]:
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _unknown(code: str, zh: str, en: str) -> Problem:
+    return Problem(404, code, zh, en)
+
+
+def _unique_rows(body: ImportIn) -> None:
+    rows = [row.row for row in body.rows]
+    if len(set(rows)) != len(rows):
+        raise Problem(422, "duplicate_rows", "同一行号出现多次。", "The same row number stands twice.")
+
+
+def _answer(import_id: str, outcomes: list[Outcome]) -> ImportOut:
+    return ImportOut(
+        import_id=import_id, counts=dict(counts(outcomes)), results=[_result(each) for each in outcomes]
+    )
+
+
+def _result(outcome: Outcome) -> ImportRowOut:
+    if isinstance(outcome, Rejected):
+        return ImportRowOut(
+            row=outcome.row, result="rejected", customer_code=outcome.code, reasons=list(outcome.reasons)
+        )
+    assert isinstance(outcome, Loaded)  # noqa: S101 - the union has two members
+    return ImportRowOut(
+        row=outcome.row,
+        result=outcome.result,
+        customer_code=outcome.after.code,
+        notices=list(outcome.notices),
+        similar=list(outcome.similar),
+    )

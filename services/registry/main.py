@@ -1,0 +1,39 @@
+"""Composition root of the registry: the only file that knows every part."""
+
+from __future__ import annotations
+
+from services.registry.adapters.files import read_configuration
+from services.registry.adapters.read_models import ReadModels
+from services.registry.entrypoints import http, loading, timers
+from services.registry.settings import RegistrySettings
+from shared.service import Platform, Service, run
+
+
+def build(platform: Platform) -> Service:
+    """The service from its platform."""
+    settings = platform.settings
+    folder = settings.data_folder if isinstance(settings, RegistrySettings) else None
+    configuration = read_configuration(folder) if folder else read_configuration()
+    loaded = False
+
+    async def load() -> None:
+        nonlocal loaded
+        await loading.load_files(configuration, platform.unit_of_work)
+        loaded = True
+
+    async def organisation() -> str | None:
+        return None if loaded else "the organisation is not loaded yet"
+
+    return Service(
+        platform,
+        title="keypost registry",
+        timers=timers.HANDLERS,
+        routers=[http.build_router(platform.unit_of_work, ReadModels(platform.reader), configuration.rules)],
+        readiness={"organisation": organisation},
+        on_start=[load],
+    )
+
+
+def main() -> None:
+    """`python -m services.registry [serve|migrate]`."""
+    run("registry", build, RegistrySettings)
