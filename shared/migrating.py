@@ -40,6 +40,14 @@ def _upgrade(connection: Connection, config: Config, revision: str) -> None:
     command.upgrade(config, revision)
 
 
+def run_script(op: Any, script: str) -> None:
+    """Execute the statements of a script, each ended by `;` at the end of a line: the driver takes one a call. `op` is
+    Alembic's operations object."""
+    for statement in script.split(";\n"):
+        if statement.strip():
+            op.execute(statement)
+
+
 def run_environment(target_metadata: Any = None) -> None:
     """The whole body of a service's `migrations/env.py`."""
     context.configure(

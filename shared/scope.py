@@ -2,7 +2,8 @@
 
 Reads over HTTP run as `<svc>_reader`, which sees no row until its transaction says for whom it reads: `app.unit_paths`
 are the units covered, a comma between them; `app.manager` is a manager who sees what is bound to them, and
-`app.own_paths` are the units within which they do. The settings end with the transaction, so that a pooled connection never carries one caller's scope to the next.
+`app.own_paths` are the units within which they do. The settings end with the transaction, so that a pooled connection
+never carries one caller's scope to the next.
 """
 
 from __future__ import annotations
@@ -26,6 +27,25 @@ CREATE FUNCTION in_scope(path text) RETURNS boolean LANGUAGE sql STABLE PARALLEL
 $$
 """
 """The function that policies ask; a migration creates it once. `/CN/32` covers `/CN/32/3205` and not `/CN/321`."""
+
+SCOPE_PATTERNS: Final = """
+CREATE FUNCTION scope_patterns(setting text) RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(array_agg(regexp_replace(rtrim(granted, '/'), '([%_\\\\])', '\\\\\\1', 'g') || '/%'), '{}')
+    FROM unnest(string_to_array(current_setting(setting, true), ',')) AS granted WHERE rtrim(granted, '/') <> ''
+$$
+"""
+"""The same scope as patterns for LIKE. A policy that asks `in_scope` pays a call for every row of a large table; one
+that compares with `(SELECT scope_patterns(…))` makes the patterns once for the query."""
+
+
+def covered(path: str = "unit_path", managers: str = "manager_a, manager_b") -> str:
+    """The condition (SQL) of a row that carries its unit's path and its managers: the caller covers the unit, or is one
+    of the managers and has that role on a unit at or above it. A row without a path is nobody's."""
+    under = f"{path} || '/' LIKE ANY ((SELECT scope_patterns('%s'))::text[])"
+    return (
+        f"{under % 'app.unit_paths'} OR ({under % 'app.own_paths'} "
+        f"AND (SELECT nullif(current_setting('app.manager', true), '')) IN ({managers}))"
+    )
 
 
 def protect(service: str, table: str, visible: str) -> tuple[str, ...]:
@@ -65,5 +85,5 @@ async def reading(
 
 
 def paths_setting(paths: Sequence[str]) -> str:
-    """Unit paths as the setting holds them."""
-    return ",".join(paths)
+    """Unit paths as the setting holds them. A path with a comma is no unit's and would read as two; it covers nothing."""
+    return ",".join(path for path in paths if "," not in path)

@@ -29,6 +29,9 @@ class UnitState(Message):
     TOPIC: ClassVar[str] = topics.UNITS
 
     unit_code: Code
+    version: Count = Field(
+        default=0, description="Counts the states of the unit; of two states the higher one holds."
+    )
     name_zh: Text
     name_en: Text
     level: Level

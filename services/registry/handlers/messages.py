@@ -18,6 +18,7 @@ def publish_unit(publish: Publish, unit: Unit, version: int) -> None:
     """The state of a unit."""
     state = UnitState(
         unit_code=unit.code,
+        version=version,
         name_zh=unit.name_zh,
         name_en=unit.name_en,
         level=unit.level,  # type: ignore[arg-type]
