@@ -97,8 +97,9 @@ class Kafka:
     quick_start: bool = field(default_factory=lambda: os.environ.get("KEYPOST_KAFKA_QUICK_START", "1") != "0")
     """Only the quick compiler: ready sooner, slower at full load. Benchmarks switch it off."""
     notice: Notice = say
+    environment: dict[str, str] = field(default_factory=dict)
     process: ProcessId | None = None
-    _child: subprocess.Popen[bytes] | None = None
+    child: subprocess.Popen[bytes] | None = None
     _admin: AdminClient | None = None
 
     @property
@@ -127,7 +128,7 @@ class Kafka:
 
     def format(self) -> None:
         """Write the settings, and on first use prepare the data folder with the superuser's credentials."""
-        self.folder.mkdir(parents=True, exist_ok=True)
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         _write_private(self.properties, self._settings())
         if (self.folder / "log" / "meta.properties").exists():
@@ -155,10 +156,13 @@ class Kafka:
             raise EngineError(f"Kafka's data folder {self.folder} could not be prepared:\n{tail}")
 
     def start(self, archive_to: Path | None = None) -> ProcessId:
-        self._child = spawn(
-            [*self._java(archive_to), "kafka.Kafka", str(self.properties)], log=self.output, cwd=self.folder
+        self.child = spawn(
+            [*self._java(archive_to), "kafka.Kafka", str(self.properties)],
+            log=self.output,
+            cwd=self.folder,
+            env={**os.environ, **self.environment},
         )
-        self.process = ProcessId.of(self._child.pid)
+        self.process = ProcessId.of(self.child.pid)
         if self.process is None:
             raise EngineError(f"Kafka ended at once:\n{log_tail(self.output)}")
         return self.process
@@ -178,22 +182,22 @@ class Kafka:
             raise EngineError(f"Kafka {why}:\n{log_tail(self.logs / 'kafka.log') or log_tail(self.output)}")
 
     def has_ended(self) -> bool:
-        if self._child is not None:
-            self._child.poll()
+        if self.child is not None:
+            self.child.poll()
         return self.process is None or not self.process.alive()
 
     def stop(self, grace_s: float = 10.0) -> None:
         if self.process is not None:
-            end(self.process, grace_s=grace_s, reap=self._child)
-        if self._child is not None:
-            self._child.wait()
+            end(self.process, grace_s=grace_s, reap=self.child)
+        if self.child is not None:
+            self.child.wait()
 
     def kill(self) -> None:
         """End it as a power cut of the process would, for tests."""
         if self.process is not None and self.process.alive():
             os.kill(self.process.pid, 9)
-        if self._child is not None:
-            self._child.wait()
+        if self.child is not None:
+            self.child.wait()
 
     def _java(self, archive_to: Path | None = None) -> list[str]:
         options = [

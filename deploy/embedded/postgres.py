@@ -71,7 +71,7 @@ class Postgres:
     notice: Notice = say
     settings: dict[str, str] = field(default_factory=dict)
     process: ProcessId | None = None
-    _child: subprocess.Popen[bytes] | None = None
+    child: subprocess.Popen[bytes] | None = None
 
     @property
     def output(self) -> Path:
@@ -124,13 +124,13 @@ class Postgres:
         self._forget_stale_pid_file()
         settings = {**_SETTINGS, **self.settings, "port": str(self.port)}
         arguments = [part for key, value in settings.items() for part in ("-c", f"{key}={value}")]
-        self._child = spawn(
+        self.child = spawn(
             [str(binaries() / "bin" / "postgres"), "-D", str(self.folder), *arguments],
             log=self.output,
             env=_environment(),
             account=database_account(),
         )
-        self.process = ProcessId.of(self._child.pid)
+        self.process = ProcessId.of(self.child.pid)
         if self.process is None:
             raise EngineError(f"PostgreSQL ended at once:\n{log_tail(self.output)}")
         return self.process
@@ -150,8 +150,8 @@ class Postgres:
             raise EngineError(f"PostgreSQL {why}:\n{log_tail(self.output)}")
 
     def has_ended(self) -> bool:
-        if self._child is not None:
-            self._child.poll()
+        if self.child is not None:
+            self.child.poll()
         return self.process is None or not self.process.alive()
 
     def stop(self, grace_s: float = 20.0) -> None:
@@ -159,16 +159,16 @@ class Postgres:
         next start.
         """
         if self.process is not None:
-            end(self.process, first=signal.SIGINT, grace_s=grace_s, last=signal.SIGQUIT, reap=self._child)
-        if self._child is not None:
-            self._child.wait()
+            end(self.process, first=signal.SIGINT, grace_s=grace_s, last=signal.SIGQUIT, reap=self.child)
+        if self.child is not None:
+            self.child.wait()
 
     def kill(self) -> None:
         """End it as a power cut of the process would, for tests."""
         if self.process is not None and self.process.alive():
             os.kill(self.process.pid, signal.SIGKILL)
-        if self._child is not None:
-            self._child.wait()
+        if self.child is not None:
+            self.child.wait()
 
     def sql(self, database: str, statements: str) -> str:
         """Run statements as the superuser, as they come, stopping at the first error."""

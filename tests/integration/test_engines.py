@@ -11,7 +11,7 @@ from typing import Any
 import asyncpg
 import pytest
 from confluent_kafka import Consumer, KafkaError, KafkaException, Producer
-from confluent_kafka.admin import ConfigResource
+from confluent_kafka.admin import ConfigResource  # type: ignore[attr-defined]
 
 from deploy.embedded import provision
 from shared.contracts.topics import BY_NAME, COUNTER_TRANSACTIONS, DEAD_LETTER_BYTES, TIER_CHANGES, TOPICS

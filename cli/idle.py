@@ -1,0 +1,226 @@
+"""`keypost wait-idle`: when everything that was published or accepted has had its last effect.
+
+A pass asks every service how far it is and Kafka where its partitions end, in this order. A pass finds
+nothing to do when every partition is read to its end and no outbox, due timer or other work is left.
+Positions and ends only grow: where two passes in a row find the same ones, nothing was on its way between
+them either.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx
+import typer
+from confluent_kafka import (
+    OFFSET_INVALID,
+    Consumer,
+    KafkaError,
+    KafkaException,
+    TopicPartition,
+)
+from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
+
+from cli.instance import MACHINE, PATIENCE_S, CommandError, Data, NotNow, Session, Timeout, open_session
+
+_ASK_S: Final = 5.0
+
+Place = tuple[str, int]
+
+
+def register(app: typer.Typer) -> None:
+    app.command("wait-idle")(wait_idle_command)
+
+
+def wait_idle_command(data: Data = None, timeout: Timeout = PATIENCE_S) -> None:
+    """Return when everything published or accepted so far has had its last effect in every service."""
+    wait_idle(open_session(data, timeout_s=timeout))
+
+
+@dataclass(slots=True)
+class Progress:
+    """How far every service of an instance is."""
+
+    session: Session
+    _admin: AdminClient | None = None
+    _reader: Consumer | None = None
+    _nothing_between: dict[Place, tuple[int, int]] = field(default_factory=dict)
+
+    def of(self, service: str) -> dict[str, Any]:
+        """One service's own account. Raises NotNow while it does not answer or is not ready."""
+        session = self.session
+        try:
+            ready = session.client.get(session.url(service, "/health/ready"), timeout=_ASK_S)
+            answer = session.client.get(
+                session.url(service, "/ops/progress"),
+                headers={"Authorization": f"Bearer {session.token(MACHINE)}"},
+                timeout=_ASK_S,
+            )
+        except httpx.TransportError as problem:
+            raise NotNow(f"{service} does not answer ({type(problem).__name__})") from problem
+        # A consumer without its partitions shows no positions, which must not pass for having nothing to
+        # read.
+        if ready.status_code != 200 or answer.status_code >= 500:
+            raise NotNow(f"{service} is not ready")
+        if answer.status_code != 200:
+            raise CommandError(f"{service} does not tell its progress (HTTP {answer.status_code})")
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def ends(self, places: set[Place]) -> dict[Place, int]:
+        """Where the partitions end, control records included. Raises NotNow while Kafka is away."""
+        if not places:
+            return {}
+        if self._admin is None:
+            self._admin = AdminClient(self.session.kafka())
+        latest = OffsetSpec.latest()  # type: ignore[no-untyped-call]
+        wanted = {TopicPartition(topic, partition): latest for topic, partition in places}
+        try:
+            found = self._admin.list_offsets(wanted, request_timeout=_ASK_S)
+            return {(place.topic, place.partition): future.result().offset for place, future in found.items()}
+        except KafkaException as problem:
+            raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
+
+    def unread(self, place: Place, position: int, end: int) -> int:
+        """How many offsets are still to be read: none where only transaction markers lie between."""
+        if position >= end or self._nothing_between.get(place) == (position, end):
+            return 0
+        if self._holds_record(place, position):
+            return end - position
+        self._nothing_between[place] = (position, end)
+        return 0
+
+    def _holds_record(self, place: Place, position: int) -> bool:
+        """Read from the position on: either a record comes or the end does.
+
+        The end of an unfinished transaction comes as the end too. Its records are not out yet, and the outbox
+        they come from is not empty; a foreign producer's unfinished transaction was never published.
+        """
+        if self._reader is None:
+            properties: dict[str, Any] = {
+                "group.id": "keypost.command-line",
+                "enable.auto.commit": False,
+                "enable.partition.eof": True,
+                "isolation.level": "read_committed",
+                "auto.offset.reset": "earliest",
+            }
+            self._reader = Consumer(self.session.kafka(**properties))
+        try:
+            self._reader.assign([TopicPartition(place[0], place[1], position)])
+            while True:
+                message = self._reader.poll(_ASK_S)
+                if message is None:
+                    raise NotNow(f"Kafka does not answer for {place[0]}")
+                error = message.error()
+                if error is None:
+                    return True
+                if error.code() == KafkaError._PARTITION_EOF:
+                    return False
+                raise NotNow(f"Kafka does not answer ({error.str()})")
+        except KafkaException as problem:
+            raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
+        finally:
+            self._reader.unassign()
+
+    def close(self) -> None:
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def look(self) -> Pass:
+        """One pass over everything."""
+        accounts = {service: self.of(service) for service in self.session.services}
+        positions = {service: positions_of(account) for service, account in accounts.items()}
+        topics = {topic for places in positions.values() for topic, _partition in places}
+        ends = self.ends(
+            {place for places in positions.values() for place in places} | self._partitions(topics)
+        )
+        busy: str | None = None
+        for service, account in accounts.items():
+            for what in ("outbox_pending", "timers_due", "work_pending"):
+                if account.get(what):
+                    busy = busy or f"{service}: {what.replace('_', ' ')} {account[what]}"
+            subscribed = {topic for topic, _partition in positions[service]}
+            for place, end in ends.items():
+                if busy is None and place[0] in subscribed:
+                    position = positions[service].get(place, 0)
+                    if self.unread(place, position, end):
+                        busy = f"{service}: {place[0]}/{place[1]} is read up to {position} of {end}"
+        seen = tuple(sorted((service, *place, at) for service, at_places in positions.items()
+                            for place, at in at_places.items()))  # fmt: skip
+        timers = [account["next_timer_at"] for account in accounts.values() if account.get("next_timer_at")]
+        return Pass(busy, (seen, tuple(sorted(ends.items()))), tuple(timers))
+
+    def _partitions(self, topics: set[str]) -> set[Place]:
+        """All partitions of the topics: one from which nothing was read yet has no position."""
+        if not topics:
+            return set()
+        if self._admin is None:
+            self._admin = AdminClient(self.session.kafka())
+        try:
+            known = self._admin.list_topics(timeout=_ASK_S).topics
+        except KafkaException as problem:
+            raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
+        return {
+            (topic, partition) for topic in topics if topic in known for partition in known[topic].partitions
+        }
+
+    def lags(self) -> dict[str, int | None]:
+        """How many records each service is behind; None for one that does not tell."""
+        lags: dict[str, int | None] = {}
+        for service in self.session.services:
+            try:
+                positions = positions_of(self.of(service))
+                ends = self.ends(set(positions) | self._partitions({topic for topic, _ in positions}))
+                lags[service] = sum(
+                    self.unread(place, positions.get(place, 0), end) for place, end in ends.items()
+                )
+            except (NotNow, CommandError):
+                lags[service] = None
+        self.close()
+        return lags
+
+
+@dataclass(frozen=True, slots=True)
+class Pass:
+    busy: str | None
+    """What is still to be done, or None."""
+    seen: tuple[Any, ...]
+    timers: tuple[str, ...]
+    """When each service's next timer is due."""
+
+
+def positions_of(account: dict[str, Any]) -> dict[Place, int]:
+    """How far a service is: what it stored, or what it has fetched where only control records followed that."""
+    found: dict[Place, int] = {}
+    for key in ("positions", "consumed"):
+        for topic, partitions in (account.get(key) or {}).items():
+            for partition, offset in partitions.items():
+                place = (topic, int(partition))
+                if offset is not None and offset != OFFSET_INVALID:
+                    found[place] = max(found.get(place, 0), int(offset))
+    return found
+
+
+def wait_idle(session: Session, progress: Progress | None = None) -> Pass:
+    """Wait until two passes in a row find nothing to do and the same positions. Returns the last pass."""
+    own = progress or Progress(session)
+    before: Pass | None = None
+
+    def look() -> Pass:
+        nonlocal before
+        last, before = before, None
+        found = own.look()
+        if found.busy is not None:
+            raise NotNow(found.busy)
+        before = found
+        if last is None or last.seen != found.seen:
+            raise NotNow("looking once more")
+        return found
+
+    try:
+        return session.keep_trying(look, pause_s=0.02)
+    finally:
+        if progress is None:
+            own.close()

@@ -1,0 +1,227 @@
+"""What every command needs: the instance it acts on, who asks, how long it keeps trying, and how it ends.
+
+A command outlasts a service or an engine that is restarting. It asks again, with the same `Idempotency-Key`,
+until there is an answer or its time is over.
+"""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any, Final, TypeVar
+
+import httpx
+import typer
+
+from deploy.embedded.instance import Instance, Setup, find, service_names
+from deploy.embedded.kafka import ADMIN, client_properties, say
+from shared.auth.development import UnknownUser, mint
+from shared.ids import new_id
+
+T = TypeVar("T")
+
+OPERATOR: Final = "operator"
+MACHINE: Final = "service:cli"
+"""Whom the command line is when it asks about the machinery and not for a person."""
+PATIENCE_S: Final = 1800.0
+_RETRIED: Final = frozenset((408, 425, 429, 502, 503, 504))
+
+Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="The instance's folder (or KEYPOST_DATA). Default: the last one."
+    ),
+]
+As = Annotated[str, typer.Option("--as", metavar="USER", help="Who asks.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Timeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout", metavar="S", min=0, help="Seconds to keep trying; exit code 4 when they are over."
+    ),
+]
+
+
+class Exit(enum.IntEnum):
+    """The exit codes of every command."""
+
+    DONE = 0
+    REFUSED = 1
+    """Differences were found, or the request was refused."""
+    BAD_CALL = 2
+    PARTLY = 3
+    TIMEOUT = 4
+
+
+class CommandError(Exception):
+    """The end of a command with a message for its user."""
+
+    def __init__(self, message: str, code: int = Exit.REFUSED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Refused(CommandError):
+    """A service said no. `problem` is its RFC 9457 answer, `problem["code"]` the stable reason."""
+
+    def __init__(self, response: httpx.Response) -> None:
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        self.status = response.status_code
+        self.problem: dict[str, Any] = answer if isinstance(answer, dict) else {"detail": response.text[:500]}
+        text = self.problem.get("detail") or self.problem.get("title") or response.reason_phrase
+        reason = self.problem.get("code")
+        super().__init__(f"{text} ({reason})" if reason else str(text))
+
+
+class NotNow(Exception):
+    """Raised inside `Session.keep_trying` when the answer cannot be had yet."""
+
+
+@dataclass(slots=True)
+class Session:
+    """One command's view of its instance."""
+
+    instance: Instance
+    user: str = OPERATOR
+    timeout_s: float = PATIENCE_S
+    began: float = field(default_factory=time.monotonic)
+    _client: httpx.Client | None = None
+    _tokens: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    @property
+    def setup(self) -> Setup:
+        return self.instance.setup() or Setup()
+
+    @property
+    def services(self) -> tuple[str, ...]:
+        return service_names()
+
+    def url(self, service: str, path: str = "") -> str:
+        return self.instance.service_url(service) + path
+
+    def remaining(self) -> float:
+        return max(0.0, self.began + self.timeout_s - time.monotonic())
+
+    # Identity
+    # -------------------------------------------------------------------------------------------------
+
+    def token(self, user: str | None = None) -> str:
+        """A token of the development issuer, made anew well before it expires."""
+        user = user or self.user
+        cached, made = self._tokens.get(user, ("", -1e9))
+        if time.monotonic() - made < 600:
+            return cached
+        try:
+            token = mint(self.instance.secrets, user, self.setup.mode)
+        except UnknownUser as problem:
+            raise CommandError(f"there is no user {user!r} in this instance", Exit.BAD_CALL) from problem
+        except FileNotFoundError as problem:
+            raise CommandError(
+                f"{self.instance.data} has no issuer: start it once with `keypost up`"
+            ) from problem
+        self._tokens[user] = (token, time.monotonic())
+        return token
+
+    def kafka(self, user: str = ADMIN, **more: Any) -> dict[str, Any]:
+        """librdkafka properties of a client of this instance."""
+        properties = client_properties(
+            f"127.0.0.1:{self.setup.kafka_port}", user, self.instance.passwords()["kafka"][user]
+        )
+        return {**properties, "log_level": 0, **more}
+
+    # Asking
+    # ---------------------------------------------------------------------------------------------------
+
+    def request(
+        self,
+        method: str,
+        service: str,
+        path: str,
+        *,
+        user: str | None = None,
+        headers: dict[str, str] | None = None,
+        **arguments: Any,
+    ) -> httpx.Response:
+        """Ask a service until it answers. Raises Refused for what asking again would not change.
+
+        Every POST carries one `Idempotency-Key` for all its repetitions, so that an answer which was lost on
+        its way is not done twice.
+        """
+        sent = {"Accept-Language": os.environ.get("KEYPOST_LANGUAGE", "en"), **(headers or {})}
+        if method.upper() == "POST":
+            sent.setdefault("Idempotency-Key", new_id())
+
+        def ask() -> httpx.Response:
+            authorised = {**sent, "Authorization": f"Bearer {self.token(user)}"}
+            try:
+                response = self.client.request(
+                    method, self.url(service, path), headers=authorised, **arguments
+                )
+            except httpx.TransportError as problem:
+                raise NotNow(f"{service} does not answer ({type(problem).__name__})") from problem
+            if response.status_code in _RETRIED:
+                raise NotNow(f"{service} is not ready (HTTP {response.status_code})")
+            if response.status_code >= 500:
+                raise NotNow(f"{service} had a fault (HTTP {response.status_code})")
+            if response.status_code >= 400:
+                raise Refused(response)
+            return response
+
+        return self.keep_trying(ask)
+
+    def get(self, service: str, path: str, **arguments: Any) -> Any:
+        return self.request("GET", service, path, **arguments).json()
+
+    def post(self, service: str, path: str, body: Any, **arguments: Any) -> Any:
+        return self.request("POST", service, path, json=body, **arguments).json()
+
+    @property
+    def client(self) -> httpx.Client:
+        if self._client is None:
+            # Proxies of the environment are for the outside world; the instance is on this machine.
+            self._client = httpx.Client(timeout=httpx.Timeout(60.0, connect=2.0), trust_env=False)
+        return self._client
+
+    def keep_trying(self, ask: Callable[[], T], pause_s: float = 0.05) -> T:
+        """Call until it no longer raises NotNow. When the time is over the command ends with exit code 4."""
+        said = False
+        while True:
+            try:
+                return ask()
+            except NotNow as reason:
+                if self.remaining() <= 0:
+                    raise CommandError(
+                        f"gave up after {self.timeout_s:.0f} s: {reason}", Exit.TIMEOUT
+                    ) from reason
+                if not said and time.monotonic() - self.began > 3:
+                    said = True
+                    say(f"waiting: {reason}")
+                    if self.instance.supervisor() is None:
+                        say(f"the instance in {self.instance.data} is not up; `keypost up` starts it")
+                time.sleep(min(pause_s, max(self.remaining(), 0.001)))
+                pause_s = min(pause_s * 1.5, 1.0)
+
+
+def open_session(data: Path | None, user: str = OPERATOR, timeout_s: float = PATIENCE_S) -> Session:
+    """The session of a command that needs an instance which was started before."""
+    instance = find(data, os.environ)
+    if not instance.exists():
+        raise CommandError(f"there is no instance in {instance.data}: start one with `keypost up`")
+    instance.check_format()
+    return Session(instance, user, timeout_s)
+
+
+def show(value: Any, as_json: bool, text: Callable[[], str] | None = None) -> None:
+    """Print a result: JSON on request, else the text."""
+    if as_json or text is None:
+        print(json.dumps(value, ensure_ascii=False, indent=None if as_json else 2), flush=True)
+    else:
+        print(text(), flush=True)
