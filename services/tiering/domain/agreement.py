@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
+from typing import Final
 
 from services.tiering.domain.scheme import SchemeVersion
 
@@ -37,6 +38,9 @@ class Cover:
     @property
     def in_force(self) -> bool:
         return self.signed_on is not None
+
+
+NEVER_COVERED: Final = Cover()
 
 
 def cover_after(before: Cover, version: SchemeVersion, agreements: Iterable[Agreement]) -> Cover:

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import pairwise
 from typing import Final
 
 LINES: Final = ("letters", "logistics", "express", "parcels", "press", "finance", "information", "philately")
@@ -109,7 +110,7 @@ def order_problems(versions: Sequence[SchemeVersion]) -> list[str]:
             thresholds = version.thresholds(group)
             if not thresholds or thresholds[0] <= 0:
                 problems.append(f"version {version.version}: the lowest threshold must be above zero")
-            if any(low >= high for low, high in zip(thresholds, thresholds[1:], strict=False)):
+            if any(low >= high for low, high in pairwise(thresholds)):
                 problems.append(f"version {version.version}: thresholds must rise from level to level")
     starts = [version.effective_on for version in versions]
     dated = [start for start in starts if start is not None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
 
-from services.tiering.domain.agreement import Cover
+from services.tiering.domain.agreement import NEVER_COVERED, Cover
 from services.tiering.domain.scheme import NO_TIER, SchemeVersion
 
 
@@ -50,7 +50,7 @@ class Standing:
     tier: int = NO_TIER
     version: int = 0
     effective_on: date | None = None
-    cover: Cover = Cover()
+    cover: Cover = NEVER_COVERED
     granted: bool = False
     closed_through: int = 0
     last_move: Move | None = None

@@ -33,10 +33,9 @@ class BookTransactions:
         arrived = []
         for record in records:
             reading = read_transaction(record)
-            if type(reading) is ReadTransaction:
+            if not isinstance(reading, Invalid):
                 arrived.append(self._arrived(reading, record, work.now))
             else:
-                assert isinstance(reading, Invalid)
                 work.dead_letter(record, reading.reason, reading.detail)
                 receipt = rejection(record, reading, work.now)
                 if receipt is not None:

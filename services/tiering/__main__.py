@@ -1,0 +1,7 @@
+"""`python -m services.tiering [serve|migrate]`."""
+
+from services.tiering.main import build
+from services.tiering.settings import TieringSettings
+from shared.service import run
+
+run("tiering", build, TieringSettings)

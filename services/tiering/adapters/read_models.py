@@ -1,0 +1,158 @@
+"""What HTTP shows of the ledger, read as `tiering_reader` under row-level security."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import Any
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from services.tiering.adapters import rows
+from services.tiering.domain.account import Account
+from services.tiering.handlers.ports import Close
+
+Row = Mapping[str, Any]
+
+
+async def account_of(connection: AsyncConnection, code: str) -> Account | None:
+    """The account that a registry code or a mapped counter code means today, with totals and standings."""
+    found = (
+        await connection.execute(
+            text(
+                "SELECT a.* FROM accounts a WHERE a.number = coalesce((SELECT number FROM accounts WHERE code = :code), "
+                "(SELECT account FROM bindings WHERE code = :code AND valid_to IS NULL LIMIT 1))"
+            ),
+            {"code": code},
+        )
+    ).mappings()
+    row = found.first()
+    if row is None:
+        return None
+    # The driver has decoded the JSON here, while COPY and arrays in the ledger's store see it as text.
+    account = rows.account({**row, "agreements": json.dumps(row["agreements"])})
+    totals = await connection.execute(
+        text(
+            "SELECT month / 100 AS year, line, sum(amount_fen)::bigint AS fen FROM month_totals "
+            "WHERE account = :account GROUP BY 1, 2"
+        ),
+        {"account": account.number},
+    )
+    for total in totals:
+        account.year(total.year)[total.line] = total.fen
+    standings = await connection.execute(
+        text("SELECT * FROM standings WHERE account = :account"), {"account": account.number}
+    )
+    for standing in standings.mappings():
+        account.standings[standing["scheme"]] = rows.standing(dict(standing))
+    return account
+
+
+async def late_fen(connection: AsyncConnection, account: int, year: int, lines: Sequence[int]) -> int:
+    """What was booked into a year after its close."""
+    found = await connection.scalar(
+        text(
+            "SELECT coalesce(sum(late_fen), 0)::bigint FROM month_totals WHERE account = :account "
+            "AND month BETWEEN :first AND :last AND line = ANY(:lines)"
+        ),
+        {"account": account, "first": year * 100 + 1, "last": year * 100 + 12, "lines": list(lines)},
+    )
+    return int(found or 0)
+
+
+async def changes_of(
+    connection: AsyncConnection, account: int, scheme: str, as_of: date | None = None
+) -> list[dict[str, Any]]:
+    """The tier changes of one customer under one scheme in order, those in effect on a day if one is given."""
+    found = await connection.execute(
+        text("SELECT event FROM tier_changes WHERE account = :account AND scheme = :scheme ORDER BY version"),
+        {"account": account, "scheme": scheme},
+    )
+    events = [json.loads(row.event) for row in found]
+    if as_of is None:
+        return events
+    return [event for event in events if date.fromisoformat(event["effective_on"]) <= as_of]
+
+
+async def feed(
+    connection: AsyncConnection, after: int, limit: int, code: str | None, scheme: str | None
+) -> list[Row]:
+    """Tier changes in the order of their commits, beginning behind a number."""
+    found = await connection.execute(
+        text(
+            "SELECT number, event, traceparent FROM tier_changes WHERE number > :after "
+            "AND (CAST(:code AS text) IS NULL OR customer_code = :code) "
+            "AND (CAST(:scheme AS text) IS NULL OR scheme = :scheme) ORDER BY number LIMIT :limit"
+        ),
+        {"after": after, "limit": limit, "code": code, "scheme": scheme},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def bookings_of(
+    connection: AsyncConnection, account: int, year: int, lines: Sequence[int], limit: int
+) -> tuple[int, list[Row]]:
+    """How many bookings a year's total rests on, and the latest of them in the order of booking."""
+    where = (
+        "FROM ledger WHERE account = :account AND business_date >= :first AND business_date < :end "
+        "AND line = ANY(:lines)"
+    )
+    values = {
+        "account": account,
+        "first": date(year, 1, 1),
+        "end": date(year + 1, 1, 1),
+        "lines": list(lines),
+        "limit": limit,
+    }
+    count = await connection.scalar(text(f"SELECT count(*) {where}"), values)
+    found = await connection.execute(
+        text(
+            "SELECT seq, source, id, customer_code, line, kind, business_date, amount_fen, counter_id, arrived_at, "
+            f"booked_at, late {where} ORDER BY seq DESC LIMIT :limit"
+        ),
+        values,
+    )
+    listed: list[Row] = [dict(row) for row in found.mappings()]
+    return int(count or 0), listed[::-1]
+
+
+async def suspense(
+    connection: AsyncConnection,
+    state: str | None,
+    reason: str | None,
+    code: str | None,
+    after: int,
+    limit: int,
+) -> list[Row]:
+    found = await connection.execute(
+        text(
+            "SELECT * FROM suspense WHERE number > :after AND (CAST(:state AS text) IS NULL OR state = :state) "
+            "AND (CAST(:reason AS text) IS NULL OR reason = :reason) "
+            "AND (CAST(:code AS text) IS NULL OR customer_code = :code) ORDER BY number LIMIT :limit"
+        ),
+        {"after": after, "limit": limit, "state": state, "reason": reason, "code": code},
+    )
+    return [dict(row) for row in found.mappings()]
+
+
+async def suspended(connection: AsyncConnection, number: int) -> Row | None:
+    found = await connection.execute(
+        text("SELECT * FROM suspense WHERE number = :number"), {"number": number}
+    )
+    row = found.mappings().first()
+    return None if row is None else dict(row)
+
+
+async def closes(connection: AsyncConnection, year: int | None = None) -> list[Close]:
+    found = await connection.execute(
+        text("SELECT * FROM closes WHERE CAST(:year AS int) IS NULL OR year = :year ORDER BY year"),
+        {"year": year},
+    )
+    return [rows.close(dict(row)) for row in found.mappings()]
+
+
+async def work_pending(connection: AsyncConnection) -> int:
+    """Closes that are not done: work that no topic, outbox or timer shows."""
+    return int(await connection.scalar(text("SELECT count(*) FROM closes WHERE state <> 'done'")) or 0)

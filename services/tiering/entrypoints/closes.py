@@ -1,0 +1,137 @@
+"""Closing a year over HTTP: ask for it, watch it, or see what it would move (TIE-9)."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Response
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.tiering.adapters import read_models
+from services.tiering.domain.closing import CloseRefused
+from services.tiering.handlers.close_year import CloseYear
+from services.tiering.handlers.ports import Close
+from shared.auth.http import Caller, require
+from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.work import Work
+from shared.money import format_yuan
+from shared.problems import Problem
+from shared.scope import reading
+
+_YEAR = re.compile(r"(19|20|21)[0-9]{2}")
+_QUARTER = re.compile(r"(19|20|21)[0-9]{2}Q[1-4]")
+
+
+class CloseRequest(BaseModel):
+    """A revenue year such as `2011`; with `dry_run` nothing is closed and the moves are told."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    period: Annotated[str, Field(max_length=6)]
+    dry_run: bool = False
+
+
+def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: CloseYear) -> APIRouter:
+    router = APIRouter(prefix="/v1/closes", tags=["closes"])
+
+    @router.post("")
+    async def close_period(caller: Caller, asked: CloseRequest, response: Response) -> dict[str, Any]:
+        """Close a year. It is recorded at once and carried out in the background; a second call changes nothing."""
+        require(caller, "periods.close")
+        year = _year_of(asked.period)
+        if asked.dry_run:
+            async with unit_of_work.rehearse() as work:
+                moves = await commands.rehearse(work, year)
+            if isinstance(moves, CloseRefused):
+                raise _refused(moves)
+            return {
+                "period": asked.period,
+                "dry_run": True,
+                "moves": [
+                    {
+                        "customer_code": one.customer_code,
+                        "scheme": one.scheme,
+                        "from_tier": one.from_tier,
+                        "to_tier": one.to_tier,
+                        "reason": one.move.reason.value,
+                        "effective_on": one.move.effective_on.isoformat(),
+                        "total": format_yuan(one.move.total_fen),
+                    }
+                    for one in moves
+                ],
+            }
+
+        async def request(work: Work) -> Close | CloseRefused:
+            return await commands.request(work, year, caller.user)
+
+        close = await unit_of_work.run(request)
+        if isinstance(close, CloseRefused):
+            raise _refused(close)
+        response.status_code = 200 if close.state == "done" else 202
+        return told(close)
+
+    @router.get("")
+    async def list_closes(caller: Caller) -> dict[str, Any]:
+        """Every close asked for so far."""
+        require(caller, "tiers.read")
+        async with reading(engine, caller, "tiers.read") as connection:
+            return {"items": [told(close) for close in await read_models.closes(connection)]}
+
+    @router.get("/{period}")
+    async def show_close(caller: Caller, period: str) -> dict[str, Any]:
+        """How far a close is."""
+        require(caller, "tiers.read")
+        async with reading(engine, caller, "tiers.read") as connection:
+            found = await read_models.closes(connection, _year_of(period))
+        if not found:
+            raise Problem(404, "not_closed", f"{period}尚未结账。", f"{period} has not been closed.")
+        return told(found[0])
+
+    return router
+
+
+def told(close: Close) -> dict[str, Any]:
+    return {
+        "period": str(close.year),
+        "state": close.state,
+        "requested_by": close.requested_by,
+        "requested_at": close.requested_at.isoformat(),
+        "closed_at": close.closed_at and close.closed_at.isoformat(),
+        "finished_at": close.finished_at and close.finished_at.isoformat(),
+        "holders": close.holders,
+        "settled": close.settled,
+        "moves": close.moves,
+    }
+
+
+def _year_of(period: str) -> int:
+    if _QUARTER.fullmatch(period):
+        raise Problem(
+            409,
+            "no_quarterly_scheme",
+            "现行分级标准均不按季度评定，无需季度结账。",
+            "No scheme in force is evaluated by quarter, so there is no quarter to close.",
+        )
+    if not _YEAR.fullmatch(period):
+        raise Problem(422, "bad_period", "结账期应为年份，如 2011。", "The period is a year such as 2011.")
+    return int(period)
+
+
+def _refused(refused: CloseRefused) -> Problem:
+    if refused.code == "year_not_over":
+        return Problem(
+            409,
+            refused.code,
+            f"{refused.year}年尚未结束，不能结账。",
+            f"The year {refused.year} is not over and cannot be closed.",
+            year=refused.year,
+        )
+    return Problem(
+        409,
+        refused.code,
+        f"{refused.year}年有用邮记录且尚未结账，请先结{refused.year}年。",
+        f"The year {refused.year} has bookings and is still open; close it first.",
+        year=refused.year,
+    )

@@ -1,0 +1,239 @@
+"""Tiers over HTTP: a customer's tier with its evidence (TIE-15), and the feed of tier changes."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Query, Request
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.tiering.adapters import read_models
+from services.tiering.domain.account import Account
+from services.tiering.domain.explanation import explain
+from services.tiering.domain.scheme import LINES, Scheme, SchemeVersion
+from services.tiering.domain.standing import Standing
+from services.tiering.entrypoints.sentences import sentences, tier_name
+from shared.auth.http import Caller, require
+from shared.clock import Clock, business_date
+from shared.contracts.envelope import schema_uri
+from shared.contracts.tiering_v1 import SOURCE, TierChanged
+from shared.money import format_yuan
+from shared.problems import Problem
+from shared.scope import reading
+from shared.texts import Language, language_of
+
+EVIDENCE_MAX = 100
+
+
+def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["tiers"])
+
+    @router.get("/customers/{code}/tiers")
+    async def customer_tiers(
+        request: Request,
+        caller: Caller,
+        code: str,
+        scheme: str | None = None,
+        as_of: date | None = None,
+        explain: bool = False,
+    ) -> dict[str, Any]:
+        """A customer's tier under each scheme, since when and why; with `explain` the transactions behind it."""
+        require(caller, "tiers.read")
+        language = language_of(request.headers.get("accept-language"))
+        wanted = [one for one in schemes if scheme in (None, one.code)]
+        if not wanted:
+            raise Problem(
+                404, "unknown_scheme", f"没有分级标准“{scheme}”。", f"There is no scheme {scheme!r}."
+            )
+        async with reading(engine, caller, "tiers.read") as connection:
+            account = await read_models.account_of(connection, code)
+            if account is None:
+                raise Problem(
+                    404,
+                    "unknown_customer",
+                    f"登记中没有代码“{code}”，或不在您的机构范围内。",
+                    f"No customer with the code {code!r} is known within your scope.",
+                )
+            closes = await read_models.closes(connection)
+            started = [close.year for close in closes if close.closed_at is not None]
+            teller = _Teller(
+                connection, account, max(started, default=None), business_date(clock.now()), language
+            )
+            tiers = []
+            for one in wanted:
+                tiers.append(await teller.tier(one, as_of, explain))
+        return {
+            "asked_code": code,
+            "customer_code": account.code,
+            "unit_code": account.unit_code,
+            "status": account.status.value,
+            "as_of": (as_of or business_date(clock.now())).isoformat(),
+            "tiers": [tier for tier in tiers if tier is not None],
+        }
+
+    @router.get("/tier-changes")
+    async def tier_changes(
+        caller: Caller,
+        after: Annotated[
+            str, Query(description="The cursor of the last page; empty begins at the beginning.")
+        ] = "",
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+        customer_code: str | None = None,
+        scheme: str | None = None,
+    ) -> dict[str, Any]:
+        """Every tier change as a structured CloudEvent, in order: the feed for subscribers without Kafka. At least once;
+        keep the highest `version` seen of each customer and scheme and you are always right."""
+        require(caller, "tiers.read")
+        position = _cursor(after)
+        async with reading(engine, caller, "tiers.read") as connection:
+            found = await read_models.feed(connection, position, limit, customer_code, scheme)
+        return {
+            "items": [structured(json.loads(row["event"]), row["traceparent"]) for row in found],
+            "next": str(found[-1]["number"]) if found else str(position),
+            "more": len(found) == limit,
+        }
+
+    return router
+
+
+def structured(data: dict[str, Any], traceparent: str | None) -> dict[str, Any]:
+    """A stored change as it stands on the topic, in structured mode."""
+    event = {
+        "specversion": "1.0",
+        "id": f"{data['customer_code']}|{data['scheme']}|{data['version']}",
+        "source": SOURCE,
+        "type": TierChanged.TYPE,
+        "time": data["decided_at"],
+        "subject": data["customer_code"],
+        "datacontenttype": "application/json",
+        "dataschema": schema_uri(TierChanged.TYPE),
+        "data": data,
+    }
+    if traceparent is not None:
+        event["traceparent"] = traceparent
+    return event
+
+
+def _cursor(after: str) -> int:
+    if not after:
+        return 0
+    if not after.isascii() or not after.isdigit() or len(after) > 18:
+        raise Problem(400, "bad_cursor", "游标无效。", "The cursor is not one that this feed gave out.")
+    return int(after)
+
+
+class _Teller:
+    """Tells one account's tiers, in one transaction and one language."""
+
+    def __init__(
+        self,
+        connection: AsyncConnection,
+        account: Account,
+        last_closed: int | None,
+        today: date,
+        language: Language,
+    ) -> None:
+        self._connection = connection
+        self._account = account
+        self._last_closed = last_closed
+        self._today = today
+        self._language = language
+
+    async def tier(self, scheme: Scheme, as_of: date | None, with_evidence: bool) -> dict[str, Any] | None:
+        version = scheme.on(as_of or self._today)
+        if version is None:
+            return None
+        standing = self._account.standings.get(scheme.code, Standing())
+        if as_of is not None and as_of < self._today:
+            return await self._past(version, as_of)
+        explanation = explain(version, standing, self._account, self._last_closed, self._today)
+        ahead = explanation.next_level
+        told: dict[str, Any] = {
+            **self._names(version, standing.tier),
+            "version": standing.version,
+            "since": standing.effective_on and standing.effective_on.isoformat(),
+            "reason": standing.last_move and standing.last_move.reason.value,
+            "key_account": standing.key_account(version),
+            "agreement": {
+                "needed": version.needs_agreement,
+                "in_force": standing.cover.in_force,
+                "signed_on": standing.cover.signed_on and standing.cover.signed_on.isoformat(),
+                "ended_on": standing.cover.ended_on and standing.cover.ended_on.isoformat(),
+            },
+            "totals": {str(year): format_yuan(fen) for year, fen in explanation.totals_fen.items()},
+            "revenue_basis": version.basis_en if self._language == "en" else version.basis_zh,
+            "next_level": ahead
+            and {
+                **self._names(version, ahead.tier),
+                "threshold": format_yuan(ahead.threshold_fen),
+                "missing": format_yuan(ahead.missing_fen),
+                "year": ahead.year,
+            },
+            "explanation": sentences(version, standing, explanation, self._language),
+        }
+        if with_evidence:
+            told["evidence"] = await self._evidence(version, standing)
+        return told
+
+    def _names(self, version: SchemeVersion, tier: int) -> dict[str, Any]:
+        return {
+            "scheme": version.scheme,
+            "scheme_version": version.version,
+            "tier": version.tier_code(tier),
+            "tier_name": tier_name(version, tier, self._language),
+        }
+
+    async def _past(self, version: SchemeVersion, as_of: date) -> dict[str, Any]:
+        """The tier in effect on a past day: `effective_on` never falls from version to version."""
+        changes = await read_models.changes_of(self._connection, self._account.number, version.scheme, as_of)
+        last = changes[-1] if changes else None
+        codes = [version.tier_code(tier) for tier in range(len(version.levels) + 1)]
+        tier = codes.index(last["to_tier"]) if last else 0
+        return {
+            **self._names(version, tier),
+            "version": last["version"] if last else 0,
+            "since": last["effective_on"] if last else None,
+            "reason": last["reason"] if last else None,
+            "change": last,
+        }
+
+    async def _evidence(self, version: SchemeVersion, standing: Standing) -> dict[str, Any]:
+        """The changes that led here, and the bookings that the deciding year's total rests on, the latest 100."""
+        move = standing.last_move
+        year = move.year if move else self._today.year
+        count, bookings = await read_models.bookings_of(
+            self._connection, self._account.number, year, version.lines, EVIDENCE_MAX
+        )
+        total = version.total_of(self._account.totals[year]) if year in self._account.totals else 0
+        late = await read_models.late_fen(self._connection, self._account.number, year, version.lines)
+        closed = self._last_closed is not None and year <= self._last_closed
+        return {
+            "year": year,
+            "total_now": format_yuan(total),
+            "total_at_close": format_yuan(total - late) if closed else None,
+            "booked_since_close": format_yuan(late) if closed else None,
+            "thresholds": {
+                version.tier_code(tier): format_yuan(fen)
+                for tier, fen in enumerate(version.thresholds(self._account.city_group), start=1)
+            },
+            "changes": await read_models.changes_of(self._connection, self._account.number, version.scheme),
+            "bookings": count,
+            "latest_bookings": [
+                {
+                    "seq": row["seq"],
+                    "source": row["source"],
+                    "id": row["id"],
+                    "customer_code": row["customer_code"],
+                    "line": LINES[row["line"]],
+                    "kind": row["kind"],
+                    "business_date": row["business_date"].isoformat(),
+                    "amount": format_yuan(abs(row["amount_fen"])),
+                    "counter_id": row["counter_id"],
+                    "late": row["late"],
+                    "booked_at": row["booked_at"].isoformat(),
+                }
+                for row in bookings
+            ],
+        }

@@ -1,0 +1,75 @@
+"""tiering, put together: the only file that knows every part."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from services.tiering.adapters.code_shape import reason_for_unknown
+from services.tiering.adapters.ledger_store import PostgresLedger
+from services.tiering.adapters.memory import Memory
+from services.tiering.adapters.read_models import work_pending
+from services.tiering.adapters.scheme_files import load_schemes
+from services.tiering.domain.holding import DatePolicy
+from services.tiering.entrypoints import closes as close_routes
+from services.tiering.entrypoints import suspense as suspense_routes
+from services.tiering.entrypoints import tiers as tier_routes
+from services.tiering.entrypoints import transactions as transaction_routes
+from services.tiering.entrypoints.closing import carry_out_closes
+from services.tiering.entrypoints.timers import TieringTimers
+from services.tiering.handlers.book_transactions import BookTransactions
+from services.tiering.handlers.books import Rulebook
+from services.tiering.handlers.close_year import CloseYear
+from services.tiering.handlers.decide_suspense import DecideSuspense
+from services.tiering.handlers.learn_customers import LearnCustomers
+from services.tiering.handlers.ports import LedgerStore
+from services.tiering.settings import TieringSettings
+from shared import dead_letter_routes
+from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
+from shared.messaging.work import Work
+from shared.service import Platform, Service
+
+
+def build(platform: Platform) -> Service:
+    settings = cast(TieringSettings, platform.settings)
+    schemes = load_schemes()
+    by_code = {scheme.code: scheme for scheme in schemes}
+    memory = Memory(settings.remembered_accounts)
+    dates = DatePolicy(settings.future_days, settings.correction_horizon_years)
+    rules = Rulebook(schemes, dates, reason_for_unknown)
+
+    def open_store(work: Work) -> LedgerStore:
+        return PostgresLedger(work, by_code, memory, timers.start_waiting)
+
+    closes = CloseYear(rules, open_store)
+    suspense = DecideSuspense(rules, open_store)
+    timers = TieringTimers(settings, closes, suspense)
+    unit_of_work = platform.unit_of_work
+
+    async def count_pending() -> int:
+        async with platform.writer.connect() as connection:
+            return await work_pending(connection)
+
+    return Service(
+        platform,
+        title="keypost tiering",
+        consumers=(
+            platform.consumer(
+                "transactions",
+                (COUNTER_TRANSACTIONS,),
+                BookTransactions(rules, open_store, sandbox=settings.mode == "sandbox"),
+                max_records=settings.batch_records,
+            ),
+            platform.consumer("customers", (CUSTOMERS,), LearnCustomers(rules, open_store)),
+        ),
+        timers=timers.handlers,
+        routers=(
+            transaction_routes.routes(unit_of_work),
+            tier_routes.routes(platform.reader, platform.clock, schemes),
+            close_routes.routes(unit_of_work, platform.reader, closes),
+            suspense_routes.routes(unit_of_work, platform.reader, suspense),
+            dead_letter_routes.routes(unit_of_work),
+        ),
+        work_pending=count_pending,
+        background={"closes": lambda: carry_out_closes(unit_of_work, closes)},
+        on_start=(lambda: timers.start(unit_of_work),),
+    )

@@ -1,0 +1,1 @@
+"""The registry's own schema and its history."""

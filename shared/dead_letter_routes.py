@@ -1,0 +1,145 @@
+"""Dead letters over HTTP, the same in every service: what could not be read, and what a person does about it."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from pydantic import BaseModel, ConfigDict
+
+from shared.auth.http import Caller, require
+from shared.messaging import dead_letters
+from shared.messaging.dead_letters import NotReplayable, Row
+from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.work import Work
+from shared.problems import Problem
+
+
+class Replay(BaseModel):
+    """Send the message back to its topic, byte for byte or with a corrected value (base64)."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    value_base64: str | None = None
+
+
+def routes(unit_of_work: UnitOfWork) -> APIRouter:
+    """Read by the batch writer's role: a dead letter belongs to no unit, and only grants on the root reach here."""
+    router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
+
+    @router.get("")
+    async def list_dead_letters(
+        caller: Caller,
+        state: Literal["open", "replayed", "closed", "all"] = "open",
+        after: Annotated[int, Query(ge=0)] = 0,
+        limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    ) -> dict[str, Any]:
+        """Messages that could not be read or handled, in the order of failing."""
+        require(caller, "dead_letters.read")
+        async with unit_of_work.engine.connect() as connection:
+            found = await dead_letters.listed(connection, None if state == "all" else state, after, limit)
+        return {
+            "items": [told(unit_of_work.service, row) for row in found],
+            "next": str(found[-1].id) if found else str(after),
+            "more": len(found) == limit,
+        }
+
+    @router.get("/{number}")
+    async def show_dead_letter(caller: Caller, number: int) -> dict[str, Any]:
+        """One dead letter with its bytes."""
+        require(caller, "dead_letters.read")
+        async with unit_of_work.engine.connect() as connection:
+            row = await dead_letters.one(connection, number)
+        if row is None:
+            raise _refused("unknown", number)
+        return {**told(unit_of_work.service, row), **_bytes(row)}
+
+    @router.post("/{number}/replay")
+    async def replay_dead_letter(caller: Caller, number: int, asked: Replay) -> dict[str, Any]:
+        """Send one back to the topic it came from; a second call is refused."""
+        require(caller, "dead_letters.replay")
+        try:
+            value = (
+                None if asked.value_base64 is None else base64.b64decode(asked.value_base64, validate=True)
+            )
+        except binascii.Error as error:
+            raise Problem(
+                422, "bad_base64", "value_base64 不是有效的 Base64。", "value_base64 is not Base64."
+            ) from error
+
+        async def run(work: Work) -> Row | NotReplayable:
+            try:
+                return await dead_letters.replay(work, number, caller.user, value)
+            except NotReplayable as refused:
+                return refused
+
+        outcome = await unit_of_work.run(run)
+        if isinstance(outcome, NotReplayable):
+            raise _refused(outcome.code, number)
+        return {"id": number, "state": "replayed", "topic": outcome.topic}
+
+    @router.post("/{number}/close")
+    async def close_dead_letter(caller: Caller, number: int) -> dict[str, Any]:
+        """Dispose of one without sending it back."""
+        require(caller, "dead_letters.replay")
+
+        async def run(work: Work) -> bool:
+            return await dead_letters.decide(work, number, "closed", caller.user)
+
+        if not await unit_of_work.run(run):
+            raise _refused("already_decided", number)
+        return {"id": number, "state": "closed"}
+
+    return router
+
+
+def told(service: str, row: Row) -> dict[str, Any]:
+    return {
+        "id": row.id,
+        "service": service,
+        "reason": row.reason,
+        "detail": row.detail,
+        "state": row.state,
+        "topic": row.topic,
+        "partition": row.partition,
+        "offset": row.offset,
+        "failed_at": row.failed_at.isoformat(),
+        "decided_by": row.decided_by,
+        "decided_at": row.decided_at and row.decided_at.isoformat(),
+    }
+
+
+def _bytes(row: Row) -> dict[str, Any]:
+    """The message as it came: base64 for what may be anything, and text where it is text."""
+    return {
+        "key_base64": _base64(row.key),
+        "value_base64": _base64(row.value),
+        "value_text": None if row.value is None else row.value.decode("utf-8", "replace"),
+        "headers": [{"name": name, "value_base64": _base64(value)} for name, value in row.headers],
+    }
+
+
+def _base64(value: bytes | None) -> str | None:
+    return None if value is None else base64.b64encode(value).decode()
+
+
+_REFUSALS = {
+    "unknown": (404, "没有编号为{number}的死信。", "There is no dead letter {number}."),
+    "already_decided": (
+        409,
+        "第{number}号死信已经处理过。",
+        "Dead letter {number} has been disposed of already.",
+    ),
+    "not_our_topic": (
+        409,
+        "第{number}号死信来自其他服务的主题，应由该服务重新发出。",
+        "Dead letter {number} came from a topic of another service, which has to send it again.",
+    ),
+}
+
+
+def _refused(code: str, number: int) -> Problem:
+    status, zh, en = _REFUSALS[code]
+    return Problem(status, f"dead_letter_{code}", zh.format(number=number), en.format(number=number))
