@@ -20,8 +20,7 @@ Identity (TIE-1, "Envelope")
         the date rules.
 Precedence, when several reasons to hold apply
     3.  Identity, then `future_date`, `year_too_old`, the code, and last the rules of reversals. An item let
-        go by one rule is judged again by the later rules only, so an arrival is held for its date at most
-        once.
+        go by one rule is judged again by the later rules only.
 Dates (TIE-3)
     4.  "More than two days after `occurred_at` or the clock": business dates are compared with the Shanghai
         dates of both, and either being exceeded holds. Exactly two days later is booked.
@@ -39,7 +38,8 @@ Reversals (TIE-4)
         `sale_unknown`.
     10. Reversals waiting for a sale are judged right after its booking, before anything else, in order of
         arrival.
-    11. A reversal booked as unnamed after 35 days takes nothing from its sale should that come later.
+    11. A reversal booked as unnamed after 35 days takes nothing from its sale should that come later. One let go
+        by its code after that time still finds the sales booked in the same step before it is booked as unnamed.
     12. A reversal never promotes.
 Agreements (TIE-8)
     13. An agreement is in force from the customer state that first shows it in force to the one that shows
@@ -117,7 +117,7 @@ class CounterCode:
 
 @dataclass(frozen=True)
 class Customer:
-    """The whole state of one customer, as the registry tells it: at registration and at every later change."""
+    """The whole state of one customer as the registry tells it, at registration and at every later change."""
 
     code: str
     unit_code: str = "3205"
@@ -359,6 +359,7 @@ class Model:
         match step:
             case Customer():
                 self._tell(step)
+                self._advance(self.now)
             case Transaction():
                 self._arrive(step)
             case Poison():
@@ -367,6 +368,7 @@ class Model:
                 self.close(year)
             case Decide():
                 self._decide(step)
+                self._advance(self.now)
             case Advance(to):
                 self._advance(to)
 
@@ -630,18 +632,22 @@ class Model:
         booked = {booking.day.year for booking in self.ledger}
         return sorted(year for year in booked if last_closed is None or year > last_closed)
 
+    def in_the_way(self, year: int) -> int | None:
+        """The year that keeps a year from being closed: itself while it runs, or an earlier open one."""
+        if year <= (self.last_closed or date.min.year):
+            return None
+        if self.now < midnight(date(year + 1, 1, 1)):
+            return year
+        return next((other for other in self.open_years_with_bookings() if other < year), None)
+
     def close(self, year: int) -> int:
         """Close a year; returns the command's exit code. A second close changes nothing."""
-        last_closed = self.last_closed
-        if last_closed is not None and year <= last_closed:
+        blocking = self.in_the_way(year)
+        if blocking is not None:
+            self.refusals.append((year, blocking))
+            return 1
+        if year <= (self.last_closed or date.min.year):
             return 0
-        blocking = [other for other in self.open_years_with_bookings() if other < year]
-        if self.now < midnight(date(year + 1, 1, 1)):
-            self.refusals.append((year, year))
-            return 1
-        if blocking:
-            self.refusals.append((year, blocking[0]))
-            return 1
         for (code, line, booked_year), figures in self.totals.items():
             if booked_year == year:
                 self.at_close[code, line, year] = figures.fen
