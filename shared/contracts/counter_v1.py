@@ -13,12 +13,13 @@ from datetime import date, datetime
 from hashlib import blake2b
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self, TypeVar
 
-from pydantic import BeforeValidator, Field, PlainSerializer, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
 from shared.contracts import topics
 from shared.contracts.envelope import Message, Outgoing, Readable, decode, identify, traceparent_of, write
 from shared.contracts.fields import (
     IDENTITY_LENGTH_MAX,
+    NO_CONTROL,
     Amount,
     Code,
     Count,
@@ -246,7 +247,14 @@ def _one_of(words: Mapping[str, _Word], value: object, name: str) -> _Word:
 _Evidence = Annotated[
     str | None,
     BeforeValidator(lambda value: evidence(value, "the value")),
-    WithJsonSchema({"anyOf": [{"type": "string", "maxLength": IDENTITY_LENGTH_MAX}, {"type": "null"}]}),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "maxLength": IDENTITY_LENGTH_MAX, "pattern": f"{NO_CONTROL[:-2]}*$"},
+                {"type": "null"},
+            ]
+        }
+    ),
 ]
 
 
@@ -259,7 +267,7 @@ def _positive(value: int) -> int:
 _CounterId = Annotated[
     str,
     BeforeValidator(lambda value: text(value, "the value", 32)),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 32}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": 32, "pattern": NO_CONTROL}),
 ]
 _Price = Annotated[
     int,
@@ -273,6 +281,13 @@ class TransactionData(Message):
     """A revenue transaction as counters send it. `read_transaction` is what reads it; this states its
     schema.
     """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "if": {"properties": {"kind": {"const": "sale"}}},
+            "then": {"properties": {"reverses": {"type": "null"}}},
+        }
+    )
 
     TYPE: ClassVar[str] = TRANSACTION_TYPE
     TOPIC: ClassVar[str] = topics.COUNTER_TRANSACTIONS

@@ -237,12 +237,12 @@ def _day_or_date(value: object) -> date:
     return value if type(value) is date else day(value, "the value")
 
 
-_NO_CONTROL: Final = r"^[^\u0000-\u001f\u007f-\u009f]+$"
+NO_CONTROL: Final = r"^[^\u0000-\u001f\u007f-\u009f]+$"
 
 Code = Annotated[
     str,
     _read(code),
-    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": CODE_LENGTH_MAX, "pattern": _NO_CONTROL}),
+    WithJsonSchema({"type": "string", "minLength": 1, "maxLength": CODE_LENGTH_MAX, "pattern": NO_CONTROL}),
 ]
 """A customer code or another short code: 1-32 printable characters, NFC."""
 
@@ -250,7 +250,7 @@ Text = Annotated[
     str,
     _read(text, IDENTITY_LENGTH_MAX),
     WithJsonSchema(
-        {"type": "string", "minLength": 1, "maxLength": IDENTITY_LENGTH_MAX, "pattern": _NO_CONTROL}
+        {"type": "string", "minLength": 1, "maxLength": IDENTITY_LENGTH_MAX, "pattern": NO_CONTROL}
     ),
 ]
 """Text of 1-255 characters, NFC, without control characters: ids, sources, names."""
@@ -277,14 +277,14 @@ Day = Annotated[
     date,
     BeforeValidator(_day_or_date),
     PlainSerializer(date.isoformat, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date"}),
+    WithJsonSchema({"type": "string", "format": "date", "pattern": f"^{_DATE.pattern}$"}),
 ]
 
 Instant = Annotated[
     datetime,
     BeforeValidator(_instant_or_datetime),
     PlainSerializer(printed_instant, return_type=str),
-    WithJsonSchema({"type": "string", "format": "date-time"}),
+    WithJsonSchema({"type": "string", "format": "date-time", "pattern": f"^{_INSTANT.pattern}$"}),
 ]
 """An aware instant, printed with the offset of Asia/Shanghai and milliseconds."""
 
