@@ -76,6 +76,8 @@ def configure(service: str, level: str = "INFO", *, text: bool | None = None) ->
     handler.addFilter(lambda record: limit.filter(record) if record.name.startswith(NOISY) else True)
     for name in NOISY:
         logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelNamesMapping()[level]))
+    # It warns at every start that topics are not made automatically, which is how we want it.
+    logging.getLogger("faststream").setLevel(logging.ERROR)
     logging.getLogger("uvicorn.access").setLevel(logging.WARNING)
 
 

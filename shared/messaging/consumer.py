@@ -193,6 +193,8 @@ class BatchConsumer:
         if consumer is None or self.healthy() is not None or seen != self._progress_seen or not seen:
             self._progress_seen, self._progress_at = seen, monotonic()
             return 0.0
+        if consumer.fetching_has_ended():
+            return float("inf")
         try:
             ends = await asyncio.wait_for(consumer.end_offsets([TopicPartition(*at) for at in seen]), 10)
         except Exception:
@@ -391,13 +393,16 @@ class BatchConsumer:
 
 
 class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]
+    """Coroutines, although nothing is awaited: FastStream calls a plain function in a thread of its own, where pausing
+    partitions fails and kills aiokafka's fetching task."""
+
     def __init__(self, owner: BatchConsumer) -> None:
         self._owner = owner
 
-    def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
+    async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:
         self._owner.revoked()
 
-    def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
+    async def on_partitions_assigned(self, assigned: Iterable[TopicPartition]) -> None:
         self._owner.assigned(Place(at.topic, at.partition) for at in assigned)
 
 

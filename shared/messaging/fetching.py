@@ -147,6 +147,11 @@ class OwnedConsumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]
         super().__init__(*args, **options)
         owner.attached(self)
 
+    def fetching_has_ended(self) -> bool:
+        """Whether the client's own fetching task has died; it is never started again, and polling goes on finding
+        nothing, without a word."""
+        return bool(self._fetcher.error_future.done())
+
     async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
         owner = self._owner
         await owner.before_fetch()
