@@ -67,9 +67,9 @@ def asyncapi(service: str | None) -> dict[str, Any]:
     operations: dict[str, Any] = {}
     for topic in topics:
         if service is None or service in topic.producers:
-            operations[f"send/{topic.name}"] = _operation("send", topic)
+            operations[f"send.{topic.name}"] = _operation("send", topic)
         if service is None or service in topic.consumers:
-            operations[f"receive/{topic.name}"] = _operation("receive", topic)
+            operations[f"receive.{topic.name}"] = _operation("receive", topic)
     return {
         "asyncapi": "3.0.0",
         "info": {

@@ -204,6 +204,8 @@ def test_a_new_key_of_the_issuer_is_found_without_a_restart(secrets: Path) -> No
 @pytest.mark.req("PLT-12")
 def test_the_development_users_are_those_of_the_staff_file() -> None:
     root = Path(__file__).resolve().parents[2] / "services/registry/data"
+    if not root.exists():
+        pytest.skip("this tree is that of another service alone")
     staff = yaml.safe_load((root / "staff.yaml").read_text())["staff"]
     units = {unit["code"]: unit for unit in yaml.safe_load((root / "organisation.yaml").read_text())["units"]}
 
