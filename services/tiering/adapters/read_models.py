@@ -31,8 +31,7 @@ async def account_of(connection: AsyncConnection, code: str) -> Account | None:
     row = found.first()
     if row is None:
         return None
-    # The driver has decoded the JSON here, while COPY and arrays in the ledger's store see it as text.
-    account = rows.account({**row, "agreements": json.dumps(row["agreements"])})
+    account = rows.account(dict(row))
     totals = await connection.execute(
         text(
             "SELECT month / 100 AS year, line, sum(amount_fen)::bigint AS fen FROM month_totals "

@@ -34,10 +34,15 @@ def ledger_rows(postings: Sequence[Posting], booked_at: datetime) -> Iterator[tu
         said = arrived.transaction
         yield (
             posting.seq, arrived.identity, arrived.source, arrived.id, posting.account, said.customer_code,
-            posting.line, said.kind, said.business_date, posting.amount_fen, said.pieces, said.counter_id,
+            posting.line, said.kind, said.business_date, posting.amount_fen, _signed_pieces(said), said.counter_id,
             posting.unit_code, posting.manager, said.settlement, said.occurred_at, arrived.arrived_at, booked_at,
             posting.late, posting.reverses, arrived.traceparent,
         )  # fmt: skip
+
+
+def _signed_pieces(said: Transaction) -> int | None:
+    """A reversal takes volume back as it takes money back."""
+    return -said.pieces if said.pieces and said.kind == "reversal" else said.pieces
 
 
 def arrived_of_posting(row: Row) -> Arrived:
@@ -56,7 +61,7 @@ def arrived_of_posting(row: Row) -> Arrived:
             occurred_at=row["occurred_at"],
             business_date=row["business_date"],
             settlement=row["settlement"],
-            pieces=row["pieces"],
+            pieces=None if row["pieces"] is None else abs(row["pieces"]),
             reverses=None,
             manager_id=None,
             clerk_id=None,
@@ -114,7 +119,7 @@ def ended_at(hold: Hold, now: datetime) -> datetime | None:
 
 
 def hold(row: Row) -> Hold:
-    said = transaction_of(json.loads(row["transaction"]))
+    said = transaction_of(_json(row["transaction"]))
     if isinstance(said, Invalid):
         # What was accepted once stays readable for ever (PLT-6), so this is a fault of ours and not of the data.
         raise ValueError(f"row {row['number']} of suspense cannot be read any more: {said.detail}")
@@ -142,7 +147,7 @@ def account(row: Row) -> Account:
         manager=row["manager"],
         city_group=row["city_group"],
         upstream=row["upstream"],
-        agreements=tuple(_agreement(one) for one in json.loads(row["agreements"])),
+        agreements=tuple(_agreement(one) for one in _json(row["agreements"])),
     )
 
 
@@ -155,6 +160,11 @@ def _agreement(said: Mapping[str, Any]) -> Agreement:
         in_force=said["in_force"],
         ended_on=_day(said["ended_on"]),
     )
+
+
+def _json(said: Any) -> Any:
+    """SQLAlchemy decodes JSON on the connections it opens; a bare asyncpg connection does not."""
+    return json.loads(said) if isinstance(said, str) else said
 
 
 def _day(said: str | None) -> date | None:

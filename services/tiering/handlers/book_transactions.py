@@ -44,7 +44,8 @@ class BookTransactions:
             store = self._open_store(work)
             head, closed = await store.open()
             books = Books(self._rules, head, closed, work.now)
-            fresh = await self._recognise(books, store, arrived)
+            fresh, duplicates = await self._recognise(books, store, arrived)
+            work.after_commit(lambda: DUPLICATES.labels(work.consumer).inc(duplicates))
             await prepare(books, store, fresh)
             self._place(books, fresh)
             await store.keep(books)
@@ -65,8 +66,10 @@ class BookTransactions:
             reverses=None if transaction.reverses is None else identity(reading.source, transaction.reverses),
         )
 
-    async def _recognise(self, books: Books, store: LedgerStore, arrived: Sequence[Arrived]) -> list[Arrived]:
-        """Those that never arrived before. A second arrival with the same content changes nothing, for ever; one with
+    async def _recognise(
+        self, books: Books, store: LedgerStore, arrived: Sequence[Arrived]
+    ) -> tuple[list[Arrived], int]:
+        """Those that never arrived before, and how many others only came again. A second arrival with the same content changes nothing, for ever; one with
         other content is a conflict, held once for each content (TIE-1)."""
         known = dict(await store.seen([one.identity for one in arrived]))
         fresh: list[Arrived] = []
@@ -87,10 +90,7 @@ class BookTransactions:
                     held.add((one.identity, one.content))
                     books.hold(one, HoldReason.CONFLICT)
                     conflicts += 1
-        duplicates = len(arrived) - len(fresh) - conflicts
-        if duplicates:
-            DUPLICATES.inc(duplicates)
-        return fresh
+        return fresh, len(arrived) - len(fresh) - conflicts
 
     def _place(self, books: Books, fresh: Sequence[Arrived]) -> None:
         today = business_date(books.now)

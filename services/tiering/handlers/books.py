@@ -222,7 +222,7 @@ class Books:
             (account.number, year * 100 + business_date.month, line), [0, 0, 0, 0]
         )
         delta[0] += signed
-        delta[1] += transaction.pieces or 0
+        delta[1] += (transaction.pieces or 0) if is_sale else -(transaction.pieces or 0)
         delta[2] += 1
         delta[3] += signed if late else 0
         self.pages.booked[arrived.identity] = seq
