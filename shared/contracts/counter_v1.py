@@ -174,12 +174,12 @@ def read_transaction(record: Readable) -> ReadTransaction | Invalid:
     try:
         attributes, data, _ = decode(record, TRANSACTION_TYPE)
         identifier, source = identify(attributes)
+        transaction = _transaction(data)
         given_time = attributes.get("time")
-        if given_time is not None:
+        # Most counters send one instant for both, which has been checked by then.
+        if given_time is not None and given_time != data["occurred_at"]:
             instant(given_time, "time")
-        return ReadTransaction(
-            identifier, source, traceparent_of(attributes, record.headers), _transaction(data)
-        )
+        return ReadTransaction(identifier, source, traceparent_of(attributes, record.headers), transaction)
     except Unreadable as fault:
         return fault.invalid()
 
