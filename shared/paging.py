@@ -47,10 +47,10 @@ class Listing:
             content = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
             belongs, *key = content
         except (ValueError, TypeError):
-            raise _bad_cursor() from None
+            raise bad_cursor() from None
         fits = belongs == self._belongs and [type(part) for part in key] == [type(part) for part in first]
         if not fits or not all(_storable(part) for part in key):
-            raise _bad_cursor()
+            raise bad_cursor()
         return tuple(key)
 
     def page(
@@ -66,7 +66,8 @@ def _storable(part: str | int) -> bool:
     return "\x00" not in part if isinstance(part, str) else -(2**63) <= part < 2**63
 
 
-def _bad_cursor() -> Problem:
+def bad_cursor() -> Problem:
+    """The problem of a cursor that this list did not give under these filters."""
     return Problem(
         400,
         "bad_cursor",

@@ -1,0 +1,7 @@
+"""`python -m services.claims [serve|migrate]`."""
+
+from services.claims.main import build
+from services.claims.settings import Settings
+from shared.service import run
+
+run("claims", build, Settings)

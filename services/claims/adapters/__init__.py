@@ -1,0 +1,1 @@
+"""How what claims knows is stored and read."""

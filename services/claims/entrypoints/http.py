@@ -1,0 +1,64 @@
+"""The routes: what claims knows of customers."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+from pydantic import Field
+
+from services.claims.adapters.read_models import ReadModels
+from shared.auth.http import Caller, require
+from shared.contracts.fields import Instant, Part
+from shared.paging import PAGE_DEFAULT, Cursor, Limit
+
+UnitFilter = Annotated[
+    str | None, Query(max_length=32, pattern=r"^[^\x00]*$", description="This unit and everything below it.")
+]
+
+
+class Agreement(Part):
+    """An agreement in force."""
+
+    agreement_no: str
+    signed_on: str
+    ends_on: str | None
+    lines: list[str] = Field(description="The lines it covers; empty means all.")
+    recorded_at: str
+
+
+class Customer(Part):
+    """A customer as claims knows it."""
+
+    customer_code: str
+    version: int
+    name: str
+    kind: str
+    status: str
+    merged_into: str | None
+    unit_code: str = Field(description="The unit responsible.")
+    unit_path: str
+    agreements: list[Agreement] = Field(description="Those in force.")
+    as_of: Instant
+
+
+class Customers(Part):
+    """A page of customers."""
+
+    items: list[Customer]
+    next_cursor: str | None
+
+
+def routes(read: ReadModels) -> APIRouter:
+    router = APIRouter(prefix="/v1", tags=["customers"])
+
+    @router.get("/customers")
+    async def customers(
+        caller: Caller, unit: UnitFilter = None, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
+    ) -> Customers:
+        """Customers in the caller's scope by code, with the unit responsible and the agreements in force."""
+        require(caller, "customers.read")
+        rows, following = await read.customers(caller, unit, cursor, limit)
+        return Customers(items=[Customer.model_validate(row) for row in rows], next_cursor=following)
+
+    return router

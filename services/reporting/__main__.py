@@ -1,0 +1,7 @@
+"""`python -m services.reporting [serve|migrate]`."""
+
+from services.reporting.main import build
+from services.reporting.settings import Settings
+from shared.service import run
+
+run("reporting", build, Settings)

@@ -1,0 +1,1 @@
+"""How views are stored and read."""
