@@ -1,0 +1,112 @@
+"""Topics read from their beginning to their end, committed records only, by a client that commits nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from typing import Any, Final, NamedTuple
+
+from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
+
+POLL_S: Final = 1.0
+AT_ONCE: Final = 5_000
+
+
+class Record(NamedTuple):
+    """A record as it lies in its topic. `headers` is None where the client cannot decode a header's name."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes | None], ...] | None
+
+    @property
+    def place(self) -> str:
+        return f"{self.topic}/{self.partition}/{self.offset}"
+
+
+class TopicError(RuntimeError):
+    """Kafka refuses or does not answer."""
+
+
+class Topics:
+    """A reader of every topic that the checker's principal may read."""
+
+    def __init__(self, properties: dict[str, Any]) -> None:
+        self._properties = {
+            "log_level": 0,
+            **properties,
+            "group.id": "verifier.keypost",
+            "enable.auto.commit": False,
+            "enable.auto.offset.store": False,
+            "enable.partition.eof": True,
+            "isolation.level": "read_committed",
+            "auto.offset.reset": "earliest",
+            "queued.max.messages.kbytes": 65536,
+        }
+
+    async def ranges(self, topic: str) -> dict[int, tuple[int, int]]:
+        """Partition → (first offset kept, offset after the last); empty when there is no such topic."""
+        return await asyncio.to_thread(self._ranges, topic)
+
+    def _ranges(self, topic: str) -> dict[int, tuple[int, int]]:
+        consumer = Consumer(self._properties)
+        try:
+            known = consumer.list_topics(topic, timeout=30).topics.get(topic)
+            if known is None or known.error is not None:
+                return {}
+            return {
+                partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
+                for partition in known.partitions
+            }
+        except KafkaException as problem:
+            raise TopicError(f"{topic}: {problem.args[0].str()}") from problem
+        finally:
+            consumer.close()
+
+    async def read(self, topic: str, partitions: Iterable[int]) -> AsyncIterator[list[Record]]:
+        """Records in the order of each partition. An empty list says that all there was has been read; whoever waits
+        for more goes on, whoever does not stops."""
+        consumer = await asyncio.to_thread(self._assigned, topic, partitions)
+        ended: set[int] = set()
+        numbers = set(partitions)
+        silent_s = 0.0
+        try:
+            while True:
+                messages = await asyncio.to_thread(consumer.consume, AT_ONCE, POLL_S)
+                records = []
+                for message in messages:
+                    error = message.error()
+                    if error is None:
+                        ended.discard(message.partition())
+                        records.append(_record(message))
+                    elif error.code() == KafkaError._PARTITION_EOF:
+                        ended.add(message.partition())
+                    elif not error.retriable():
+                        raise TopicError(f"{topic}: {error.str()}")
+                silent_s = 0.0 if messages else silent_s + POLL_S
+                if records:
+                    yield records
+                if ended == numbers:
+                    yield []
+                elif silent_s >= 60:
+                    raise TopicError(f"{topic}: Kafka does not answer")
+        finally:
+            await asyncio.to_thread(consumer.close)
+
+    def _assigned(self, topic: str, partitions: Iterable[int]) -> Consumer:
+        consumer = Consumer(self._properties)
+        consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
+        return consumer
+
+
+def _record(message: Any) -> Record:
+    try:
+        headers = tuple(message.headers() or ())
+    except (UnicodeDecodeError, SystemError):
+        headers = None
+    return Record(
+        message.topic(), message.partition(), message.offset(), message.key(), message.value(), headers
+    )
