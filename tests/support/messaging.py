@@ -35,7 +35,9 @@ async def make_tables(database: Database) -> None:
     async with engine.begin() as connection:
         await connection.run_sync(_make, database.service)
         await connection.execute(
-            text("CREATE TABLE effects (n bigserial PRIMARY KEY, topic text, partition int, at bigint, value bytea)")
+            text(
+                "CREATE TABLE effects (n bigserial PRIMARY KEY, topic text, partition int, at bigint, value bytea)"
+            )
         )
         await connection.execute(text(f"GRANT ALL ON effects, effects_n_seq TO {database.service}_writer"))
         await connection.execute(text(f"ALTER SEQUENCE outbox_id_seq RESTART WITH {next(_bases)}"))
@@ -62,7 +64,9 @@ class Effects:
             if self.fail_all or record.value in self.poison:
                 raise ValueError("a fault of ours")
         await work.connection.execute(
-            text("INSERT INTO effects (topic, partition, at, value) VALUES (:topic, :partition, :at, :value)"),
+            text(
+                "INSERT INTO effects (topic, partition, at, value) VALUES (:topic, :partition, :at, :value)"
+            ),
             [{"topic": r.topic, "partition": r.partition, "at": r.offset, "value": r.value} for r in records],
         )
         self.seen += records
@@ -97,7 +101,9 @@ class Bench:
         """Partition and offset of every effect, in the order in which they were made."""
         return [
             (row.partition, row.at)
-            for row in await self.rows("SELECT partition, at FROM effects WHERE topic = :topic ORDER BY n", topic=topic)
+            for row in await self.rows(
+                "SELECT partition, at FROM effects WHERE topic = :topic ORDER BY n", topic=topic
+            )
         ]
 
     def produce(self, topic: str, values: Sequence[bytes | None], partition: int = -1, **more: Any) -> None:

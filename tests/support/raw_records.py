@@ -21,7 +21,9 @@ def batch(values: list[bytes], bad: int, codec: int = 0) -> bytes:
     builder: Any = DefaultRecordBatchBuilder(2, codec, 0, -1, -1, -1, 1 << 20)
     for number, value in enumerate(values):
         name = PLACEHOLDER if number == bad else "good"
-        builder.append(number, int(time.time() * 1000), b"key", value, [(name, b"\xff"), ("empty", b""), ("null", None)])
+        builder.append(
+            number, int(time.time() * 1000), b"key", value, [(name, b"\xff"), ("empty", b""), ("null", None)]
+        )
     raw = bytearray(bytes(builder.build()).replace(PLACEHOLDER.encode(), BAD_NAME))
     struct.pack_into(">I", raw, _CRC_AT, calc_crc32c(bytes(raw[_ATTRIBUTES_AT:])))
     return bytes(raw)

@@ -21,5 +21,7 @@ async def until(
         if answer:
             return answer
         if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what or condition}; the last answer was {answer!r}")
+            raise AssertionError(
+                f"not within {seconds} s: {what or condition}; the last answer was {answer!r}"
+            )
         await asyncio.sleep(0.02)

@@ -16,7 +16,7 @@ from shared.messaging.batches import BatchProcessor
 from shared.messaging.consumer import BatchConsumer
 from shared.messaging.failures import SupersededError
 from shared.messaging.positions import Place
-from shared.messaging.records import Record
+from shared.messaging.records import Outgoing, Record
 from shared.messaging.relay import Relay
 from shared.messaging.rewinding import rewind_to
 from tests.support.messaging import Bench, Effects
@@ -61,7 +61,9 @@ def each_once_in_order(effects: list[tuple[int, int]], count: int) -> None:
 
 
 @pytest.mark.req("PLT-2")
-async def test_records_have_their_effect_once_although_commits_and_their_answers_are_lost(bench: Bench) -> None:
+async def test_records_have_their_effect_once_although_commits_and_their_answers_are_lost(
+    bench: Bench,
+) -> None:
     topic = bench.engines.scratch_topic()
     handler = Effects()
     failpoints.arm("after_commit=error%3,before_commit=error%4")
@@ -91,7 +93,9 @@ async def test_a_batch_whose_positions_have_moved_is_dropped_without_any_effect(
 
 
 @pytest.mark.req("PLT-2", "PLT-3")
-async def test_two_instances_share_the_partitions_and_a_stopped_one_leaves_nothing_undone(bench: Bench) -> None:
+async def test_two_instances_share_the_partitions_and_a_stopped_one_leaves_nothing_undone(
+    bench: Bench,
+) -> None:
     topic = bench.engines.scratch_topic()
     first, second = Effects(), Effects()
     options: dict[str, Any] = {"name": topic, "max_records": 20, "session_timeout_ms": 6000}
@@ -108,12 +112,16 @@ async def test_two_instances_share_the_partitions_and_a_stopped_one_leaves_nothi
 
 
 @pytest.mark.req("PLT-2")
-async def test_a_record_that_makes_our_code_fail_is_found_and_it_alone_becomes_a_dead_letter(bench: Bench) -> None:
+async def test_a_record_that_makes_our_code_fail_is_found_and_it_alone_becomes_a_dead_letter(
+    bench: Bench,
+) -> None:
     topic = bench.engines.scratch_topic(partitions=1)
     values = [b"%d" % number for number in range(100)]
     handler = Effects()
     handler.poison = {b"37"}
-    bench.produce(topic, values, 0, headers=[("twice", b"1"), ("twice", b"\xff"), ("null", None), ("empty", b"")])
+    bench.produce(
+        topic, values, 0, headers=[("twice", b"1"), ("twice", b"\xff"), ("null", None), ("empty", b"")]
+    )
     async with consuming(bench, topic, handler) as consumer:
         await until(made(bench, topic, 99))
         await until(lambda: consumer.positions()[topic][0] == 100)
@@ -124,7 +132,9 @@ async def test_a_record_that_makes_our_code_fail_is_found_and_it_alone_becomes_a
         await until(lambda: consumer.positions()[topic][0] == 100)
     async with bench.engine.connect() as connection:
         letters = [row for row in await dead_letters.listed(connection) if row.topic == topic]
-    assert [(row.offset, row.key, row.value, row.reason) for row in letters] == [(37, b"k17", b"37", "internal_error")]
+    assert [(row.offset, row.key, row.value, row.reason) for row in letters] == [
+        (37, b"k17", b"37", "internal_error")
+    ]
     original = (("twice", b"1"), ("twice", b"\xff"), ("null", None), ("empty", b""))
     assert letters[0].headers == original
     assert "a fault of ours" not in letters[0].detail
@@ -133,7 +143,11 @@ async def test_a_record_that_makes_our_code_fail_is_found_and_it_alone_becomes_a
     dead = "tiering.dead-letters.v1"
 
     async def published() -> list[Any]:
-        return [m for m in await asyncio.to_thread(bench.read, dead, 6) if dict(m.headers())["x-origin-topic"] == topic.encode()]
+        return [
+            m
+            for m in await asyncio.to_thread(bench.read, dead, 6)
+            if dict(m.headers())["x-origin-topic"] == topic.encode()
+        ]
 
     messages = await until(published)
     relay.stop()
@@ -161,7 +175,9 @@ async def test_a_fault_that_hits_every_record_stops_the_consumer_and_gives_nothi
     each_once_in_order(await bench.effects(topic), 40)
 
 
-async def test_a_run_of_bad_records_longer_than_the_limit_stops_nothing_when_good_ones_follow(bench: Bench) -> None:
+async def test_a_run_of_bad_records_longer_than_the_limit_stops_nothing_when_good_ones_follow(
+    bench: Bench,
+) -> None:
     topic = bench.engines.scratch_topic(partitions=1)
     handler = Effects()
     handler.poison = {b"bad"}
@@ -181,7 +197,9 @@ async def test_header_bytes_that_are_no_text_stop_nothing_and_are_kept(bench: Be
     if codec == 0:
         assert await produce_raw(topic, 0, batch([b"a", b"b", b"c"], bad=1), **access) == 0
     else:
-        bench.produce(topic, [b"a", b"b", b"c"], 0, headers=[("text", b"\xff\xfe"), ("reply_to", b"tiering.tiers.v1")])
+        bench.produce(
+            topic, [b"a", b"b", b"c"], 0, headers=[("text", b"\xff\xfe"), ("reply_to", b"tiering.tiers.v1")]
+        )
     bench.produce(topic, [b"after", None], 0)
     async with consuming(bench, topic, handler):
         await until(made(bench, topic, 5))
@@ -252,8 +270,4 @@ async def test_at_rest_the_stored_position_reaches_the_end_behind_transaction_ma
 
 
 def _out(topic: str, key: bytes, value: bytes) -> Any:
-    from shared.messaging.records import Outgoing
-
     return Outgoing(topic, key, value, ())
-
-
