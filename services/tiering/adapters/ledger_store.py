@@ -351,7 +351,7 @@ class PostgresLedger:
 
     def _tell(self, books: Books) -> None:
         for state in tier_states(books, self._schemes):
-            identifier = f"{state.key}|{books.head.epoch}"
+            identifier = f"tier|{state.key}|{books.head.epoch}"
             self._work.publish(Outgoing(state.TOPIC, *state.outgoing(id=identifier, time=books.now)))
         decided_by = self._decision.by if self._decision else None
         for news in books.pages.news:
