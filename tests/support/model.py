@@ -38,8 +38,9 @@ Reversals (TIE-4)
         `sale_unknown`.
     10. Reversals waiting for a sale are judged right after its booking, before anything else, in order of
         arrival.
-    11. A reversal booked as unnamed after 35 days takes nothing from its sale should that come later. One let go
-        by its code after that time still finds the sales booked in the same step before it is booked as unnamed.
+    11. A reversal booked as unnamed after 35 days takes nothing from its sale should that come later. One
+        let go by its code after that time still finds the sales booked in the same step before it is booked
+        as unnamed.
     12. A reversal never promotes.
 Agreements (TIE-8)
     13. An agreement is in force from the customer state that first shows it in force to the one that shows
@@ -51,7 +52,8 @@ Agreements (TIE-8)
     16. "The booking by which the deciding year last rose to that level": walking the customer's year in
         booking order, the last booking before which the total was below the level's threshold and after
         which it was not.
-    17. `caused_by` is null for closes and for `agreement_signed`: no single transaction caused them.
+    17. `caused_by` is null for closes. A signing is caused by an event of the registry's whose id the model
+        cannot know: it gives null there, and the comparison asks for an event of the registry.
 Closing (TIE-9, TIE-10)
     18. Before any close all years are open, so any of them can promote.
     19. The timer's first close first closes, in order, the earlier years that have bookings; a year without

@@ -221,9 +221,13 @@ def poisons(code: str, dice: Dice, label: str) -> Iterator[Record]:
     yield poison(dumps(fields()), bare, "not_cloudevent")
     yield poison(dumps(fields()), (("content-type", b"application/json"),), "not_cloudevent")
     yield poison(b"[]", bare, "not_cloudevent", "not_json")
-    yield poison(dumps({**attributes(id=None), "data": fields()}), cloudevents, "not_cloudevent", "missing_field")
+    yield poison(
+        dumps({**attributes(id=None), "data": fields()}), cloudevents, "not_cloudevent", "missing_field"
+    )
     yield poison(*binary(attributes(source=None), dumps(fields())), "not_cloudevent", "missing_field")
-    yield poison(*binary(attributes(type=None), dumps(fields())), "not_cloudevent", "missing_field", "wrong_type")
+    yield poison(
+        *binary(attributes(type=None), dumps(fields())), "not_cloudevent", "missing_field", "wrong_type"
+    )
     yield poison(*binary(attributes(id=""), dumps(fields())), "not_cloudevent", "bad_field")
     yield poison(*binary(attributes(id="x" * 256), dumps(fields())), "not_cloudevent", "bad_field")
     yield poison(*binary(attributes(source="/" + "s" * 255), dumps(fields())), "not_cloudevent", "bad_field")
@@ -541,7 +545,9 @@ class Weaver:
                 rows.append(self.row(code))
             elif fate in (1, 11, 16):
                 rows.append(self.row(code))
-                self.later_rows[later].append(self.row(code, 1, self._some_day(year)))
+                # Some are signed long ago and come late: then the revenue's own dates decide.
+                signed = early if fate == 16 else self._some_day(year)
+                self.later_rows[later].append(self.row(code, 1, signed))
             elif fate == 2:
                 rows.append(self.row(code, 1, early, f"{year}-06-30"))  # Over before it is ever seen.
             elif fate in (4, 14):
@@ -605,10 +611,16 @@ class Weaver:
         elif lot < 61:
             ahead = datetime(2031, 1 + dice.roll(12), 5, 9, 0, tzinfo=SHANGHAI)
             soon = [(replace(transaction, occurred_at=ahead, business_date=None), key)]
-        elif lot < 64:
+        elif lot < 63:
+            # The third day after `occurred_at` is one too many.
+            soon = [(replace(transaction, occurred_at=self.noon(transaction.day - timedelta(days=3))), key)]
+        elif lot < 66:
             # The same id at another counter system is another event.
             soon.append((replace(transaction, source="/counters/twin"), key))
         return soon
+
+    def noon(self, day: date) -> datetime:
+        return datetime(day.year, day.month, day.day, 12, 0, tzinfo=SHANGHAI)
 
     def reversal(self, sale: Transaction, fen: int, **changes: object) -> Transaction:
         day = sale.day + timedelta(days=self.dice.roll(40))

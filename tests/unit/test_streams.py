@@ -105,7 +105,7 @@ def test_a_seed_makes_the_same_bytes_everywhere(small: Scenario) -> None:
     for phase in small.phases:
         if isinstance(phase, ImportCustomers):
             digest.update(phase.csv())
-    assert digest.hexdigest() == "5da9d42cbd27c59eca5837a395405455c7e7a71c2fa0c0bbe82349afaad208c1"
+    assert digest.hexdigest() == "3b7871abf233e832f40eee364d0b81127c0227b894d6d2f81cff2b5a9fd834d0"
     assert [r.value for r in generated.build(seed=4, size=SMALL).records()] != [
         r.value for r in small.records()
     ]
@@ -234,18 +234,15 @@ def test_agreements_never_end_before_they_are_signed(whole: Scenario) -> None:
 
 
 def events(model: Model) -> list[dict[str, object]]:
-    """What a perfect product would publish."""
-    return [
-        {
-            "id": f"{change.customer_code}|{change.scheme}|{change.version}",
-            "source": "/tiering",
-            "type": "keypost.tiering.tier-changed.v1",
-            "key": change.customer_code,
-            "data": {**compare.as_data(change), "decided_at": "2023-01-15T09:00:00+08:00"},
-        }
-        for history in model.changes.values()
-        for change in history
-    ]
+    """What a perfect product would publish; a signing is caused by an event of the registry's."""
+    published = []
+    for history in model.changes.values():
+        for change in history:
+            data = {**compare.as_data(change), "decided_at": "2023-01-15T09:00:00+08:00"}
+            if change.reason == "agreement_signed":
+                data["caused_by"] = {"source": "/registry", "id": "any"}
+            published.append({**compare.as_event(data), "key": change.customer_code})
+    return published
 
 
 def test_a_perfect_answer_has_no_difference(small: Scenario) -> None:
@@ -285,6 +282,16 @@ def test_a_change_of_any_field_is_found(small: Scenario, field: str) -> None:
     assert isinstance(data, dict)
     data[field] = "other" if field != "scheme" else compare.SCHEME_NAMES[0] + "x"
     assert compare.changes(published, model)
+
+
+def test_a_signing_names_the_registry_s_event(small: Scenario) -> None:
+    model = small.expected()
+    for cause in (None, {"source": "/counters/320500", "id": "1"}):
+        published = events(model)
+        signed = next(e["data"] for e in published if e["data"]["reason"] == "agreement_signed")  # type: ignore[index]
+        assert isinstance(signed, dict)
+        signed["caused_by"] = cause
+        assert len(compare.changes(published, model)) == 1
 
 
 def test_lost_doubled_and_swapped_changes_are_found(small: Scenario) -> None:
