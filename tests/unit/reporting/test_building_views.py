@@ -1,0 +1,116 @@
+"""Folding records into views: what arrives can be anything, in any order, twice."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from services.claims.handlers.learn import TOPICS as CLAIMS_TOPICS
+from services.claims.handlers.learn import Learn
+from services.reporting.domain.freshness import Freshness, Seen, freshness
+from services.reporting.handlers.build_views import TOPICS, VIEWS, BuildViews
+from shared.messaging.batches import BatchHandler
+from shared.messaging.records import Record
+from shared.messaging.states import Told, newest
+from shared.messaging.work import Work
+from tests.support.states import Sent, change, customer, poisons, tier, unit
+
+NOON = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
+
+
+class Kept:
+    """A store that remembers what it was given."""
+
+    def __init__(self, _work: Work) -> None:
+        self.told: list[Told[Any]] = []
+        self.freshness: list[Freshness] = []
+
+    async def open(self) -> None: ...
+
+    async def keep_units(self, told: Sequence[Told[Any]]) -> None:
+        self.told += told
+
+    keep_customers = keep_tiers = keep_movements = keep_units
+
+    async def keep_freshness(self, reached: Sequence[Freshness]) -> None:
+        self.freshness += reached
+
+
+def _handlers() -> list[tuple[BatchHandler, tuple[str, ...]]]:
+    return [(BuildViews(Kept), TOPICS), (Learn(Kept), CLAIMS_TOPICS)]
+
+
+def _work() -> Work:
+    return Work(cast(Any, None), NOON, "reporting")
+
+
+_HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from(["content-type", "ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time", "x"]),
+        st.one_of(st.none(), st.binary(max_size=40), st.sampled_from([b"1.0", b"application/json"])),
+    ),
+    max_size=7,
+)
+
+
+@pytest.mark.req("PLT-5")
+@given(st.lists(st.tuples(st.none() | st.binary(), st.none() | st.binary(), _HEADERS), max_size=5), st.data())
+def test_arbitrary_bytes_never_raise_and_all_become_dead_letters(
+    contents: list[tuple[bytes | None, bytes | None, Any]], data: st.DataObject
+) -> None:
+    for handler, topics in _handlers():
+        records = [
+            Record(data.draw(st.sampled_from(topics)), 0, offset, key, value, tuple(headers), 0)
+            for offset, (key, value, headers) in enumerate(contents)
+        ]
+        work = _work()
+        asyncio.run(handler.handle(work, records))
+        assert [letter.record for letter in work.dead_letters] == records
+
+
+@pytest.mark.parametrize("message", [unit(), customer("A1"), tier("A1"), change("A1")], ids=lambda m: m.TOPIC)
+def test_every_class_of_bad_message_gets_its_reason_and_the_good_ones_beside_it_are_kept(
+    message: Any,
+) -> None:
+    kept: list[Kept] = []
+
+    def store(work: Work) -> Kept:
+        kept.append(Kept(work))
+        return kept[-1]
+
+    wrong = poisons(message)
+    sent = [Sent.of(message), *wrong.values()]
+    records = [Record(message.TOPIC, 0, n, one.key, one.value, one.headers, 0) for n, one in enumerate(sent)]
+    work = _work()
+    asyncio.run(BuildViews(store).handle(work, records))
+    assert [letter.reason for letter in work.dead_letters] == list(wrong)
+    assert [told.state for told in kept[0].told] == [message]
+    assert [(at.view, at.offset) for at in kept[0].freshness] == [(VIEWS[message.TOPIC], len(wrong))]
+
+
+def _told(offset: int, version: int) -> Told[Any]:
+    state = customer("A1", version=version)
+    record = Record(state.TOPIC, 0, offset, b"A1", b"", (), 0)
+    return Told(state, cast(Any, None), record)
+
+
+@pytest.mark.req("PLT-5")
+@given(st.lists(st.integers(1, 4), min_size=1), st.randoms())
+def test_the_newest_state_holds_whatever_the_order(versions: list[int], chance: Any) -> None:
+    told = [_told(offset, version) for offset, version in enumerate(versions)]
+    expected = max(told, key=lambda one: (one.state.version, one.record.offset))
+    chance.shuffle(told)
+    assert newest(told, lambda state: state.customer_code, lambda state: state.version) == [expected]
+
+
+@pytest.mark.req("REP-2")
+def test_a_view_is_as_fresh_as_its_highest_offset_and_latest_event() -> None:
+    later = datetime(2026, 3, 10, tzinfo=UTC)
+    seen = [Seen("t", 1, 7, later), Seen("t", 1, 9, NOON), Seen("t", 0, 3, None), Seen("t", 1, 8, None)]
+    assert freshness(seen, {"t": "v"}) == [Freshness("v", "t", 0, 3, None), Freshness("v", "t", 1, 9, later)]
