@@ -15,7 +15,7 @@ from typing import Any
 import asyncpg
 
 from services.registry.domain.agreements import Agreement
-from services.registry.domain.codes import CodeScheme, SerialRange
+from services.registry.domain.codes import CodeScheme, SerialRange, slot_of
 from services.registry.domain.customers import Customer
 from services.registry.domain.importing import SIMILAR_MAX, Book, ImportRow, Loaded, Outcome
 from services.registry.domain.names import identity_key, similarity_key
@@ -50,7 +50,8 @@ class PostgresCustomers:
     async def load_book(self, rows: Sequence[ImportRow], divisions: set[str], issuing: CodeScheme) -> Book:
         raw = await self._work.raw()
         book = Book()
-        await self._load_ranges(raw, book, divisions, issuing)
+        adopted = {slot_of(issuing, row.customer_code) for row in rows if row.customer_code is not None}
+        await self._load_ranges(raw, book, divisions, {slot[0] for slot in adopted if slot}, issuing)
         names = [(identity_key(row.name), row.unit_code) for row in rows]
         ids = await raw.fetch(
             """
@@ -78,13 +79,20 @@ class PostgresCustomers:
         return book
 
     async def _load_ranges(
-        self, raw: asyncpg.Connection, book: Book, divisions: set[str], issuing: CodeScheme
+        self,
+        raw: asyncpg.Connection,
+        book: Book,
+        divisions: set[str],
+        adopted: set[str],
+        issuing: CodeScheme,
     ) -> None:
-        wanted = sorted(divisions)
+        """Locks the ranges that codes may be issued from, made with their first code, and those that adopted codes
+        fall into, if there are any."""
+        wanted = sorted(divisions | adopted)
         await raw.execute(
             "INSERT INTO code_ranges (scheme, division) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
             issuing.id,
-            wanted,
+            sorted(divisions),
         )
         rows = await raw.fetch(
             "SELECT division, last_serial FROM code_ranges WHERE scheme = $1 AND division = ANY($2::text[])"

@@ -107,7 +107,9 @@ class IdempotentAnswers:
         if inserted is not None:
             return None
         stored = await raw.fetchrow(
-            "SELECT request_sha256, answer FROM idempotency_keys WHERE person = $1 AND key = $2", person, key
+            "SELECT request_sha256, answer FROM idempotency_keys WHERE person = $1 AND key = $2",
+            person,
+            key,
         )
         if stored is None or stored["request_sha256"] != request_sha256:
             raise KeyReused(key)

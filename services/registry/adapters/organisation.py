@@ -76,7 +76,7 @@ class PostgresOrganisations:
                 unit.valid_to,
             )
             await raw.execute(
-                "INSERT INTO units_history (code, version, recorded_at, state) VALUES ($1, $2, $3, $4)",
+                "INSERT INTO units_history (code, version, recorded_at, state) VALUES ($1, $2, $3, $4::text::jsonb)",
                 unit.code,
                 versions[unit.code],
                 self._work.now,
@@ -133,12 +133,13 @@ class PostgresOrganisations:
             name: value for name, value in asdict(scheme).items() if name not in ("label_en", "label_zh")
         }
         await raw.execute(
-            "INSERT INTO code_schemes (id, definition, loaded_at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            "INSERT INTO code_schemes (id, definition, loaded_at) VALUES ($1, $2::text::jsonb, $3)"
+            " ON CONFLICT DO NOTHING",
             scheme.id,
             orjson.dumps(definition).decode(),
             self._work.now,
         )
-        stored = await raw.fetchval("SELECT definition FROM code_schemes WHERE id = $1", scheme.id)
+        stored = await raw.fetchval("SELECT definition::text FROM code_schemes WHERE id = $1", scheme.id)
         return bool(orjson.loads(stored) == definition)
 
     async def record_file(self, name: str, sha256: str, version: int, changes: int) -> None:

@@ -134,6 +134,13 @@ class SerialRange:
     last: int = 0
     skipped: set[int] = field(default_factory=set)
 
+    def skip(self, serial: int) -> bool:
+        """Makes a serial that is still to come never be issued; False where it lies behind."""
+        if serial <= self.last:
+            return False
+        self.skipped.add(serial)
+        return True
+
     def take(self) -> IssuedCode | RangeExhausted:
         """The next free serial; skipped ones are passed over."""
         serial = self.last + 1

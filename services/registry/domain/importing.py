@@ -309,7 +309,8 @@ def _register(book: Book, row: ImportRow, unit_code: str, policy: Policy) -> Out
             return Rejected(row.row, ("bad_code",))
         slot = slot_of(policy.issuing, code)
         if slot is not None and slot[0] in book.ranges:
-            book.ranges[slot[0]].skipped.add(slot[1])
+            # A serial that is behind already has a customer or a reason of its own.
+            slot = slot if book.ranges[slot[0]].skip(slot[1]) else None
         code_fact = Fact("code_adopted", {"scheme": adopted.id})
 
     signed: tuple[Agreement, ...] = ()

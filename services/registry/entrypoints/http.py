@@ -307,15 +307,24 @@ def build_router(unit_of_work: UnitOfWork, reads: ReadModels, rules: Rules) -> A
         page = await _page(lambda: reads.customers(caller, filters, cursor, limit))
         return CustomersOut.model_validate({"items": page.items, "next": page.next_cursor})
 
-    @router.get("/customers/{code:path}", tags=["customers"], summary="One customer")
-    async def customer(code: str, caller: Caller, request: Request, response: Response) -> CustomerFileOut:
+    @router.get(
+        "/customers/{code:path}",
+        tags=["customers"],
+        summary="One customer",
+        response_model=CustomerFileOut,
+        responses={304: {"description": "The version that `If-None-Match` names is the current one."}},
+    )
+    async def customer(code: str, caller: Caller, request: Request, response: Response) -> Any:
         """Answers 404 for a customer outside your scope as for one that does not exist."""
         require(caller, "customers.read")
         found = await reads.customer(caller, code) if "\x00" not in code else None
         if found is None:
             raise _unknown("unknown_customer", "没有这个客户。", "There is no such customer.")
-        response.headers["etag"] = f'"{found["version"]}"'
-        return CustomerFileOut.model_validate(found)
+        etag = f'"{found["version"]}"'
+        if request.headers.get("if-none-match") == etag:
+            return Response(status_code=304, headers={"etag": etag})
+        response.headers["etag"] = etag
+        return found
 
     @router.get("/units", tags=["organisation"], summary="Units in your scope")
     async def units(

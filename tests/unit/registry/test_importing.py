@@ -355,7 +355,7 @@ def test_what_is_no_date_or_could_be_two_is_refused(text: str) -> None:
 ROWS = st.fixed_dictionaries(
     {"name": st.sampled_from(["甲公司", "乙公司", "丙有限公司", "丙公司"])},
     optional={
-        "customer_code": st.sampled_from(["3205000000011", "3205000000038", "77"]),
+        "customer_code": st.sampled_from(["3205000000011", "3205000000038", "3205000000029", "77"]),
         "uscc": st.sampled_from([USCC_A, USCC_B]),
         "unit_code": st.sampled_from(["3201", "3205", "320581"]),
         "agreement_no": st.sampled_from(["A-1", "A-2"]),
@@ -379,7 +379,11 @@ def test_whatever_a_file_holds_identities_stay_unique_and_gaps_explained(rows: l
     assert len(set(credit_codes)) == len(credit_codes)
     for division, serials in book.ranges.items():
         issued = {each.issued.serial for each in created if each.issued and each.issued.division == division}
-        assert set(range(1, serials.last + 1)) == issued | {n for n in serials.skipped if n <= serials.last}
+        skipped = {
+            each.skipped_slot[1] for each in created if each.skipped_slot and each.skipped_slot[0] == division
+        }
+        assert set(range(1, serials.last + 1)) == issued | {n for n in skipped if n <= serials.last}
+        assert not issued & skipped
     for each in outcomes:
         if isinstance(each, Loaded) and each.before is not None:
             assert each.after.version == each.before.version + (each.result == "updated")

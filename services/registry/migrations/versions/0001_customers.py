@@ -180,7 +180,7 @@ CREATE TABLE idempotency_keys (
     person text NOT NULL,
     key text NOT NULL,
     request_sha256 text NOT NULL,
-    answer jsonb,
+    answer text,
     recorded_at timestamptz NOT NULL,
     PRIMARY KEY (person, key)
 );
