@@ -1,0 +1,44 @@
+"""The main proof: what goes in at a counter comes out as the tier changes of the independent model, on a real instance.
+
+Once with a generated set, which never skips, and once with the whole histories of real customers where they are at hand.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support import generated, proof, uk_small
+from tests.support.instance import running
+from tests.support.streams import Scenario
+
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.timeout(1800),
+    pytest.mark.req(
+        "TIE-1", "TIE-2", "TIE-3", "TIE-4", "TIE-5", "TIE-6", "TIE-7", "TIE-8", "TIE-9", "TIE-10", "TIE-12", "TIE-20",
+        "TIE-24", "PLT-1", "PLT-2", "REG-4", "REG-20",
+    ),
+]  # fmt: skip
+
+
+def prove(scenario: Scenario, folder: Path) -> None:
+    with running(folder / "data", scenario.start) as instance:
+        instance.play(scenario, folder)
+        proof.holds(instance, scenario, scenario.expected())
+
+
+def test_a_generated_book_of_customers_comes_out_as_the_model_says(tmp_path: Path) -> None:
+    prove(generated.build(), tmp_path)
+
+
+def test_real_histories_come_out_as_the_model_says(tmp_path: Path) -> None:
+    folder = os.environ.get("KEYPOST_TEST_DATA")
+    file = Path(folder or "absent") / "uk_small_events.csv.gz"
+    if not file.exists():
+        pytest.skip(
+            "KEYPOST_TEST_DATA names no folder with uk_small_events.csv.gz; the generated set proves the same"
+        )
+    prove(uk_small.build(file), tmp_path)
