@@ -6,13 +6,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.engines import Database, Engines, running_engines
+from tests.support import requirements
+from tests.support.engines import Database, Engines, own_folder, running_engines
 
 
 @pytest.fixture(scope="session")
-def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Engines]:
+def engines() -> Iterator[Engines]:
     """One Kafka and one PostgreSQL for the whole session, started when the first test asks."""
-    with running_engines(tmp_path_factory.mktemp("engines")) as running:
+    with own_folder("engines") as folder, running_engines(folder) as running:
         yield running
 
 
@@ -22,3 +23,15 @@ def tiering_database(engines: Engines) -> Iterator[Database]:
     database = engines.scratch_database("tiering")
     yield database
     engines.drop_database(database)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--requirements", action="store_true", help="print requirement → tests and run nothing")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """A misspelt requirement is an error at once; with `--requirements` the table is printed instead of a run."""
+    listed = requirements.table(items)
+    if config.getoption("--requirements"):
+        print(f"\n{listed}")
+        items.clear()
