@@ -80,10 +80,10 @@ class Topics:
                 for message in messages:
                     error = message.error()
                     if error is None:
-                        ended.discard(message.partition())
+                        ended.discard(int(message.partition() or 0))
                         records.append(_record(message))
                     elif error.code() == KafkaError._PARTITION_EOF:
-                        ended.add(message.partition())
+                        ended.add(int(message.partition() or 0))
                     elif not error.retriable():
                         raise TopicError(f"{topic}: {error.str()}")
                 silent_s = 0.0 if messages else silent_s + POLL_S
