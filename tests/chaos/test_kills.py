@@ -1,0 +1,75 @@
+"""The main proof under `kill -9`: the same tier changes, no duplicate and no gap for a `read_committed` reader (PLT-2)."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.support import generated, proof, uk_small
+from tests.support.instance import running
+from tests.support.killer import Killer
+from tests.support.streams import AdvanceClock, ClosePeriod, Scenario
+
+pytestmark = [
+    pytest.mark.engines,
+    pytest.mark.timeout(2400),
+    pytest.mark.req("PLT-2", "PLT-3", "TIE-9", "TIE-12", "REG-4"),
+]
+
+BETWEEN_COMMITS = "tiering:after_commit=kill@2"
+"""After a database commit, before the relay of the same process can have published it."""
+IN_A_CLOSE = "tiering:close_chunk=kill@1"
+RELAY_SENT = "tiering:relay_before_commit=kill@1"
+
+SHORT = ["tiering", "kafka", "postgres", "registry", BETWEEN_COMMITS]
+LONG = [
+    *["tiering"] * 4,
+    *["registry"] * 2,
+    *["claims", "reporting"],
+    *["kafka"] * 4,
+    *["postgres"] * 4,
+    *[BETWEEN_COMMITS, RELAY_SENT, "tiering:relay_after_send=kill@1", "registry:after_commit=kill@1"],
+]
+
+
+def prove_under_fire(scenario: Scenario, folder: Path, strikes: list[str], seed: int) -> Killer:
+    print(f"kills from seed {seed}")
+    with running(folder / "data", scenario.start) as instance:
+        killer = Killer(folder / "data", strikes, seed)
+        killer.start()
+        now = scenario.start
+        struck_a_close = False
+        for number, phase in enumerate(scenario.phases):
+            met = None
+            if isinstance(phase, ClosePeriod) and phase.exit_code == 0 and not struck_a_close:
+                met = killer.arm_and_kill(IN_A_CLOSE)
+                struck_a_close = True
+            instance.phase(phase, folder / f"phase-{number}.csv", now)
+            if isinstance(phase, AdvanceClock):
+                now = phase.to
+            instance.idle()
+            if met is not None:
+                met.join(180)
+                assert not met.is_alive(), "the close was not met by its failpoint"
+        killer.finish()
+        instance.idle()
+        proof.holds(instance, scenario, scenario.expected())
+        print("\n".join(killer.log))
+        return killer
+
+
+def test_a_few_kills_change_nothing(tmp_path: Path) -> None:
+    killer = prove_under_fire(generated.build(size=1_200), tmp_path, SHORT, seed=20261122)
+    assert killer.done.total() >= 6
+
+
+@pytest.mark.long
+def test_many_kills_change_nothing(tmp_path: Path) -> None:
+    file = Path(os.environ.get("KEYPOST_TEST_DATA") or "absent") / "uk_small_events.csv.gz"
+    scenario = uk_small.build(file) if file.exists() else generated.build()
+    killer = prove_under_fire(scenario, tmp_path, LONG, seed=7)
+    services = killer.done.total() - killer.done["kafka"] - killer.done["postgres"]
+    assert killer.done.total() >= 20
+    assert min(services, killer.done["kafka"], killer.done["postgres"]) >= 3
