@@ -24,11 +24,13 @@ def build(platform: Platform) -> Service:
     async def organisation() -> str | None:
         return None if loaded else "the organisation is not loaded yet"
 
+    reads = ReadModels(platform.reader)
+    router = http.build_router(platform.unit_of_work, reads, configuration.rules, lambda: loaded)
     return Service(
         platform,
         title="keypost registry",
         timers=timers.HANDLERS,
-        routers=[http.build_router(platform.unit_of_work, ReadModels(platform.reader), configuration.rules)],
+        routers=[router],
         readiness={"organisation": organisation},
         on_start=[load],
     )

@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
 import orjson
-from fastapi import APIRouter, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Header, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.registry.adapters.customers import PostgresAgreementTimers, PostgresCustomers
@@ -211,9 +211,17 @@ class ImportRowsOut(BaseModel):
     next: str | None
 
 
-def build_router(unit_of_work: UnitOfWork, reads: ReadModels, rules: Rules) -> APIRouter:
-    """All routes of the registry."""
-    router = APIRouter(prefix="/v1")
+def build_router(
+    unit_of_work: UnitOfWork, reads: ReadModels, rules: Rules, loaded: Callable[[], bool]
+) -> APIRouter:
+    """All routes of the registry. Until `loaded` they answer 503: without the organisation every row of an import
+    would be refused for its unit, and that answer would be kept for its key."""
+
+    async def when_loaded() -> None:
+        if not loaded():
+            raise _unavailable()
+
+    router = APIRouter(prefix="/v1", dependencies=[Depends(when_loaded)])
 
     @router.post("/customer-imports", tags=["imports"], summary="Load rows of an existing book of customers")
     async def load(body: ImportIn, caller: Caller, idempotency_key: IdempotencyKey = None) -> ImportOut:
@@ -373,13 +381,17 @@ async def _run(unit_of_work: UnitOfWork, command: Callable[[Work], Awaitable[T]]
     except Exception as error:
         if classify(error) is not Kind.TRANSIENT:
             raise
-        raise Problem(
-            503,
-            "unavailable",
-            "服务暂不可用，请稍后用同一 Idempotency-Key 重试。",
-            "Not available at the moment; try again with the same Idempotency-Key.",
-            headers={"retry-after": "1"},
-        ) from error
+        raise _unavailable() from error
+
+
+def _unavailable() -> Problem:
+    return Problem(
+        503,
+        "unavailable",
+        "服务暂不可用，请稍后用同一 Idempotency-Key 重试。",
+        "Not available at the moment; try again with the same Idempotency-Key.",
+        headers={"retry-after": "1"},
+    )
 
 
 async def _page(read: Callable[[], Awaitable[Page]]) -> Page:
