@@ -30,7 +30,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A misspelt requirement is an error at once; with `--requirements` the table is printed instead of a run."""
+    """A misspelt requirement is an error at once; with `--requirements` the table is printed instead of a
+    run.
+    """
     listed = requirements.table(items)
     if config.getoption("--requirements"):
         print(f"\n{listed}")

@@ -165,7 +165,7 @@ class Instance:
             stored = {}
         except ValueError as problem:
             raise EngineError(f"{path} cannot be read: {problem}") from problem
-        if not stored and (self.data / "kafka" / "log" / "meta.properties").exists():
+        if not stored and (self.data / "kafka" / "keypost.ready").exists():
             raise EngineError(
                 f"the instance has data but {path} is gone. Put it back; it cannot be made anew."
             )

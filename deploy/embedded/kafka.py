@@ -131,8 +131,11 @@ class Kafka:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.logs.mkdir(parents=True, exist_ok=True)
         _write_private(self.properties, self._settings())
-        if (self.folder / "log" / "meta.properties").exists():
+        ready = self.folder / "keypost.ready"
+        if ready.exists():
             return
+        # What a first start left half done when it was cut off holds nothing yet.
+        shutil.rmtree(self.folder / "log", ignore_errors=True)
         # The arguments go through a file, because everybody may read the arguments of a running process.
         arguments = self.folder / "format.arguments"
         _write_private(
@@ -154,6 +157,7 @@ class Kafka:
             # What the tool prints on success holds the salted keys; what it prints on failure does not.
             tail = "\n".join(done.stderr.strip().splitlines()[-5:])
             raise EngineError(f"Kafka's data folder {self.folder} could not be prepared:\n{tail}")
+        ready.touch()
 
     def start(self, archive_to: Path | None = None) -> ProcessId:
         self.child = spawn(

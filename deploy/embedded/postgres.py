@@ -42,6 +42,7 @@ _SETTINGS: Final = {
     # A statement may carry a customer's row, and no row belongs in a log.
     "log_min_error_statement": "panic",
     "log_parameter_max_length_on_error": "0",
+    "log_checkpoints": "off",
     "logging_collector": "off",
 }
 

@@ -120,6 +120,10 @@ class Supervisor:
             self._prepare()
             self._adopt()
             self._check_ports()
+            # Only now: an instance that cannot start changes neither its settings nor what other commands act
+            # on.
+            self.instance.keep_setup(self.setup)
+            remember_last(self.instance)
             while not self.stopping:
                 self._tick()
                 if not self.announced and self._all_ready():
@@ -136,7 +140,6 @@ class Supervisor:
         self.stopping = True
 
     def _prepare(self) -> None:
-        self.instance.keep_setup(self.setup)
         kafka_engine.install()
         kafka_engine.make_class_archive()
         self.passwords = self.instance.passwords(make=True)
@@ -298,7 +301,6 @@ class Supervisor:
                 child.restarts = int(note.get("restarts", 0))
         self.kafka.process = self.children["kafka"].process
         self.postgres.process = self.children["postgres"].process
-        # What was left over may take a moment to let go of its port.
         self.note()
 
     def _check_ports(self) -> None:
@@ -310,11 +312,13 @@ class Supervisor:
         ]
         if self.children["kafka"].process is None:
             wanted.append(("Kafka's controller", self.setup.controller_port, "controller_port"))
+        # A predecessor's processes that were just ended may take a moment to let go of theirs.
+        wait_until(lambda: all(port_is_free(port) for _name, port, _port_name in wanted), 1.0)
         taken = [
             f"port {port} is in use, and {name} needs it.{holder_text(port)}\n"
             f"Choose another: keypost up {Setup.option(port_name)} PORT (or KEYPOST_{port_name.upper()}=PORT)"
             for name, port, port_name in wanted
-            if not wait_until(lambda port=port: port_is_free(port), 2.0)  # type: ignore[misc]
+            if not port_is_free(port)
         ]
         if taken:
             raise EngineError("\n".join(taken))
@@ -604,7 +608,6 @@ def supervise(
                 say(f"the instance in {instance.data} is already up")
                 return 1
             setup = chosen_setup(instance.setup(), given, os.environ)
-            remember_last(instance)
             Supervisor(instance, setup, clock_start).run(on_ready)
     except (EngineError, OSError) as problem:
         say(explain(problem))

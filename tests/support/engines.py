@@ -5,6 +5,7 @@ asks.
 from __future__ import annotations
 
 import secrets
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -132,6 +133,17 @@ class Engines:
         names = [topic.name for topic in TOPICS]
         provision.delete_topics(self.admin, names)
         provision.create_topics(self.admin, TOPICS)
+
+
+@contextmanager
+def own_folder(label: str) -> Iterator[Path]:
+    """A folder that is gone afterwards, for everything that runs as PostgreSQL's account.
+
+    Not one of pytest's: every session of pytest closes the folder above those of all sessions again, and
+    would so lock the PostgreSQL of another session out of its own data.
+    """
+    with tempfile.TemporaryDirectory(prefix=f"keypost-{label}-", ignore_cleanup_errors=True) as folder:
+        yield Path(folder)
 
 
 @contextmanager
