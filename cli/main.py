@@ -38,7 +38,7 @@ def assemble() -> typer.Typer:
 def main() -> None:
     """Run one command. Trouble becomes a message on stderr and an exit code, never a traceback."""
     try:
-        assemble()(standalone_mode=True)
+        assemble()(prog_name="keypost")
     except CommandError as problem:
         say(str(problem))
         code: int = problem.code

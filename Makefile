@@ -1,0 +1,39 @@
+# One name per action. `make test` is all a newcomer needs: it installs what is missing first.
+SHELL := /bin/sh
+PYTHON := .runtime/venv/bin/python
+PYTEST := $(PYTHON) -m pytest
+CHECKED := services shared deploy cli verifier tests bench
+
+.PHONY: setup test test-fast test-long lint requirements lock clean
+
+setup: ## Python environment for development, Kafka's jars (Java and Maven too, as root on Debian and Ubuntu)
+	@KEYPOST_SETUP=dev ./keypost
+
+test: setup ## everything but the long tests
+	$(PYTEST) -m "not long"
+
+test-fast: setup ## what needs no engines
+	$(PYTEST) -m "not long and not engines" tests/unit tests/contracts tests/architecture
+
+test-long: setup ## chaos and whole books; KEYPOST_TEST_DATA names the folder of the real inputs
+	$(PYTEST) -m long
+
+lint: setup ## style, types and the rules between packages
+	$(PYTHON) -m ruff check $(CHECKED)
+	$(PYTHON) -m ruff format --check $(CHECKED)
+	$(PYTHON) -m mypy
+	@if grep -q '^\[tool.importlinter' pyproject.toml; then .runtime/venv/bin/lint-imports; fi
+
+requirements: setup ## which tests prove which requirement
+	$(PYTEST) --requirements -q
+
+lock: ## resolve requirements/*.in anew into hashed lists that name no index
+	python3 -m venv .runtime/lock && .runtime/lock/bin/python -m pip install -q uv
+	for list in runtime dev; do \
+	  .runtime/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --upgrade \
+	    --no-annotate --no-header --no-emit-index-url --output-file requirements/$$list.lock requirements/$$list.in || exit 1; \
+	done
+
+clean: ## what can be made again; an instance's data in .keypost is left alone
+	rm -rf .runtime .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
