@@ -6,13 +6,16 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import httpx
+from confluent_kafka import Consumer, TopicPartition
 
 from deploy.embedded.kafka import ROOT, free_ports
 from shared.auth.development import JWKS_FILE, ensure_issuer, mint
+from shared.contracts.topics import BY_NAME
 from tests.support.engines import Database, Engines
 from tests.support.waiting import until
 
@@ -21,6 +24,7 @@ class ServiceProcess:
     """`python -m services.<name>` with a database, a port and an issuer."""
 
     def __init__(self, engines: Engines, database: Database, folder: Path) -> None:
+        self.engines = engines
         self.database = database
         self.name = database.service
         self.secrets = folder / "secrets"
@@ -78,6 +82,24 @@ class ServiceProcess:
                 return False
 
         await until(ready, 40, f"{self.name} ready; {self.log}")
+
+    async def at_rest(self, topics: Sequence[str]) -> None:
+        """Until the service's stored positions are the ends of these topics."""
+        consumer = Consumer(self.engines.librdkafka(**{"group.id": "tests"}))
+        ends = {
+            (topic, number): consumer.get_watermark_offsets(TopicPartition(topic, number), 10)[1]
+            for topic in topics
+            for number in range(BY_NAME[topic].partitions)
+        }
+        consumer.close()
+
+        async def reached() -> bool:
+            said = (await self.get("/ops/progress", "service:cli")).json()["positions"]
+            return all(
+                said.get(topic, {}).get(str(number), -1) >= end for (topic, number), end in ends.items()
+            )
+
+        await until(reached, 40, f"{self.name} at the ends of its topics")
 
     async def get(self, path: str, user: str | None = "operator", **parameters: Any) -> httpx.Response:
         headers = {} if user is None else {"authorization": f"Bearer {mint(self.secrets, user)}"}

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 from confluent_kafka import Producer
+from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -147,6 +148,25 @@ def poisons(message: Message) -> dict[str, Sent]:
         "oversized": replace(good, value=json.dumps({**body, "more": "x" * 270_000}).encode()),
         "bad_encoding": replace(good, value=b'{"name": "\xff"}'),
     }
+
+
+_HEADERS = st.lists(
+    st.tuples(
+        st.sampled_from(["content-type", "ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time", "x"]),
+        st.one_of(st.none(), st.binary(max_size=40), st.sampled_from([b"1.0", b"application/json"])),
+    ),
+    max_size=7,
+)
+
+
+@st.composite
+def arbitrary_records(draw: st.DrawFn, topics: Sequence[str]) -> list[Record]:
+    """A batch of records that hold anything at all."""
+    content = st.none() | st.binary()
+    return [
+        Record(draw(st.sampled_from(topics)), 0, at, draw(content), draw(content), tuple(draw(_HEADERS)), 0)
+        for at in range(draw(st.integers(0, 5)))
+    ]
 
 
 def publish(engines: Engines, sent: Iterable[Sent | Message], user: str = "admin") -> None:

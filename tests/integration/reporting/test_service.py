@@ -10,6 +10,7 @@ import httpx
 import pytest
 from confluent_kafka import Consumer, Producer
 
+from services.reporting.handlers.build_views import TOPICS
 from shared.auth.development import mint
 from shared.contracts.topics import dead_letter_topic
 from shared.messaging import positions
@@ -204,7 +205,8 @@ async def test_poison_goes_to_reportings_dead_letters_and_the_consumer_goes_on(
             and message.error() is None
             and (message.key() or b"").startswith(start.encode())
         ):
-            found[message.key() or b""] = dict(message.headers() or [])["x-reason"].decode()
+            headers: dict[str, Any] = dict(message.headers() or [])
+            found[message.key() or b""] = headers["x-reason"].decode()
         return len(found) == len(wrong)
 
     await until(next_letter, 40)
@@ -233,7 +235,7 @@ async def test_rewound_to_the_beginning_the_views_come_out_the_same_and_emptied_
     start = prefix()
     publish_three(engines, start)
     await see(reporting, start, 3)
-    await at_rest(reporting)
+    await reporting.at_rest(TOPICS)
     before = await everything(reporting.database)
     assert all(before.values())
     for emptied in (False, True):
@@ -258,22 +260,6 @@ async def test_rewound_to_the_beginning_the_views_come_out_the_same_and_emptied_
 async def stored_positions(bench: HandlerBench) -> dict[tuple[str, int], int]:
     rows = await bench.rows(f"SELECT topic, partition, next_offset FROM positions WHERE consumer = '{GROUP}'")
     return {(topic, partition): offset for topic, partition, offset in rows}
-
-
-async def at_rest(reporting: ServiceProcess) -> None:
-    """Until the consumer has read everything: its positions are the ends of the topics."""
-
-    async def no_lag() -> bool:
-        answer = (await reporting.get("/ops/progress", "service:cli")).json()
-        metrics = (await reporting.get("/metrics", None)).text
-        lags = [
-            float(line.rsplit(" ", 1)[1])
-            for line in metrics.splitlines()
-            if line.startswith("keypost_") and "lag_records{" in line
-        ]
-        return bool(answer["positions"]) and bool(lags) and not any(lags)
-
-    await until(no_lag)
 
 
 async def everything(database: Database) -> dict[str, list[Any]]:

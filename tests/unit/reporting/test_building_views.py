@@ -11,15 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.claims.handlers.learn import TOPICS as CLAIMS_TOPICS
-from services.claims.handlers.learn import Learn
 from services.reporting.domain.freshness import Freshness, Seen, freshness
 from services.reporting.handlers.build_views import TOPICS, VIEWS, BuildViews
-from shared.messaging.batches import BatchHandler
 from shared.messaging.records import Record
 from shared.messaging.states import Told, newest
 from shared.messaging.work import Work
-from tests.support.states import Sent, change, customer, poisons, tier, unit
+from tests.support.states import Sent, arbitrary_records, change, customer, poisons, tier, unit
 
 NOON = datetime(2026, 3, 9, 4, 0, tzinfo=UTC)
 
@@ -42,36 +39,16 @@ class Kept:
         self.freshness += reached
 
 
-def _handlers() -> list[tuple[BatchHandler, tuple[str, ...]]]:
-    return [(BuildViews(Kept), TOPICS), (Learn(Kept), CLAIMS_TOPICS)]
-
-
 def _work() -> Work:
     return Work(cast(Any, None), NOON, "reporting")
 
 
-_HEADERS = st.lists(
-    st.tuples(
-        st.sampled_from(["content-type", "ce_specversion", "ce_type", "ce_id", "ce_source", "ce_time", "x"]),
-        st.one_of(st.none(), st.binary(max_size=40), st.sampled_from([b"1.0", b"application/json"])),
-    ),
-    max_size=7,
-)
-
-
 @pytest.mark.req("PLT-5")
-@given(st.lists(st.tuples(st.none() | st.binary(), st.none() | st.binary(), _HEADERS), max_size=5), st.data())
-def test_arbitrary_bytes_never_raise_and_all_become_dead_letters(
-    contents: list[tuple[bytes | None, bytes | None, Any]], data: st.DataObject
-) -> None:
-    for handler, topics in _handlers():
-        records = [
-            Record(data.draw(st.sampled_from(topics)), 0, offset, key, value, tuple(headers), 0)
-            for offset, (key, value, headers) in enumerate(contents)
-        ]
-        work = _work()
-        asyncio.run(handler.handle(work, records))
-        assert [letter.record for letter in work.dead_letters] == records
+@given(arbitrary_records(TOPICS))
+def test_arbitrary_bytes_never_raise_and_all_become_dead_letters(records: list[Record]) -> None:
+    work = _work()
+    asyncio.run(BuildViews(Kept).handle(work, records))
+    assert [letter.record for letter in work.dead_letters] == records
 
 
 @pytest.mark.parametrize("message", [unit(), customer("A1"), tier("A1"), change("A1")], ids=lambda m: m.TOPIC)
