@@ -150,7 +150,12 @@ def _places(path: Path, header: Sequence[str], columns: Mapping[str, Sequence[st
         if name is None:
             continue
         if name in places:
-            raise UnusableFile(f"{path.name} has the column {name} twice")
+            before, now = (_plain(header[at]) == _plain(name) for at in (places[name], place))
+            if before == now:
+                raise UnusableFile(f"{path.name} has the column {name} twice")
+            if before:
+                # Beside a column's own name, one of its other names means something else.
+                continue
         places[name] = place
     return places
 

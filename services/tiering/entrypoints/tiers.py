@@ -30,7 +30,7 @@ EVIDENCE_MAX = 100
 def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["tiers"])
 
-    @router.get("/customers/{code}/tiers")
+    @router.get("/customers/{code:path}/tiers")
     async def customer_tiers(
         request: Request,
         caller: Caller,

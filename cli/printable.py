@@ -1,0 +1,20 @@
+"""Text from outside on a terminal: nothing in it may move the cursor, change colours or hide."""
+
+from __future__ import annotations
+
+
+def visible(text: str) -> str:
+    """Every character that is not printable as its escape, `\\x1b` or `\\u202e`; a backslash stays one."""
+    if text.isprintable():
+        return text
+    return "".join(
+        character if character.isprintable() else character.encode("unicode_escape").decode()
+        for character in text
+    )
+
+
+def shortened(text: str, longest: int) -> str:
+    """The beginning of a long text, with the number of characters left out."""
+    if len(text) <= longest:
+        return text
+    return f"{text[:longest]}… ({len(text) - longest} more characters)"
