@@ -134,7 +134,9 @@ class BatchProcessor:
     ) -> None:
         """Dead-letter a record that fails by itself, unless everything fails."""
         rehearsed_failures = await self._everything_fails(following)
-        if rehearsed_failures is not None and self._failed_in_a_row + 1 + rehearsed_failures >= IN_A_ROW:
+        if rehearsed_failures is None:
+            self._failed_in_a_row = 0
+        elif self._failed_in_a_row + 1 + rehearsed_failures >= IN_A_ROW:
             STALLED.labels(self._consumer).set(1)
             log.error(
                 "every record fails: the consumer waits and gives nothing up",

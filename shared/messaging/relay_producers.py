@@ -78,9 +78,16 @@ class RelayProducers:
         then says about the position is final.
         """
         self._producers = [self._producer(number) for number in range(PRODUCERS)]
-        with ThreadPoolExecutor(PRODUCERS) as pool:
-            list(pool.map(lambda producer: producer.init_transactions(SECONDS), self._producers))
-        return self._read_position()
+        consumer = self._consumer()
+        try:
+            with ThreadPoolExecutor(PRODUCERS + 1) as pool:
+                # The reader only connects meanwhile, which takes half a second; it reads nothing yet.
+                connected = pool.submit(consumer.list_topics, self._topic, SECONDS)
+                list(pool.map(lambda producer: producer.init_transactions(SECONDS), self._producers))
+                connected.result()
+            return self._read_position(consumer)
+        finally:
+            consumer.close()
 
     def _producer(self, number: int) -> Producer:
         return Producer(
@@ -127,9 +134,8 @@ class RelayProducers:
             producer.purge()
         del producers
 
-    def _read_position(self) -> int:
-        """The last committed record of the position topic."""
-        consumer = Consumer(
+    def _consumer(self) -> Consumer:
+        return Consumer(
             {
                 **self._kafka.librdkafka(),
                 "group.id": f"{self._service}.relay",
@@ -140,18 +146,18 @@ class RelayProducers:
             },
             logger=_client_log,
         )
-        try:
-            low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=SECONDS)
-            back = 64
-            while True:
-                # From near the end: an hour's worth of records may lie between two cleanings of the topic.
-                start = max(low, high - back)
-                found = self._last_from(consumer, start if start > low else OFFSET_BEGINNING)
-                if found is not None or start <= low:
-                    return found or 0
-                back *= 8
-        finally:
-            consumer.close()
+
+    def _read_position(self, consumer: Consumer) -> int:
+        """The last committed record of the position topic."""
+        low, high = consumer.get_watermark_offsets(TopicPartition(self._topic, 0), timeout=SECONDS)
+        back = 64
+        while True:
+            # From near the end: an hour's worth of records may lie between two cleanings of the topic.
+            start = max(low, high - back)
+            found = self._last_from(consumer, start if start > low else OFFSET_BEGINNING)
+            if found is not None or start <= low:
+                return found or 0
+            back *= 8
 
     def _last_from(self, consumer: Consumer, start: int) -> int | None:
         consumer.assign([TopicPartition(self._topic, 0, start)])

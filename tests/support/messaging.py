@@ -22,7 +22,7 @@ from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from tests.support.engines import Database, Engines
 
-_bases = itertools.count(int(time.time()) * 100_000, 1_000_000)
+_bases = itertools.count(int(SystemClock().now().timestamp()) * 100_000, 1_000_000)
 
 
 async def make_tables(database: Database) -> None:

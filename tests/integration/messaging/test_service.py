@@ -18,6 +18,7 @@ from sqlalchemy import text
 
 from deploy.embedded.kafka import free_ports
 from shared import migrating
+from shared.auth.development import ensure_issuer, mint
 from shared.db import create_engine
 from tests.support.engines import Engines
 from tests.support.messaging import Bench
@@ -27,24 +28,31 @@ pytestmark = pytest.mark.engines
 ROOT = Path(__file__).resolve().parents[3]
 
 
-@asynccontextmanager
-async def running(bench: Bench, log: Path, source: str, target: str) -> AsyncIterator[tuple[Any, httpx.AsyncClient]]:
-    (port,) = free_ports(1)
-    environment = {
-        **os.environ,
-        **bench.engines.service_environment(bench.service, bench.database),
-        "KEYPOST_HTTP_PORT": str(port),
-        "IN": source,
-        "OUT": target,
-    }
+def started(environment: dict[str, str], log: Path) -> subprocess.Popen[bytes]:
     with log.open("ab") as output:
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "tests.support.service_process"],
             cwd=ROOT,
             env=environment,
             stdout=output,
             stderr=output,
         )
+
+
+@asynccontextmanager
+async def running(
+    bench: Bench, log: Path, source: str, target: str
+) -> AsyncIterator[tuple[Any, httpx.AsyncClient]]:
+    (port,) = free_ports(1)
+    environment = {
+        **os.environ,
+        **bench.engines.service_environment(bench.service, bench.database),
+        "KEYPOST_HTTP_PORT": str(port),
+        "KEYPOST_JWKS_FILE": str(log.parent / "secrets" / "jwks.json"),
+        "IN": source,
+        "OUT": target,
+    }
+    process = started(environment, log)
     try:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
 
@@ -64,9 +72,13 @@ async def running(bench: Bench, log: Path, source: str, target: str) -> AsyncIte
 
 
 @pytest.mark.req("PLT-2", "PLT-3")
-async def test_a_service_does_its_work_ends_on_sigterm_and_goes_on_where_it_was(bench: Bench, tmp_path: Path) -> None:
+async def test_a_service_does_its_work_ends_on_sigterm_and_goes_on_where_it_was(
+    bench: Bench, tmp_path: Path
+) -> None:
     source, target = bench.engines.scratch_topic(), bench.engines.scratch_topic()
     log = tmp_path / "service.log"
+    ensure_issuer(tmp_path / "secrets")
+    bearer = {"authorization": f"Bearer {mint(tmp_path / 'secrets', 'service:cli')}"}
 
     async def out(count: int) -> list[Any]:
         async def enough() -> list[Any]:
@@ -86,6 +98,13 @@ async def test_a_service_does_its_work_ends_on_sigterm_and_goes_on_where_it_was(
         assert (await client.get("/ops/progress")).status_code == 401
         bench.produce(source, [b"a"] * 100)
         assert len(await out(200)) == 200
+
+        async def idle() -> bool:
+            progress = (await client.get("/ops/progress", headers=bearer)).json()
+            read = sum(progress["positions"][source].values())
+            return read == 100 and progress["outbox_pending"] == progress["timers_due"] == 0
+
+        await until(idle)
         process.send_signal(signal.SIGTERM)
         await until(lambda: process.poll() is not None, 15)
         assert process.returncode == 0, log.read_text()
