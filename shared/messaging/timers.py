@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -45,17 +45,29 @@ async def schedule(
     work: Work, kind: str, subject: str, due_at: datetime, payload: Mapping[str, Any] | None = None
 ) -> None:
     """Have `kind` fire for `subject` at `due_at`; an instant in the past fires at once."""
+    await schedule_all(work, kind, [(subject, due_at, payload or {})])
+
+
+async def schedule_all(
+    work: Work, kind: str, timers: Sequence[tuple[str, datetime, Mapping[str, Any]]]
+) -> None:
+    """The same for many subjects at once: (subject, due_at, payload) each."""
+    if not timers:
+        return
     await work.connection.execute(
         text(
             "INSERT INTO timers (kind, subject, due_at, payload) "
             "VALUES (:kind, :subject, :due_at, CAST(:payload AS jsonb)) ON CONFLICT DO NOTHING"
         ),
-        {
-            "kind": kind,
-            "subject": subject,
-            "due_at": due_at,
-            "payload": orjson.dumps(dict(payload or {})).decode(),
-        },
+        [
+            {
+                "kind": kind,
+                "subject": subject,
+                "due_at": due_at,
+                "payload": orjson.dumps(dict(payload)).decode(),
+            }
+            for subject, due_at, payload in timers
+        ],
     )
 
 
