@@ -106,6 +106,7 @@ class BatchProcessor:
                 if kind is Kind.TRANSIENT:
                     await self._wait(error, backoff)
                     continue
+                self.waiting_for = None
                 attempts += 1
                 if len(part) > 1 or attempts >= ATTEMPTS:
                     return error

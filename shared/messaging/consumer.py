@@ -85,6 +85,7 @@ class BatchConsumer:
         self._reason: str | None = "not started"
         self._unknown_position: str | None = None
         self._stalled: str | None = None
+        self._in_hand = False
         self._progress_seen: dict[Place, int] = {}
         self._progress_at = monotonic()
 
@@ -157,7 +158,9 @@ class BatchConsumer:
         """Finish the batch in hand or leave it undone, and close; a passing fault is not waited out any longer."""
         self._stopping.set()
         if self._starting is not None:
-            await self._starting
+            # A connection attempt into the void can outlast every patience with a stopping process.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._starting, 5)
         await self._disconnect()
         self._reason = "stopped"
 
@@ -212,6 +215,12 @@ class BatchConsumer:
 
     async def before_fetch(self) -> None:
         """Know where to read before reading: seek what is newly assigned, and notice a rewinding."""
+        if self._in_hand:
+            # The framework swallows errors on its way to us. A batch that was fetched and never handled would be
+            # skipped in silence, for the next one moves the position past it.
+            log.error("a fetched batch did not reach its handler and is read again", consumer=self.group)
+            self._in_hand = False
+            self._forget()
         while not self._stopping.is_set():
             unknown = self._assigned - self._expected.keys()
             if not unknown and monotonic() - self._looked < LOOK_SECONDS:
@@ -221,8 +230,9 @@ class BatchConsumer:
             except Exception as error:
                 if not unknown:
                     return
+                if self._unknown_position is None:
+                    log.warning("positions cannot be read", consumer=self.group, error=describe(error))
                 self._unknown_position = f"positions cannot be read: {describe(error)}"
-                log.warning("positions cannot be read", consumer=self.group, error=describe(error))
             if self._unknown_position is None:
                 return
             await self._pause(0.5)
@@ -287,6 +297,9 @@ class BatchConsumer:
         consumer.seek(at, offset)
         consumer.resume(at)
 
+    def fetched(self) -> None:
+        self._in_hand = True
+
     def fetch_failed(self) -> None:
         # Records of other partitions may have been taken out and dropped by the failing call.
         self._forget()
@@ -294,33 +307,43 @@ class BatchConsumer:
     async def nothing_fetched(self) -> None:
         """At rest: take note of positions that moved without records. Behind the last record of a transaction lies
         its marker, and a reader who compares positions with the ends of topics would wait for ever."""
-        consumer = self._consumer
-        if consumer is None:
-            return
-        moves = []
-        for place, expected in sorted(self._expected.items()):
-            at = TopicPartition(*place)
-            if at not in consumer.assignment():
-                continue
-            LAG_RECORDS.labels(self.group, place.topic, str(place.partition)).set(
-                max(0, (consumer.highwater(at) or 0) - expected)
-            )
-            reached = await consumer.position(at)
-            if reached > expected:
-                moves.append(Move(place, expected, reached))
-        if not moves:
-            return
+        expected = self._expected
         try:
+            moves = await self._moves_at_rest(expected)
+            if not moves:
+                return
             async with self._unit_of_work.begin() as work:
                 await positions.advance(work.connection, self.group, moves)
         except SupersededError:
             self._forget()
         except Exception as error:
+            # Partitions that are just being taken away, or the database: there is always a next time.
             log.debug("positions at rest were not stored", consumer=self.group, error=describe(error))
         else:
             for move in moves:
-                if move.place in self._expected:
-                    self._expected[move.place] = move.following
+                expected[move.place] = move.following
+
+    async def _moves_at_rest(self, expected: dict[Place, int]) -> list[Move]:
+        consumer = self._consumer
+        if consumer is None:
+            return []
+        self._note_lag(consumer, expected)
+        moves = []
+        for place in sorted(expected):
+            at = TopicPartition(*place)
+            if at in consumer.assignment():
+                reached = await consumer.position(at)
+                if reached > expected[place]:
+                    moves.append(Move(place, expected[place], reached))
+        return moves
+
+    def _note_lag(self, consumer: OwnedConsumer, expected: dict[Place, int]) -> None:
+        assigned = consumer.assignment()
+        for place, offset in expected.items():
+            at = TopicPartition(*place)
+            if at in assigned:
+                lag = max(0, (consumer.highwater(at) or 0) - offset)
+                LAG_RECORDS.labels(self.group, place.topic, str(place.partition)).set(lag)
 
     # -- the batch --------------------------------------------------------------------------------------------------
 
@@ -357,6 +380,7 @@ class BatchConsumer:
             )
             await self._pause(0.5)
         finally:
+            self._in_hand = False
             if not done:
                 # Whatever was not handled must be read again: aiokafka's own position is already past it.
                 self._forget()
@@ -370,6 +394,8 @@ class BatchConsumer:
     def _observe(self, last: Record) -> None:
         age = self._unit_of_work.clock.now().timestamp() - last.timestamp_ms / 1000
         LAG_SECONDS.labels(self.group).set(max(0.0, age))
+        if self._consumer is not None:
+            self._note_lag(self._consumer, self._expected)
 
     async def _pause(self, seconds: float) -> None:
         with contextlib.suppress(TimeoutError):

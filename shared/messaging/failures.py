@@ -102,7 +102,17 @@ def describe(error: BaseException) -> str:
     """Where our code failed, without the message: a driver's message quotes values, and values can be personal."""
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {frames[-1].filename.rsplit('/', 1)[-1]}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+    return f"{type(error).__name__}{_code(error)}{place}"
+
+
+def _code(error: BaseException) -> str:
+    cause = error.orig if isinstance(error, exc.DBAPIError) else error
+    state = getattr(cause, "sqlstate", None)
+    if isinstance(state, str):
+        return f" {state}"
+    if isinstance(error, confluent_kafka.KafkaException) and error.args:
+        return f" {error.args[0].name()}" if isinstance(error.args[0], confluent_kafka.KafkaError) else ""
+    return ""
 
 
 class Backoff:

@@ -134,6 +134,7 @@ class FetchOwner(Protocol):
 
     def attached(self, consumer: OwnedConsumer) -> None: ...
     async def before_fetch(self) -> None: ...
+    def fetched(self) -> None: ...
     def fetch_failed(self) -> None: ...
     async def nothing_fetched(self) -> None: ...
 
@@ -162,6 +163,8 @@ class OwnedConsumer(aiokafka.AIOKafkaConsumer):  # type: ignore[misc]
         except BaseException:
             owner.fetch_failed()
             raise
-        if not batches:
+        if batches:
+            owner.fetched()
+        else:
             await owner.nothing_fetched()
         return batches

@@ -39,6 +39,7 @@ BYTES: Final = 1_000_000
 POLL_SECONDS: Final = 0.5
 TIDY_SECONDS: Final = 0.5
 LEASE_SECONDS: Final = 10.0
+MARKS_SECONDS: Final = 3600.0
 
 _SELECT: Final = f"""
     SELECT id, topic, key, value, headers FROM (
@@ -63,6 +64,7 @@ class Relay:
         self._wake = asyncio.Event()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="relay")
         self._published = 0
+        self._marks_swept_at = float("-inf")
         self._behind_since: float | None = None
         self._reason: str | None = "not started"
 
@@ -181,7 +183,14 @@ class Relay:
             position,
         )
         await connection.execute("DELETE FROM outbox WHERE id <= $1", position)
-        OUTBOX_PENDING.set(await connection.fetchval("SELECT count(*) FROM outbox"))
+        highest = await connection.fetchval("SELECT max(id) FROM outbox")
+        OUTBOX_PENDING.set(max(0, (highest or position) - position))
+        if monotonic() - self._marks_swept_at > MARKS_SECONDS:
+            # No command asks after its commit for as long as a day.
+            self._marks_swept_at = monotonic()
+            await connection.execute(
+                "DELETE FROM commit_marks WHERE marked_at < clock_timestamp() - interval '1 day'"
+            )
 
     async def _reconcile(self, connection: asyncpg.Connection, position: int) -> int:
         """Compare what Kafka says with what the database knows; they differ only after a loss or a restore."""

@@ -32,7 +32,8 @@ PRODUCERS: Final = 4
 its last transaction; several in turn hide that wait. The number may grow but must never shrink: a successor fences
 its predecessor by taking over *every* id, and an id it does not know of would stay in a zombie's hands."""
 SHARD: Final = b"0"
-SECONDS: Final = 30.0
+SECONDS: Final = 15.0
+"""How long a call may take before everything is built anew; a stop may have to wait for it."""
 TRANSACTION_MS: Final = 30_000
 
 

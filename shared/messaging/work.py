@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.contracts.topics import BY_NAME
 from shared.messaging.records import Outgoing, Record, check_size
 
 if TYPE_CHECKING:
@@ -63,6 +64,10 @@ class Work:
 
     def publish(self, outgoing: Outgoing) -> None:
         """Publish once the transaction has committed, in the order of these calls. Raises `OversizedError`."""
+        topic = BY_NAME.get(outgoing.topic)
+        if topic is not None and self.service not in topic.producers:
+            # The broker would refuse it later, and with it everything behind it in the outbox.
+            raise ValueError(f"{self.service} does not produce to {outgoing.topic}")
         check_size(outgoing)
         self.outgoing.append(outgoing)
 

@@ -13,6 +13,7 @@ from confluent_kafka import Producer
 
 from shared import failpoints
 from shared.clock import SystemClock
+from shared.messaging import consumer as consumer_module
 from shared.messaging import dead_letters, positions
 from shared.messaging.batches import BatchProcessor
 from shared.messaging.consumer import BatchConsumer
@@ -203,6 +204,27 @@ async def test_header_bytes_that_are_no_text_stop_nothing_and_are_kept(bench: Be
     name = BAD_NAME.decode("utf-8", "surrogateescape")
     assert handler.seen[1].headers == ((name, b"\xff"), ("empty", b""), ("null", None))
     assert handler.seen[3].headers == tuple(headers)
+
+
+async def test_a_batch_that_the_framework_loses_on_its_way_is_read_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    topic = bench.engines.scratch_topic(partitions=1)
+    handler = Effects()
+    lost: list[int] = []
+
+    async def losing(message: Any) -> Any:
+        if not lost:
+            lost.append(len(message.raw_message))
+            raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "as the framework's own parser does")
+        return message.raw_message
+
+    monkeypatch.setattr(consumer_module, "_as_it_is", losing)
+    bench.produce(topic, [b"x"] * 50, 0)
+    async with consuming(bench, topic, handler, max_records=20):
+        await until(made(bench, topic, 50))
+    assert lost
+    each_once_in_order(await bench.effects(topic), 50)
 
 
 async def test_records_in_every_compression_are_read(bench: Bench) -> None:

@@ -6,7 +6,14 @@ import asyncpg
 import pytest
 from sqlalchemy import exc
 
-from shared.messaging.failures import Backoff, CommitUnknownError, Kind, classify, commit_outcome_is_unknown, describe
+from shared.messaging.failures import (
+    Backoff,
+    CommitUnknownError,
+    Kind,
+    classify,
+    commit_outcome_is_unknown,
+    describe,
+)
 
 
 def wrapped(error: Exception, invalidated: bool = False) -> exc.DBAPIError:

@@ -16,7 +16,9 @@ from tests.support.raw_records import BAD_NAME, batch
 def partition_records(raw: bytes, offset: int = 0) -> Any:
     fetching.install()
     module: Any = fetcher
-    return module.PartitionRecords(TopicPartition("t", 0), module.MemoryRecords(raw), [], offset, None, None, True, 1)
+    return module.PartitionRecords(
+        TopicPartition("t", 0), module.MemoryRecords(raw), [], offset, None, None, True, 1
+    )
 
 
 def test_the_client_library_itself_refuses_such_a_batch() -> None:

@@ -48,18 +48,28 @@ def test_of_double_names_the_last_value_counts_and_a_null_value_is_no_empty_one(
 
 
 def test_names_that_are_no_text_are_published_escaped() -> None:
-    encoded = encode_headers([("plain", b"x"), (b"\xff\xfe".decode("utf-8", "surrogateescape"), None), ("a\0b", b"")])
+    encoded = encode_headers(
+        [("plain", b"x"), (b"\xff\xfe".decode("utf-8", "surrogateescape"), None), ("a\0b", b"")]
+    )
     assert published_headers(encoded) == [("plain", b"x"), ("\\xff\\xfe", None), ("a\\x00b", b"")]
 
 
 def test_records_below_the_position_or_of_unknown_partitions_are_left_out() -> None:
-    messages = [Message("t", 0, 4), Message("t", 0, 5), Message("t", 1, 5), Message("u", 1, 9), Message("t", 0, 6)]
+    messages = [
+        Message("t", 0, 4),
+        Message("t", 0, 5),
+        Message("t", 1, 5),
+        Message("u", 1, 9),
+        Message("t", 0, 6),
+    ]
     found = known(messages, {Place("t", 0): 5, Place("u", 1): 9})
     assert [(r.topic, r.partition, r.offset) for r in found] == [("t", 0, 5), ("u", 1, 9), ("t", 0, 6)]
 
 
 def test_moves_reach_behind_the_last_record_of_each_partition_in_a_fixed_order() -> None:
-    records = [Record(t, p, o, None, None, (), 0) for t, p, o in (("t", 1, 7), ("t", 0, 3), ("t", 0, 9), ("s", 2, 0))]
+    records = [
+        Record(t, p, o, None, None, (), 0) for t, p, o in (("t", 1, 7), ("t", 0, 3), ("t", 0, 9), ("s", 2, 0))
+    ]
     expected = {Place("t", 1): 7, Place("t", 0): 2, Place("s", 2): 0}
     assert moves_of(records, expected) == [
         Move(Place("s", 2), 0, 1),
