@@ -107,23 +107,21 @@ class Bench:
         ]
 
     def produce(self, topic: str, values: Sequence[bytes | None], partition: int = -1, **more: Any) -> None:
-        producer = Producer(self.engines.librdkafka(**{"enable.idempotence": True, "linger.ms": 5}))
+        settings: dict[str, Any] = {"enable.idempotence": True, "linger.ms": 5}
+        producer = Producer(self.engines.librdkafka(**settings))
         for number, value in enumerate(values):
             producer.produce(topic, value=value, key=f"k{number % 20}".encode(), partition=partition, **more)
         assert producer.flush(20) == 0
 
     def read(self, topic: str, partitions: int = 3) -> list[Any]:
         """Everything that a `read_committed` reader sees of a topic up to its present end, per partition in order."""
-        consumer = Consumer(
-            self.engines.librdkafka(
-                **{
-                    "group.id": "tests",
-                    "isolation.level": "read_committed",
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                }
-            )
-        )
+        settings: dict[str, Any] = {
+            "group.id": "tests",
+            "isolation.level": "read_committed",
+            "enable.auto.commit": False,
+            "enable.partition.eof": True,
+        }
+        consumer = Consumer(self.engines.librdkafka(**settings))
         consumer.assign([TopicPartition(topic, number, 0) for number in range(partitions)])
         found, ended = [], 0
         deadline = time.monotonic() + 20

@@ -69,15 +69,15 @@ async def test_records_have_their_effect_once_although_commits_and_their_answers
 ) -> None:
     topic = bench.engines.scratch_topic()
     handler = Effects()
-    failpoints.arm("after_commit=error%3,before_commit=error%4")
+    failpoints.arm("after_commit=error%4,before_commit=error%5")
     async with consuming(bench, topic, handler, max_records=50):
-        for part in range(10):
+        for part in range(6):
             bench.produce(topic, [b"%d" % number for number in range(part * 30, part * 30 + 30)])
-        await until(made(bench, topic, 300), 40)
+        await until(made(bench, topic, 180), 40)
         failpoints.arm("")
         bench.produce(topic, [b"last"])
-        await until(made(bench, topic, 301))
-    each_once_in_order(await bench.effects(topic), 301)
+        await until(made(bench, topic, 181))
+    each_once_in_order(await bench.effects(topic), 181)
     assert handler.discarded > 0
 
 

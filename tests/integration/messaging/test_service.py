@@ -102,7 +102,7 @@ async def test_a_service_does_its_work_ends_on_sigterm_and_goes_on_where_it_was(
         async def idle() -> bool:
             progress = (await client.get("/ops/progress", headers=bearer)).json()
             read = sum(progress["positions"][source].values())
-            return read == 100 and progress["outbox_pending"] == progress["timers_due"] == 0
+            return bool(read == 100 and progress["outbox_pending"] == progress["timers_due"] == 0)
 
         await until(idle)
         process.send_signal(signal.SIGTERM)
