@@ -21,7 +21,7 @@ from services.registry.domain.importing import SIMILAR_MAX, Book, ImportRow, Loa
 from services.registry.domain.names import identity_key, similarity_key
 from services.registry.domain.organisation import Unit
 from services.registry.handlers.end_agreement import KIND
-from shared.messaging.timers import schedule
+from shared.messaging.timers import schedule_all
 from shared.messaging.work import Work
 
 REGISTRATION_LOCK = 7_306_001
@@ -314,10 +314,20 @@ class PostgresAgreementTimers:
     async def schedule(
         self, ends: Sequence[tuple[str, str, date]], due_at: Callable[[date], datetime]
     ) -> None:
-        for code, agreement_no, ends_on in ends:
-            payload = {"customer_code": code, "agreement_no": agreement_no}
-            # Neither part of a customer code nor of an agreement number is fixed, so the subject quotes the first.
-            await schedule(self._work, KIND, f"{len(code)}|{code}|{agreement_no}", due_at(ends_on), payload)
+        # Neither the form of a customer code nor that of an agreement number is fixed, so the subject says how
+        # long the first is.
+        await schedule_all(
+            self._work,
+            KIND,
+            [
+                (
+                    f"{len(code)}|{code}|{agreement_no}",
+                    due_at(ends_on),
+                    {"customer_code": code, "agreement_no": agreement_no},
+                )
+                for code, agreement_no, ends_on in ends
+            ],
+        )
 
 
 async def load_agreements(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[Agreement]]:

@@ -39,6 +39,11 @@ class PostgresOrganisations:
         managers.update({row["user_name"]: row["user_name"] for row in staff})
         return Organisation(units, managers)
 
+    async def units(self, codes: Sequence[str]) -> dict[str, Unit]:
+        raw = await self._work.raw()
+        rows = await raw.fetch("SELECT * FROM units WHERE code = ANY($1::text[])", list(codes))
+        return {row["code"]: unit_of(row) for row in rows}
+
     async def lock(self) -> None:
         raw = await self._work.raw()
         await raw.execute("SELECT pg_advisory_xact_lock($1)", FILES_LOCK)

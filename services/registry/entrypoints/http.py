@@ -30,6 +30,8 @@ from shared.problems import Problem
 
 T = TypeVar("T")
 
+Cell = Annotated[str | None, Field(max_length=4000)]
+"""Long enough for every honest cell; it only bounds the size of a request."""
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 Cursor = Annotated[str | None, Query(max_length=512)]
 Filter = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
@@ -43,20 +45,20 @@ class ImportRowIn(BaseModel):
     model_config = ConfigDict(extra="ignore")
 
     row: int = Field(ge=2, le=10_000_000, description="The row in the file; the header is row 1.")
-    name: str | None = None
-    customer_code: str | None = Field(
+    name: Cell = None
+    customer_code: Cell = Field(
         default=None, description="A legacy code to keep; else one is assigned."
     )
-    uscc: str | None = None
-    unit_code: str | None = None
-    division: str | None = None
-    industry: str | None = None
-    kind: str | None = None
-    agreement_no: str | None = None
-    agreement_signed_on: str | None = None
-    agreement_ends_on: str | None = None
-    manager_a: str | None = None
-    manager_b: str | None = None
+    uscc: Cell = None
+    unit_code: Cell = None
+    division: Cell = None
+    industry: Cell = None
+    kind: Cell = None
+    agreement_no: Cell = None
+    agreement_signed_on: Cell = None
+    agreement_ends_on: Cell = None
+    manager_a: Cell = None
+    manager_b: Cell = None
 
 
 class ImportIn(BaseModel):

@@ -38,7 +38,7 @@ async def end_agreement(
     if ended == agreement:
         return False
     after = replace(customer, version=customer.version + 1, agreements=customer.with_agreement(ended))
-    units = (await organisations.load()).units
+    units = await organisations.units([customer.unit_code])
     await customers.store(after, units, BY)
     publish_customer(publish, after, agreement_end_facts(customer, after), units, BY, now)
     return True

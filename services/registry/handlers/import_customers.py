@@ -8,6 +8,7 @@ from datetime import date, datetime
 from typing import Final
 
 from services.registry.domain.agreements import Agreement, end_is_due_at
+from services.registry.domain.customers import Customer
 from services.registry.domain.importing import (
     Book,
     ImportRow,
@@ -18,7 +19,7 @@ from services.registry.domain.importing import (
     decide,
     read_row,
 )
-from services.registry.domain.organisation import Unit, assigning_division
+from services.registry.domain.organisation import assigning_division
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import (
     AgreementTimers,
@@ -115,8 +116,9 @@ async def _store(
     await timers.schedule(ends, end_is_due_at)
 
 
-def _same_end(before: object, agreement: Agreement) -> bool:
-    known = getattr(before, "agreement", lambda _: None)(agreement.agreement_no)
+def _same_end(before: Customer | None, agreement: Agreement) -> bool:
+    """Whether the timer for this end was set before."""
+    known = None if before is None else before.agreement(agreement.agreement_no)
     return known is not None and known.ends_on == agreement.ends_on
 
 
@@ -126,8 +128,3 @@ def counts(outcomes: Sequence[Outcome]) -> Mapping[str, int]:
     for outcome in outcomes:
         totals["rejected" if isinstance(outcome, Rejected) else outcome.result] += 1
     return totals
-
-
-def units_of(outcomes: Sequence[Outcome], units: Mapping[str, Unit]) -> set[str]:
-    """The paths of the units whose customers were touched, for the log."""
-    return {units[each.after.unit_code].path for each in outcomes if isinstance(each, Loaded)}

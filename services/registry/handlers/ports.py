@@ -91,6 +91,9 @@ class Organisations(Protocol):
     async def load(self) -> Organisation:
         """Units and staff."""
 
+    async def units(self, codes: Sequence[str]) -> dict[str, Unit]:
+        """Only these units; a timer that touches one customer needs no more."""
+
     async def file_hash(self, name: str) -> str | None:
         """The hash of the file that was applied last under this name."""
 

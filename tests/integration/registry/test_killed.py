@@ -15,7 +15,7 @@ from typing import Any
 import httpx
 import orjson
 import pytest
-from confluent_kafka import Consumer, TopicPartition
+from confluent_kafka import Consumer, KafkaError, TopicPartition
 
 from deploy.embedded.kafka import free_ports
 from shared.auth import development
@@ -122,22 +122,20 @@ def read_all(engines: Engines, topic: str) -> list[dict[str, Any]]:
         "group.id": "test-reader",
         "isolation.level": "read_committed",
         "enable.auto.commit": False,
-        "auto.offset.reset": "earliest",
+        "enable.partition.eof": True,
     }
     consumer = Consumer(engines.librdkafka(**settings))
     found = []
     try:
         for number in sorted(consumer.list_topics(topic, timeout=30).topics[topic].partitions):
-            _, end = consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)
             consumer.assign([TopicPartition(topic, number, 0)])
             while True:
-                record = consumer.poll(0.5)
-                if record is None:
+                record = consumer.poll(30)
+                assert record is not None, "the broker does not answer"
+                if (error := record.error()) is not None:
+                    assert error.code() == KafkaError._PARTITION_EOF, error
                     break
-                assert record.error() is None
                 found.append(orjson.loads(record.value()))
-                if record.offset() + 1 >= end:
-                    break
     finally:
         consumer.close()
     return found

@@ -203,7 +203,7 @@ GRANT UPDATE (version, name, name_key, similar_key, uscc, kind, status, merged_i
     industry, upstream_granted_by_province, manager_a, manager_b, changed_at) ON customers TO registry_writer;
 GRANT UPDATE (unbound_at) ON manager_bindings TO registry_writer;
 GRANT SELECT ON loaded_files, units, units_history, staff, staff_roles, code_schemes, customers, agreements,
-    manager_bindings, code_assignments, code_ranges, code_skips, customer_imports, customer_import_rows
+    manager_bindings, code_assignments, customer_imports, customer_import_rows
     TO registry_reader;
 GRANT SELECT ON ALL TABLES IN SCHEMA public TO verifier;
 """
