@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date
-from typing import Annotated, Any, Final, Self
+from datetime import date, datetime
+from typing import Annotated, Final, Self
 
 from fastapi import APIRouter, Query
 from pydantic import Field
@@ -149,7 +149,7 @@ class Freshness(Part):
     views: list[ViewFreshness]
 
 
-def freshness_of(rows: list[Row], as_of: Any) -> Freshness:
+def freshness_of(rows: list[Row], as_of: datetime) -> Freshness:
     """Rows of partitions, sorted by view, as the answer."""
     views: dict[str, list[Reached]] = {}
     for row in rows:
