@@ -68,7 +68,6 @@ class Process:
 @pytest.fixture(scope="module")
 def process(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Process]:
     folder = tmp_path_factory.mktemp("killed")
-    engines.reset_topics()
     database = engines.scratch_database("registry")
     development.ensure_issuer(folder / "secrets")
     (port,) = free_ports(1)
