@@ -26,6 +26,7 @@ from cli.instance import (
     show,
 )
 from cli.language import accept_language
+from cli.printable import moment
 from deploy.embedded.kafka import say
 
 _PERIOD: Final = re.compile(r"(?:19|20|21)[0-9]{2}(?:Q[1-4])?")
@@ -108,7 +109,7 @@ def _follow(session: Session, close: dict[str, Any], *, quiet: bool) -> dict[str
 
 def _close_text(close: dict[str, Any]) -> str:
     return (
-        f"{close['period']} is closed since {close['closed_at']} (by {close['requested_by']}):"
+        f"{close['period']} is closed since {moment(close['closed_at'])} (by {close['requested_by']}):"
         f" {close['holders']} holders of a tier, {close['moves']} moves"
     )
 

@@ -29,7 +29,7 @@ from cli.instance import (
     show,
 )
 from cli.language import accept_language
-from cli.printable import shortened, visible
+from cli.printable import moment, shortened, visible
 from shared.contracts.topics import DEAD_LETTER_BYTES, SERVICES
 
 _ID: Final = re.compile(r"(?:([a-z]+):)?([0-9]{1,18})")
@@ -198,20 +198,20 @@ def _list_text(letters: list[dict[str, Any]], with_state: bool) -> str:
         return "no dead letters" if with_state else "no open dead letters"
     return "\n".join(
         f"{letter['id']:<14} {letter['reason']:<15} {letter['topic']}/{letter['partition']}@{letter['offset']}"
-        f"  {letter['failed_at']}  {letter['state'] + '  ' if with_state else ''}"
+        f"  {moment(letter['failed_at'])}  {letter['state'] + '  ' if with_state else ''}"
         f"{shortened(visible(letter['detail']), 100)}"
         for letter in letters
     )
 
 
 def _letter_text(letter: dict[str, Any]) -> str:
-    decided = f" by {letter['decided_by']} at {letter['decided_at']}" if letter["decided_by"] else ""
+    decided = f" by {letter['decided_by']} at {moment(letter['decided_at'])}" if letter["decided_by"] else ""
     key, value = _bytes(letter["key_base64"]), _bytes(letter["value_base64"])
     lines = [
         f"{letter['id']}  {letter['state']}{decided}",
         f"reason     {letter['reason']}: {visible(letter['detail'])}",
         f"came from  {letter['topic']}, partition {letter['partition']}, offset {letter['offset']}",
-        f"failed at  {letter['failed_at']}",
+        f"failed at  {moment(letter['failed_at'])}",
         f"key        {_shown(key)}",
     ]
     lines += [

@@ -33,7 +33,14 @@ from shared.contracts.topics import TIER_CHANGES
 
 SUBSCRIBER: Final = "subscriber"
 _ASK_S: Final = 5.0
-_BATCH: Final = 2000
+
+_READING: Final[dict[str, Any]] = {
+    "group.id": SUBSCRIBER,
+    "enable.auto.commit": False,
+    "enable.partition.eof": True,
+    "isolation.level": "read_committed",
+    "auto.offset.reset": "earliest",
+}
 
 Headers = Sequence[tuple[str, bytes | None]]
 
@@ -102,18 +109,7 @@ def _read(session: Session, partition: int, end: int) -> Iterator[Message]:
     after the last one given out."""
     following = 0
     while following < end:
-        consumer = Consumer(
-            session.kafka(
-                SUBSCRIBER,
-                **{
-                    "group.id": SUBSCRIBER,
-                    "enable.auto.commit": False,
-                    "enable.partition.eof": True,
-                    "isolation.level": "read_committed",
-                    "auto.offset.reset": "earliest",
-                },
-            )
-        )
+        consumer = Consumer(session.kafka(SUBSCRIBER, **_READING))
         try:
             consumer.assign([TopicPartition(TIER_CHANGES, partition, following)])
             for message in _until(session, consumer, end):
@@ -132,23 +128,22 @@ def _until(session: Session, consumer: Consumer, end: int) -> Iterator[Message]:
     """Polls until the partition is read to `end`. Only the end that Kafka reports tells: what lies before it may be
     marks of transactions, which never arrive."""
     while True:
-        batch = consumer.consume(_BATCH, timeout=_ASK_S)
-        if not batch:
+        message = consumer.poll(_ASK_S)
+        if message is None:
             _give_up_if_over(session, "Kafka does not answer")
-        for message in batch:
-            error = message.error()
-            offset = message.offset()
-            if error is None:
-                if offset is not None and offset >= end:
-                    return
-                yield message
-            elif error.code() == KafkaError._PARTITION_EOF:
-                if offset is not None and offset >= end:
-                    return
-            elif not error.retriable() and error.code() not in _PASSING:
-                raise KafkaException(error)
-            else:
-                _give_up_if_over(session, error.str())
+            continue
+        error, offset = message.error(), message.offset()
+        if error is None:
+            if offset is not None and offset >= end:
+                return
+            yield message
+        elif error.code() == KafkaError._PARTITION_EOF:
+            if offset is not None and offset >= end:
+                return
+        elif not error.retriable() and error.code() not in _PASSING:
+            raise KafkaException(error)
+        else:
+            _give_up_if_over(session, error.str())
 
 
 _PASSING: Final = frozenset((KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN, KafkaError._TIMED_OUT))

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
+
+from shared.clock import SHANGHAI
+
 
 def visible(text: str) -> str:
     """Every character that is not printable as its escape, `\\x1b` or `\\u202e`; a backslash stays one."""
@@ -18,3 +22,10 @@ def shortened(text: str, longest: int) -> str:
     if len(text) <= longest:
         return text
     return f"{text[:longest]}… ({len(text) - longest} more characters)"
+
+
+def moment(text: str | None) -> str:
+    """An instant of an answer as people of the organisation read it: `2026-03-09 10:11:12`, in Shanghai."""
+    if not text:
+        return "-"
+    return datetime.fromisoformat(text).astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M:%S")

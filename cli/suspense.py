@@ -22,7 +22,7 @@ from cli.instance import (
     show,
 )
 from cli.language import accept_language
-from cli.printable import shortened, visible
+from cli.printable import moment, shortened, visible
 from shared.contracts.tiering_v1 import HeldReason
 
 _PAGE: Final = 1000
@@ -159,10 +159,10 @@ def _item_text(item: dict[str, Any]) -> str:
     lines = [
         f"{item['number']}  {item['state']}: {item['reason']}",
         f"identity   {visible(item['source'])}  {visible(item['id'])}",
-        f"arrived    {item['arrived_at']}, held at {item['held_at']}",
+        f"arrived    {moment(item['arrived_at'])}, held at {moment(item['held_at'])}",
     ]
     if item["ended_at"]:
-        lines.append(f"ended      {item['ended_at']}")
+        lines.append(f"ended      {moment(item['ended_at'])}")
     if item["decided_by"]:
         lines.append(
             f"decided    {item['decision']} by {item['decided_by']}: {visible(item['comment'] or '')}"

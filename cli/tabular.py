@@ -25,6 +25,7 @@ import openpyxl
 from openpyxl.utils.exceptions import InvalidFileException
 
 from cli.instance import CommandError, Exit
+from cli.printable import shortened, visible
 
 FILE_BYTES_MAX: Final = 4 * 1024**3
 """Of a CSV file, which is read as a stream."""
@@ -36,7 +37,11 @@ RATIO_MAX: Final = 300
 """How much smaller packed than unpacked an honest part can be; small parts may be any."""
 PARTS_MAX: Final = 2000
 CELL_CHARACTERS_MAX: Final = 4000
+FIELD_CHARACTERS_MAX: Final = 4 * 1024**2
+"""A longer cell is a quotation mark that was never closed: the file is refused. Up to here it spoils its row only."""
 COLUMNS_MAX: Final = 500
+
+csv.field_size_limit(FIELD_CHARACTERS_MAX)
 
 _BLOCK: Final = 1024**2
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
@@ -123,7 +128,7 @@ def open_table(path: Path, columns: Mapping[str, Sequence[str]], required: Seque
     if missing := [name for name in required if name not in places]:
         raise UnusableFile(
             f"{path.name} has no column {', '.join(missing)}; its first row is "
-            f"{', '.join(header[:20]) or 'empty'}"
+            f"{shortened(visible(', '.join(header[:20])), 300) or 'empty'}"
         )
     return Table(path, header, places, count, digest, encoding, delimiter)
 
@@ -169,6 +174,8 @@ def _inspect(path: Path) -> tuple[str, bool]:
     digest = hashlib.sha256()
     first = b""
     try:
+        if path.is_dir():
+            raise UnusableFile(f"{path} is a folder, and a file is needed")
         if not path.is_file():
             raise UnusableFile(f"there is no file {path}")
         if path.stat().st_size > FILE_BYTES_MAX:

@@ -185,11 +185,15 @@ def _evidence(told: dict[str, Any], say: _Sayer) -> list[str]:
     if told["latest_bookings"]:
         lines.append("  " + say("bookings", bookings=told["bookings"], shown=len(told["latest_bookings"])))
         lines += [
-            f"    {row['business_date']}  {'-' if row['kind'] == 'reversal' else ''}{row['amount']:>14}"
+            f"    {row['business_date']}  {_signed(row):>14}"
             f"  {say(row['line'])}  {say(row['kind'])}  {row['source']} {row['id']}"
             for row in told["latest_bookings"]
         ]
     return lines
+
+
+def _signed(row: dict[str, Any]) -> str:
+    return f"-{row['amount']}" if row["kind"] == "reversal" else str(row["amount"])
 
 
 def _change(change: dict[str, Any], say: _Sayer) -> str:

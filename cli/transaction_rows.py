@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from shared.clock import SHANGHAI
 from shared.contracts.counter_v1 import TRANSACTION_TYPE
+from shared.money import parse_yuan
 
 COLUMNS: Final = {
     "id": ("流水号", "交易流水号", "交易编号", "交易号", "编号", "序号", "标识", "单号", "transaction id"),
@@ -74,6 +75,10 @@ def event_of(values: Mapping[str, str], unit_code: str) -> dict[str, Any] | Reje
     on = read_date(given["business_date"])
     if on is None:
         return Rejected("bad_field", "business_date is not a date such as 2026-01-15")
+    try:
+        parse_yuan(given["amount"])
+    except ValueError:
+        return Rejected("bad_field", "amount is not a figure in yuan such as 1234.50, without sign")
     pieces: int | None = None
     if "pieces" in given:
         if _WHOLE.fullmatch(given["pieces"]) is None:

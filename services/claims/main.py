@@ -6,6 +6,7 @@ from services.claims.adapters.known import PostgresKnown
 from services.claims.adapters.read_models import ReadModels
 from services.claims.entrypoints.http import routes
 from services.claims.handlers.learn import TOPICS, Learn
+from shared import dead_letter_routes
 from shared.service import Platform, Service
 
 BATCH_RECORDS = 2_000
@@ -19,5 +20,8 @@ def build(platform: Platform) -> Service:
         platform,
         "keypost claims",
         consumers=[platform.consumer("registry", TOPICS, Learn(PostgresKnown), max_records=BATCH_RECORDS)],
-        routers=[routes(ReadModels(platform.reader))],
+        routers=[
+            routes(ReadModels(platform.reader)),
+            dead_letter_routes.routes(platform.unit_of_work),
+        ],
     )

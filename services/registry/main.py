@@ -6,6 +6,7 @@ from services.registry.adapters.files import read_configuration
 from services.registry.adapters.read_models import ReadModels
 from services.registry.entrypoints import http, loading, timers
 from services.registry.settings import RegistrySettings
+from shared import dead_letter_routes
 from shared.service import Platform, Service, run
 
 
@@ -30,7 +31,7 @@ def build(platform: Platform) -> Service:
         platform,
         title="keypost registry",
         timers=timers.HANDLERS,
-        routers=[router],
+        routers=[router, dead_letter_routes.routes(platform.unit_of_work)],
         readiness={"organisation": organisation},
         on_start=[load],
     )

@@ -7,6 +7,7 @@ from services.reporting.adapters.views import PostgresViews
 from services.reporting.entrypoints.console import console
 from services.reporting.entrypoints.http import routes
 from services.reporting.handlers.build_views import TOPICS, BuildViews
+from shared import dead_letter_routes
 from shared.service import Platform, Service
 
 BATCH_RECORDS = 2_000
@@ -23,5 +24,9 @@ def build(platform: Platform) -> Service:
         consumers=[
             platform.consumer("views", TOPICS, BuildViews(PostgresViews), max_records=BATCH_RECORDS),
         ],
-        routers=[routes(read, platform.clock), console(read)],
+        routers=[
+            routes(read, platform.clock),
+            console(read),
+            dead_letter_routes.routes(platform.unit_of_work),
+        ],
     )
