@@ -71,7 +71,7 @@ def advance(
 
 def duration(text: str) -> timedelta:
     """`36h`, `10m`, `2d`, `1d12h`: whole numbers with their units, largest or smallest first."""
-    if not re.fullmatch(r"(\d{1,6}[smhdw])+", text):
+    if not re.fullmatch(r"(\d{1,9}[smhdw])+", text):
         raise CommandError(f"{text!r} is no duration: write 36h, 10m, 2d or 1d12h", Exit.BAD_CALL)
     parts = re.findall(r"(\d+)([smhdw])", text)
     return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())

@@ -72,7 +72,9 @@ class SchemeVersion:
 
     def total_of(self, line_totals: Sequence[int]) -> int:
         """The part of a year's totals by line (fen, in the order of LINES) that this version counts."""
-        return sum(line_totals[line] for line in self.lines)
+        if len(self.lines) == len(line_totals):
+            return sum(line_totals)
+        return sum([line_totals[line] for line in self.lines])
 
     def tier_code(self, tier: int) -> str:
         return self.levels[tier - 1].code if tier else NO_TIER_CODE

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from uuid import UUID
 
 from services.tiering.domain.holding import HoldReason, date_reason
 from services.tiering.handlers.books import Books, Rulebook
@@ -15,6 +14,7 @@ from services.tiering.handlers.telling import rejection
 from shared.clock import business_date
 from shared.contracts.counter_v1 import ReadTransaction, identity, read_transaction
 from shared.contracts.fields import Invalid
+from shared.ids import uuid_of
 from shared.messaging.metrics import DUPLICATES
 from shared.messaging.records import Record
 from shared.messaging.work import Work
@@ -57,7 +57,7 @@ class BookTransactions:
         transaction = reading.transaction
         return Arrived(
             identity=identity(reading.source, reading.id),
-            content=UUID(bytes=transaction.content_hash()),
+            content=uuid_of(transaction.content_hash()),
             source=reading.source,
             id=reading.id,
             transaction=transaction,
@@ -98,9 +98,13 @@ class BookTransactions:
         closed = books.closed
         for one in fresh:
             transaction = one.transaction
+            # The date in Shanghai is that of UTC or the day after, so for most the zone need not be asked.
+            occurred_on = transaction.occurred_at.date()
+            if transaction.business_date > occurred_on:
+                occurred_on = business_date(transaction.occurred_at)
             reason = date_reason(
                 transaction.business_date,
-                business_date(transaction.occurred_at),
+                occurred_on,
                 today,
                 one.arrived_at,
                 closed,

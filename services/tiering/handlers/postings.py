@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
+from typing import NamedTuple
 from uuid import UUID
 
 from services.tiering.domain.holding import HoldReason
@@ -15,10 +16,11 @@ SALE = 0
 REVERSAL = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Arrived:
+class Arrived(NamedTuple):
     """A well-formed transaction with its identity. `content` is the hash of what counts as its content; `arrived_at` the
-    broker's instant (in a sandbox, the sandbox clock when first read)."""
+    broker's instant (in a sandbox, the sandbox clock when first read).
+
+    A named tuple like `Posting`: thousands are made a batch, and a frozen dataclass takes three times as long."""
 
     identity: UUID
     content: UUID
@@ -61,8 +63,7 @@ class BookedSale:
     business_date: date
 
 
-@dataclass(frozen=True, slots=True)
-class Posting:
+class Posting(NamedTuple):
     """One booking in the ledger. `amount_fen` is signed; `late` says that its year was closed when it was booked."""
 
     seq: int
