@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -18,9 +19,10 @@ from cli.idle import Progress
 from cli.instance import PATIENCE_S, CommandError, Data, Exit, Json, Session, Timeout, open_session, show
 from deploy.embedded.instance import HOST, Instance, chosen_setup, find, service_names
 from deploy.embedded.kafka import ROOT, say
+from deploy.embedded.ports import http_ok
 from deploy.embedded.processes import ProcessId, spawn
-from deploy.embedded.supervisor import READY, http_ok, remember_last, supervise
-from deploy.embedded.supervisor import down as stop_instance
+from deploy.embedded.stopping import down as stop_instance
+from deploy.embedded.supervisor import READY, remember_last, supervise
 
 _PANEL = "Ports"
 
@@ -133,6 +135,11 @@ def _wait_ready(
                 # Another `up` was a moment earlier; its instance is the one to wait for.
                 child = None
                 continue
+            if child.returncode < 0:
+                raise CommandError(
+                    f"the supervisor was killed while it started ({signal.Signals(-child.returncode).name});"
+                    " `keypost up` goes on where it stopped"
+                )
             raise typer.Exit(child.returncode or Exit.REFUSED)
         if child is None and instance.supervisor() is None:
             raise CommandError(f"the instance in {instance.data} was stopped while it started")

@@ -150,6 +150,7 @@ class Kafka:
                 text=True,
                 check=False,
                 cwd="/",
+                env={**os.environ, **self.environment},
             )
         finally:
             arguments.unlink()

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from deploy.embedded.access import Notice, database_account, may, open_path, open_tree
 from deploy.embedded.kafka import say
@@ -71,6 +71,8 @@ class Postgres:
     host: str = "127.0.0.1"
     notice: Notice = say
     settings: dict[str, str] = field(default_factory=dict)
+    environment: dict[str, str] = field(default_factory=dict)
+    """Added to what `initdb` runs with: the mark by which a half-done one is found again."""
     process: ProcessId | None = None
     child: subprocess.Popen[bytes] | None = None
 
@@ -200,26 +202,18 @@ class Postgres:
         self, program: str, *arguments: str, account: Account | None
     ) -> subprocess.CompletedProcess[str]:
         path = str(binaries() / "bin" / program)
+        identity: dict[str, Any] = {}
+        if account is not None:
+            identity = {"user": account.uid, "group": account.gid, "extra_groups": []}
         try:
-            if account is None:
-                return subprocess.run(
-                    [path, *arguments],
-                    capture_output=True,
-                    text=True,
-                    check=False,
-                    cwd="/",
-                    env=_environment(),
-                )
             return subprocess.run(
                 [path, *arguments],
                 capture_output=True,
                 text=True,
                 check=False,
                 cwd="/",
-                env=_environment(),
-                user=account.uid,
-                group=account.gid,
-                extra_groups=[],
+                env={**_environment(), **self.environment},
+                **identity,
             )
         except PermissionError as problem:
             return subprocess.CompletedProcess([path], 126, "", str(problem))

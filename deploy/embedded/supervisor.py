@@ -13,23 +13,28 @@ import hashlib
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
-import threading
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from types import FrameType
-from typing import Any, Final
+from typing import Final
 
 from deploy.embedded import kafka as kafka_engine
 from deploy.embedded import postgres as postgres_engine
 from deploy.embedded import provision
+from deploy.embedded.children import (
+    FIRST_BACKOFF_S,
+    LONGEST_BACKOFF_S,
+    STEADY_S,
+    Child,
+    exit_text,
+    say_tail,
+    stop_together,
+)
 from deploy.embedded.instance import (
     HOST,
     LAST,
@@ -40,54 +45,20 @@ from deploy.embedded.instance import (
     write_atomically,
 )
 from deploy.embedded.kafka import ADMIN, ROOT, Kafka, say
+from deploy.embedded.ports import holder_text, http_ok, port_is_free
 from deploy.embedded.postgres import SUPERUSER, VERIFIER, Postgres
 from deploy.embedded.processes import EngineError, ProcessId, bound_log, end, log_tail, spawn, wait_until
+from deploy.embedded.stopping import end_engine_or_service
 from shared.clock import SandboxClock, SystemClock
 
 READY: Final = "READY"
 _TICK_S: Final = 0.1
-_FIRST_BACKOFF_S: Final = 0.1
-_LONGEST_BACKOFF_S: Final = 5.0
-_STEADY_S: Final = 30.0
-"""A process that ran this long before it died is restarted at once again."""
 _ANSWER_S: Final = 60.0
 """How long a process found running may take to answer before it is replaced."""
 
 
 def now_text() -> str:
     return SystemClock().now().isoformat(timespec="milliseconds")
-
-
-@dataclass(slots=True)
-class Child:
-    """One supervised process: how it is started and what became of it."""
-
-    name: str
-    log: Path
-    port: int
-    port_name: str
-    begin: Callable[[], subprocess.Popen[bytes] | None]
-    """Start the process; None means that there is nothing to start yet."""
-    answers: Callable[[], bool]
-    fingerprint: str
-    process: ProcessId | None = None
-    popen: subprocess.Popen[bytes] | None = None
-    ready: bool = False
-    restarts: int = 0
-    backoff_s: float = _FIRST_BACKOFF_S
-    start_at: float = 0.0
-    began: float = 0.0
-    next_look: float = 0.0
-
-    def running(self) -> bool:
-        if self.popen is not None:
-            self.popen.poll()
-        return self.process is not None and self.process.alive()
-
-    def note(self) -> dict[str, Any] | None:
-        if self.process is None:
-            return None
-        return {**self.process.to_json(), "fingerprint": self.fingerprint, "restarts": self.restarts}
 
 
 @dataclass(slots=True)
@@ -165,6 +136,7 @@ class Supervisor:
             logs=logs,
             port=self.setup.postgres_port,
             password=self.passwords["postgres"][SUPERUSER],
+            environment=dict([self.instance.mark("initdb")]),
         )
         self.children["kafka"] = Child(
             "kafka", self.kafka.output, self.setup.kafka_port, "kafka_port",
@@ -277,6 +249,8 @@ class Supervisor:
 
     def _adopt(self) -> None:
         notes = self.instance.state().get("processes", {})
+        for half_done in self.instance.marked("initdb"):
+            end(half_done)
         for child in self.children.values():
             note = notes.get(child.name) or {}
             noted = ProcessId.from_json(note)
@@ -360,15 +334,15 @@ class Supervisor:
 
     def _start(self, child: Child, now: float) -> None:
         if child.process is not None:
-            if now - child.began > _STEADY_S:
-                child.backoff_s = _FIRST_BACKOFF_S
+            if now - child.began > STEADY_S:
+                child.backoff_s = FIRST_BACKOFF_S
             say(f"{child.name} (pid {child.process.pid}) has ended{exit_text(child)}: restarting it")
             if not child.ready:
                 say_tail(child.log)
             child.restarts += 1
             child.process, child.popen, child.ready = None, None, False
             child.start_at = now + child.backoff_s
-            child.backoff_s = min(child.backoff_s * 2, _LONGEST_BACKOFF_S)
+            child.backoff_s = min(child.backoff_s * 2, LONGEST_BACKOFF_S)
             self.note()
             return
         try:
@@ -383,7 +357,7 @@ class Supervisor:
                 raise EngineError(text) from problem
             say(f"{child.name} could not be started, trying again: {text}")
             child.start_at = now + child.backoff_s
-            child.backoff_s = min(child.backoff_s * 2, _LONGEST_BACKOFF_S)
+            child.backoff_s = min(child.backoff_s * 2, LONGEST_BACKOFF_S)
             return
         if popen is None:
             return
@@ -445,71 +419,6 @@ class Supervisor:
             self.note()
 
 
-def stop_together(children: list[Child]) -> None:
-    """End processes side by side: one that is slow to stop does not keep the others waiting."""
-
-    def stop(child: Child) -> None:
-        if child.process is None:
-            return
-        try:
-            end_engine_or_service(child.name, child.process, child.popen)
-        except EngineError as problem:
-            say(str(problem))
-
-    threads = [threading.Thread(target=stop, args=(child,)) for child in children]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-def end_engine_or_service(
-    name: str, process: ProcessId, popen: subprocess.Popen[bytes] | None = None
-) -> None:
-    if name == "postgres":
-        # "Fast": sessions are ended and a checkpoint is written. Then "immediate", from which it recovers.
-        end(process, first=signal.SIGINT, grace_s=20.0, last=signal.SIGQUIT, reap=popen)
-    else:
-        end(process, grace_s=20.0, reap=popen)
-
-
-def down(instance: Instance) -> bool:
-    """Stop everything of an instance, with or without a supervisor. Returns whether anything ran."""
-    if not instance.data.exists():
-        return False
-    found = False
-    supervisor = instance.supervisor()
-    if supervisor is not None:
-        found = True
-        say(f"stopping the instance in {instance.data}")
-        end(supervisor, grace_s=90.0)
-    with instance.lock() as held:
-        if not held:
-            raise EngineError(
-                f"another `keypost` is just starting or stopping {instance.data}: try again in a moment"
-            )
-        notes = instance.state().get("processes", {})
-        names = [name for name in notes if name not in ("kafka", "postgres")]
-        names += [name for name in service_names() if name not in names]
-        for name in (*names, "postgres", "kafka"):
-            processes = (
-                instance.marked(name) + instance.marked(f"{name}-migrate") if name != "postgres" else []
-            )
-            if name == "postgres" and (postmaster := instance.postmaster()) is not None:
-                processes.append(postmaster)
-            noted = ProcessId.from_json(notes.get(name))
-            if noted is not None and noted.alive() and noted not in processes:
-                processes.append(noted)
-            for process in processes:
-                found = True
-                say(f"ending {name} (pid {process.pid}), which had no supervisor")
-                end_engine_or_service(name, process)
-        if instance.exists():
-            state = {**instance.state(), "supervisor": None, "ready": False, "processes": {}}
-            write_atomically(instance.state_file, json.dumps(state, indent=2) + "\n")
-    return found
-
-
 def ensure_issuer(instance: Instance) -> None:
     try:
         from shared.auth import development
@@ -522,60 +431,6 @@ def ensure_issuer(instance: Instance) -> None:
 def fingerprint(*parts: object) -> str:
     """What a process was started with, in a form that gives away none of it."""
     return hashlib.sha256(repr(parts).encode()).hexdigest()[:16]
-
-
-def http_ok(url: str) -> bool:
-    try:
-        with urllib.request.urlopen(url, timeout=2) as answer:  # noqa: S310 - our own local address
-            return bool(answer.status == 200)
-    except (OSError, urllib.error.URLError, ValueError):
-        return False
-
-
-def port_is_free(port: int) -> bool:
-    with socket.socket() as probe:
-        # Connections that are only winding down do not count as somebody holding the port.
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((HOST, port))
-        except OSError:
-            return False
-        return True
-
-
-def holder_text(port: int) -> str:
-    """Who holds a port, where the system tells us."""
-    inodes = set()
-    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
-        try:
-            lines = Path(table).read_text().splitlines()[1:]
-        except OSError:
-            continue
-        for line in lines:
-            parts = line.split()
-            if parts[3] == "0A" and int(parts[1].rpartition(":")[2], 16) == port:
-                inodes.add(f"socket:[{parts[9]}]")
-    for descriptor in Path("/proc").glob("[0-9]*/fd/*") if inodes else ():
-        try:
-            if str(descriptor.readlink()) in inodes:
-                pid = descriptor.parts[2]
-                name = Path(f"/proc/{pid}/comm").read_text().strip()
-                return f" It is held by {name} (pid {pid})."
-        except OSError:
-            continue
-    return ""
-
-
-def exit_text(child: Child) -> str:
-    code = child.popen.returncode if child.popen is not None else None
-    if code is None:
-        return ""
-    return f" (killed by {signal.Signals(-code).name})" if code < 0 else f" (exit code {code})"
-
-
-def say_tail(log: Path) -> None:
-    if tail := log_tail(log, 6):
-        say(f"the end of {log}:\n" + "\n".join(f"    {line}" for line in tail.splitlines()))
 
 
 def explain(problem: BaseException) -> str:
