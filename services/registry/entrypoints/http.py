@@ -46,9 +46,7 @@ class ImportRowIn(BaseModel):
 
     row: int = Field(ge=2, le=10_000_000, description="The row in the file; the header is row 1.")
     name: Cell = None
-    customer_code: Cell = Field(
-        default=None, description="A legacy code to keep; else one is assigned."
-    )
+    customer_code: Cell = Field(default=None, description="A legacy code to keep; else one is assigned.")
     uscc: Cell = None
     unit_code: Cell = None
     division: Cell = None
