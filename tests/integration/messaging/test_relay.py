@@ -99,14 +99,16 @@ async def test_rows_of_concurrent_writers_are_published_in_the_order_of_their_co
     topic = bench.engines.scratch_topic()
     # Every third writer sleeps between taking its ids and committing: where ids do not commit in order, the relay
     # has passed them by the time they appear.
-    failpoints.arm("outbox_after_id=delay:60%3")
+    failpoints.arm("outbox_after_id=delay:150%3")
 
     async def writer(name: int) -> None:
         for number in range(15):
             async with bench.unit_of_work.begin() as work:
                 work.publish(Outgoing(topic, b"w%d" % name, b"%d" % number))
 
-    async with relaying(bench):
+    async with relaying(bench) as relay:
+        # The relay has to be at work meanwhile, or there is nothing that it could pass by.
+        await until(lambda: relay.healthy() is None)
         await asyncio.gather(*(writer(name) for name in range(6)))
         messages = await published(bench, topic, 90)
     assert len(messages) == 90
