@@ -111,7 +111,6 @@ class Session:
         return max(0.0, self.began + self.timeout_s - time.monotonic())
 
     # Identity
-    # -------------------------------------------------------------------------------------------------
 
     def token(self, user: str | None = None) -> str:
         """A token of the development issuer, made anew well before it expires."""
@@ -138,7 +137,6 @@ class Session:
         return {**properties, "log_level": 0, **more}
 
     # Asking
-    # ---------------------------------------------------------------------------------------------------
 
     def request(
         self,

@@ -95,7 +95,6 @@ class Instance:
         return (self.data / "VERSION").exists()
 
     # Making and checking the folder
-    # ---------------------------------------------------------------------------
 
     def prepare(self) -> None:
         """Make the folder, or make sure that it is an instance this program understands."""
@@ -138,7 +137,6 @@ class Instance:
         )
 
     # Settings
-    # -------------------------------------------------------------------------------------------------
 
     def setup(self) -> Setup | None:
         try:
@@ -154,7 +152,6 @@ class Instance:
         write_atomically(self.data / "setup.json", json.dumps(asdict(setup), indent=2) + "\n")
 
     # Secrets
-    # --------------------------------------------------------------------------------------------------
 
     def passwords(self, *, make: bool = False) -> dict[str, dict[str, str]]:
         """The engines' passwords, by engine and user. `make` adds those that are missing."""
@@ -181,7 +178,6 @@ class Instance:
         return full
 
     # What runs
-    # ------------------------------------------------------------------------------------------------
 
     def state(self) -> dict[str, Any]:
         try:
@@ -238,7 +234,6 @@ class Instance:
         return ProcessId.of(pid) if str(self.data / "postgres").encode() in command else None
 
     # Addresses
-    # ------------------------------------------------------------------------------------------------
 
     def kafka_client(self, user: str) -> dict[str, Any]:
         setup = self.setup() or Setup()

@@ -72,13 +72,11 @@ class Supervisor:
     stopping: bool = False
     announced: bool = False
     engines_ready: bool = False
-    problem: str | None = None
     kafka: Kafka = field(init=False)
     postgres: Postgres = field(init=False)
     passwords: dict[str, dict[str, str]] = field(init=False)
 
     # The whole life
-    # -------------------------------------------------------------------------------------------
 
     def run(self, on_ready: Callable[[], None]) -> None:
         """Bring everything up and keep it up until a signal says stop. The caller holds the instance's lock."""
@@ -164,7 +162,6 @@ class Supervisor:
         )  # fmt: skip
 
     # Starting
-    # -------------------------------------------------------------------------------------------------
 
     def _begin_kafka(self) -> subprocess.Popen[bytes]:
         self.kafka.format()
@@ -245,7 +242,6 @@ class Supervisor:
         return environment
 
     # Taking over what a killed predecessor left
-    # -----------------------------------------------------------------
 
     def _adopt(self) -> None:
         notes = self.instance.state().get("processes", {})
@@ -298,7 +294,6 @@ class Supervisor:
             raise EngineError("\n".join(taken))
 
     # One round
-    # --------------------------------------------------------------------------------------------------
 
     def _tick(self) -> None:
         now = time.monotonic()
@@ -401,7 +396,6 @@ class Supervisor:
             say(f"the state of the instance could not be noted: {explain(problem)}")
 
     # Stopping
-    # ---------------------------------------------------------------------------------------------------
 
     def _stop_all(self) -> None:
         # From here on a second signal must not cut the stopping short.
