@@ -53,6 +53,10 @@ def main() -> None:
         with contextlib.suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = Exit.DONE
+    except OSError as problem:
+        # A full disk, a file that may not be read: the system's own words, with the name of the file.
+        say(str(problem))
+        code = Exit.REFUSED
     except Exception as problem:
         if os.environ.get("KEYPOST_DEBUG"):
             raise
