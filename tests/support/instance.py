@@ -276,8 +276,8 @@ def free_ports(count: int) -> list[int]:
 def running(data: Path, start: datetime) -> Iterator[Instance]:
     """An instance from up to down."""
     instance = Instance(data, start, dict(zip(PORTS, free_ports(len(PORTS)), strict=True)))
-    instance.up()
     try:
+        instance.up()
         yield instance
     finally:
         instance.down()
