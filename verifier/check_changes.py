@@ -82,7 +82,7 @@ def _shown(event: Mapping[str, Any], name: str) -> str:
 
 
 _STORED: Final = (
-    "SELECT customer_code, scheme, version, number, event FROM tier_changes t JOIN unnest($1::text[], $2::text[], "
+    "SELECT t.customer_code, t.scheme, t.version, t.number, t.event FROM tier_changes t JOIN unnest($1::text[], $2::text[], "
     "$3::int[]) AS w (code, scheme_code, wanted) ON t.scheme = w.scheme_code AND t.version = w.wanted "
     "JOIN accounts a ON a.code = w.code AND a.number = t.account"
 )

@@ -10,16 +10,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from confluent_kafka import Producer
 from sqlalchemy import text
 
-from deploy.embedded import provision
 from services.reporting.adapters.views import PostgresViews
 from services.reporting.handlers.build_views import TOPICS as REPORTED
 from services.reporting.handlers.build_views import BuildViews
-from shared.contracts.topics import BY_NAME, COUNTER_TRANSACTIONS, CUSTOMERS
+from shared.clock import SandboxClock
+from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
 from shared.db import create_engine
 from shared.messaging.records import Record, decode_headers
 from shared.migrating import upgrade
@@ -43,16 +44,11 @@ class Broker:
         self.written.setdefault(topic, []).extend(messages)
 
     def write(self, topic: str, messages: Sequence[Message]) -> None:
-        """One connection for all of it: a new one costs a good part of a second."""
-        producer = Producer(self.engines.librdkafka("admin", **{"enable.idempotence": True}))
+        """One connection for all of it, and one request at a time so that the order stays."""
+        producer = Producer(self.engines.librdkafka("admin", **{"max.in.flight": 1, "linger.ms": 20}))
         for key, value, headers in messages:
-            while True:
-                try:
-                    producer.produce(topic, value=value, key=key, headers=list(headers), partition=0)
-                    break
-                except BufferError:
-                    producer.poll(0.1)
-        assert producer.flush(60) == 0
+            producer.produce(topic, value=value, key=key, headers=list(headers), partition=0)
+        assert producer.flush(120) == 0
 
 
 class WholeBench(LedgerBench):
@@ -99,6 +95,7 @@ class WholeBook:
     tiering: Database
     reporting: Database
     views: HandlerBench
+    clock: Path
 
     @property
     def settings(self) -> Settings:
@@ -108,11 +105,13 @@ class WholeBook:
                 "reporting": self.reporting.dsn("verifier", "postgresql"),
             },
             kafka=self.engines.librdkafka("verifier"),
-            timeout_s=1.0,
+            sandbox_clock=self.clock,
+            timeout_s=3.0,
         )
 
     async def publish(self) -> None:
-        """Write every topic, what tiering has to tell included, and let reporting read it."""
+        """Write every topic, what tiering has to tell included, let reporting read it, and note the time."""
+        SandboxClock.create(self.clock, self.bench.clock.now())
         rows = await self.bench._rows("SELECT topic, key, value, headers FROM outbox ORDER BY id")
         for row in rows:
             self.broker.add(row.topic, [(row.key, row.value, decode_headers(bytes(row.headers)))])
@@ -132,27 +131,20 @@ class WholeBook:
                     {"topic": topic, "offset": len(records)},
                 )
 
-    def publish_again(self, topic: str) -> None:
-        """Make a topic anew with what it held."""
-        provision.delete_topics(self.engines.admin, [topic])
-        provision.create_topics(self.engines.admin, [BY_NAME[topic]])
-        self.broker.write(topic, self.broker.written.get(topic, ()))
-
     def sql(self, statement: str, database: Database | None = None) -> str:
         """Whatever a service may not do: as the superuser, past every right and rule."""
         return self.engines.postgres.sql((database or self.tiering).name, statement)
 
 
-async def make_book(engines: Engines, start: datetime, **options: Any) -> WholeBook:
-    """An empty book on fresh databases and emptied topics."""
-    engines.reset_topics()
+async def make_book(engines: Engines, start: datetime, clock: Path, **options: Any) -> WholeBook:
+    """An empty book on fresh databases. The topics must be empty, as those of engines that were just started."""
     tiering, reporting = engines.scratch_database("tiering"), engines.scratch_database("reporting")
     await upgrade("tiering", tiering.owner)
     await upgrade("reporting", reporting.owner)
     broker = Broker(engines)
     bench = WholeBench(broker, create_engine(tiering.writer, "bench"), start, **options)
     views = HandlerBench(reporting, BuildViews(PostgresViews))
-    return WholeBook(engines, broker, bench, tiering, reporting, views)
+    return WholeBook(engines, broker, bench, tiering, reporting, views, clock)
 
 
 async def drop_book(book: WholeBook) -> None:
