@@ -33,6 +33,7 @@ from shared.messaging.records import Record
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.migrating import upgrade
+from shared.service import spare_the_collector
 
 
 async def _never(work: Work, hold: object) -> None:
@@ -62,9 +63,12 @@ async def measure(engines: Engines, events: int, batch: int, profile: bool) -> N
         Record(COUNTER_TRANSACTIONS, 0, number, sent.key, sent.value, tuple(sent.headers), now_ms)
         for number, sent in enumerate(workload.sent())
     ]
+    spare_the_collector()
     server = psutil.Process(engines.postgres.process.pid if engines.postgres.process else 0)
 
-    async def run(what: str, handler: LearnCustomers | BookTransactions, given: Sequence[Record], size: int) -> None:
+    async def run(
+        what: str, handler: LearnCustomers | BookTransactions, given: Sequence[Record], size: int
+    ) -> None:
         python, database, wall = time.process_time(), cpu_seconds(server), time.perf_counter()
         for start in range(0, len(given), size):
             async with unit_of_work.begin(consumer="tiering.bench") as work:

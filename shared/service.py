@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -111,8 +112,8 @@ class Service:
             dsn = plain_dsn(platform.settings.database_url.get_secret_value())
             self.relay = Relay(platform.name, dsn, platform.kafka)
         if self.timers:
-            poll = 0.05 if platform.settings.mode == "sandbox" else 0.5
-            self.timer_loop = TimerLoop(platform.unit_of_work, self.timers, poll_seconds=poll)
+            jumps = platform.settings.mode == "sandbox"
+            self.timer_loop = TimerLoop(platform.unit_of_work, self.timers, clock_jumps=jumps)
 
     def checks(self) -> dict[str, health.ReadinessCheck]:
         """Everything that `/health/ready` asks."""
@@ -270,8 +271,20 @@ def run(
     asyncio.run(_serve(name, build, configured))
 
 
+def spare_the_collector() -> None:
+    """Have the cycle collector look at what may be garbage, and seldom at what surely is none.
+
+    With its defaults a batch of thousands of records sets it off hundreds of times, and every few batches it walks
+    through all that the process remembers: a third of the time of a booking. What has been loaded by now lives for
+    ever; from here on it runs when 50 000 more objects were made than freed, which is when cycles pile up.
+    """
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
+
+
 async def _serve(name: str, build: Callable[[Platform], Service], settings: ServiceSettings) -> None:
     from shared.web import create_app
 
     service = build(Platform.of(name, settings))
+    spare_the_collector()
     await serve(service, create_app(service))
