@@ -8,7 +8,16 @@ from __future__ import annotations
 
 import uuid
 
+from asyncpg.pgproto.pgproto import UUID as QuickUUID
+
 
 def new_id() -> str:
     """A new random identifier as text, for what has no natural one (a request, a job, a command)."""
     return str(uuid.uuid4())  # noqa: TID251
+
+
+def uuid_of(digest: bytes) -> uuid.UUID:
+    """16 bytes as a UUID: the driver's own subclass, equal to Python's, made in an eighth of the time and sent to the
+    database as it is."""
+    made: uuid.UUID = QuickUUID(digest)
+    return made

@@ -7,11 +7,11 @@ from which the published schema comes, and a property test holds the two togethe
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Mapping
 from datetime import date, datetime
 from hashlib import blake2b
 from typing import Annotated, Any, ClassVar, Final, Literal, NamedTuple, Self, TypeVar
+from uuid import UUID
 
 from pydantic import BeforeValidator, ConfigDict, Field, PlainSerializer, WithJsonSchema, model_validator
 
@@ -40,6 +40,7 @@ from shared.contracts.fields import (
     printed_instant,
     text,
 )
+from shared.ids import uuid_of
 from shared.money import AMOUNT_PATTERN, format_yuan
 
 TRANSACTION_TYPE: Final = "keypost.counter.transaction.v1"
@@ -140,6 +141,7 @@ class Transaction(NamedTuple):
 
 
 _OPTIONAL: Final = Transaction._fields[8:]
+_EVIDENCE: Final = Transaction._fields[10:]
 _Word = TypeVar("_Word", bound=str)
 
 
@@ -159,12 +161,12 @@ class ReadTransaction(NamedTuple):
     transaction: Transaction
 
 
-def identity(source: str, id: str) -> uuid.UUID:
+def identity(source: str, id: str) -> UUID:
     """The pair (`source`, `id`) as 16 bytes. The length of the source goes first, so that no two pairs run
     together.
     """
     said = f"{len(source)}:{source}{id}"
-    return uuid.UUID(bytes=blake2b(said.encode(), digest_size=16).digest())
+    return uuid_of(blake2b(said.encode(), digest_size=16).digest())
 
 
 def read_transaction(record: Readable) -> ReadTransaction | Invalid:
@@ -224,12 +226,7 @@ def _transaction(data: Any) -> Transaction:
         "cash" if settlement is None else _one_of(SETTLEMENTS, settlement, "settlement"),
         None if pieces is None else count(pieces, "pieces"),
         reverses,
-        evidence(get("manager_id"), "manager_id"),
-        evidence(get("clerk_id"), "clerk_id"),
-        evidence(get("payer_uscc"), "payer_uscc"),
-        evidence(get("payer_name_hash"), "payer_name_hash"),
-        evidence(get("product"), "product"),
-        evidence(get("destination"), "destination"),
+        *[None if (said := get(name)) is None else evidence(said, name) for name in _EVIDENCE],
     )
 
 

@@ -61,6 +61,8 @@ class Unreadable(ValueError):
 
 def text(value: object, name: str, length_max: int) -> str:
     """A string of 1 to `length_max` characters in NFC, without control characters."""
+    if type(value) is str and value.isascii() and value.isprintable() and 0 < len(value) <= length_max:
+        return value  # The common case; what follows says what is wrong, or normalises.
     if type(value) is not str:
         raise missing(name) if value is None else Unreadable("bad_field", f"{name} is not a string")
     if not value.isascii():

@@ -69,8 +69,8 @@ class BookTransactions:
     async def _recognise(
         self, books: Books, store: LedgerStore, arrived: Sequence[Arrived]
     ) -> tuple[list[Arrived], int]:
-        """Those that never arrived before, and how many others only came again. A second arrival with the same content changes nothing, for ever; one with
-        other content is a conflict, held once for each content (TIE-1)."""
+        """Those that never arrived before, and how many others only came again. A second arrival with the same
+        content changes nothing, for ever; one with other content is a conflict, held once for each content (TIE-1)."""
         known = dict(await store.seen([one.identity for one in arrived]))
         fresh: list[Arrived] = []
         differing: list[Arrived] = []

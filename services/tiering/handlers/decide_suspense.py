@@ -7,9 +7,8 @@ business date, so that totals follow and the ledger shows what happened.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
-from uuid import UUID
 
 from services.tiering.domain.holding import FOR_A_STEWARD, HoldReason
 from services.tiering.handlers.books import Books, Rulebook
@@ -17,6 +16,7 @@ from services.tiering.handlers.ports import Decision, LedgerStore, OpenStore
 from services.tiering.handlers.postings import Arrived, Hold, HoldState
 from services.tiering.handlers.preparing import prepare
 from shared.contracts.counter_v1 import Kind, identity
+from shared.ids import uuid_of
 from shared.messaging.work import Work
 
 DECISIONS: Final = ("keep", "replace", "book", "close")
@@ -107,10 +107,9 @@ class DecideSuspense:
 
 def _renamed(arrived: Arrived, suffix: str) -> Arrived:
     name = arrived.id + suffix
-    return replace(
-        arrived,
+    return arrived._replace(
         identity=identity(arrived.source, name),
-        content=UUID(bytes=arrived.transaction.content_hash()),
+        content=uuid_of(arrived.transaction.content_hash()),
         id=name,
     )
 
@@ -118,8 +117,8 @@ def _renamed(arrived: Arrived, suffix: str) -> Arrived:
 def _opposite(arrived: Arrived) -> Arrived:
     """The booking that undoes another: same date, line and amount, the other kind, and no sale named."""
     kind: Kind = "reversal" if arrived.transaction.kind == "sale" else "sale"
-    return replace(arrived, transaction=arrived.transaction._replace(kind=kind, reverses=None), reverses=None)
+    return arrived._replace(transaction=arrived.transaction._replace(kind=kind, reverses=None), reverses=None)
 
 
 def _without_sale(arrived: Arrived) -> Arrived:
-    return replace(arrived, transaction=arrived.transaction._replace(reverses=None), reverses=None)
+    return arrived._replace(transaction=arrived.transaction._replace(reverses=None), reverses=None)
