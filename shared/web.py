@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from shared import health, metrics, problems
 from shared.auth.http import Caller, require
 from shared.auth.tokens import TokenVerifier
+from shared.body_limit import BodyLimit
 from shared.messaging import outbox, positions, timers
 from shared.service import Service
 
@@ -36,6 +37,7 @@ def create_app(service: Service) -> FastAPI:
         )
     app.state.service = service
     problems.install(app)
+    app.add_middleware(BodyLimit)
     app.include_router(_common(service, app))
     for router in service.routers:
         app.include_router(router)
