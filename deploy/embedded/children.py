@@ -40,6 +40,13 @@ class Child:
     start_at: float = 0.0
     began: float = 0.0
     next_look: float = 0.0
+    said: str = ""
+    """The last trouble that was told, so that one which lasts is told once."""
+
+    def tell(self, trouble: str) -> None:
+        if trouble != self.said:
+            say(trouble)
+            self.said = trouble
 
     def running(self) -> bool:
         if self.popen is not None:
@@ -77,6 +84,10 @@ def exit_text(child: Child) -> str:
     return f" (killed by {signal.Signals(-code).name})" if code < 0 else f" (exit code {code})"
 
 
-def say_tail(log: Path) -> None:
-    if tail := log_tail(log, 6):
-        say(f"the end of {log}:\n" + "\n".join(f"    {line}" for line in tail.splitlines()))
+def last_words(log: Path) -> str:
+    """The line in which a process most likely said why it ended, and where the rest stands."""
+    lines = [line.strip() for line in log_tail(log, 40).splitlines() if line.strip()]
+    why = next(
+        (line for line in reversed(lines) if "Error" in line or "error" in line), lines[-1] if lines else ""
+    )
+    return f"{why[:400]} (more in {log})" if why else f"it said nothing (in {log})"

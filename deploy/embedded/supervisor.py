@@ -32,7 +32,7 @@ from deploy.embedded.children import (
     STEADY_S,
     Child,
     exit_text,
-    say_tail,
+    last_words,
     stop_together,
 )
 from deploy.embedded.instance import (
@@ -47,7 +47,7 @@ from deploy.embedded.instance import (
 from deploy.embedded.kafka import ADMIN, ROOT, Kafka, say
 from deploy.embedded.ports import holder_text, http_ok, port_is_free
 from deploy.embedded.postgres import SUPERUSER, VERIFIER, Postgres
-from deploy.embedded.processes import EngineError, ProcessId, bound_log, end, log_tail, spawn, wait_until
+from deploy.embedded.processes import EngineError, ProcessId, bound_log, end, spawn, wait_until
 from deploy.embedded.stopping import end_engine_or_service
 from shared.clock import SandboxClock, SystemClock
 
@@ -189,10 +189,8 @@ class Supervisor:
                 return None
             del self.migrations[service]
             if code != 0:
-                raise EngineError(
-                    f"the migrations of {service} failed (exit code {code}):\n"
-                    f"{log_tail(self.instance.logs / f'{service}-migrate.log')}"
-                )
+                why = last_words(self.instance.logs / f"{service}-migrate.log")
+                raise EngineError(f"its migrations failed (exit code {code}): {why}")
             self.migrated.add(service)
         return self._spawn_service(service)
 
@@ -317,6 +315,7 @@ class Supervisor:
             return
         if child.answers():
             child.ready = True
+            child.said = ""
             say(f"{child.name} is ready (pid {child.process.pid if child.process else 0})")
             self.note()
         else:
@@ -333,7 +332,7 @@ class Supervisor:
                 child.backoff_s = FIRST_BACKOFF_S
             say(f"{child.name} (pid {child.process.pid}) has ended{exit_text(child)}: restarting it")
             if not child.ready:
-                say_tail(child.log)
+                child.tell(f"{child.name} ended before it was ready: {last_words(child.log)}")
             child.restarts += 1
             child.process, child.popen, child.ready = None, None, False
             child.start_at = now + child.backoff_s
@@ -350,7 +349,7 @@ class Supervisor:
             text = explain(problem)
             if not self.announced and not self.engines_ready:
                 raise EngineError(text) from problem
-            say(f"{child.name} could not be started, trying again: {text}")
+            child.tell(f"{child.name} could not be started, trying again: {text}")
             child.start_at = now + child.backoff_s
             child.backoff_s = min(child.backoff_s * 2, LONGEST_BACKOFF_S)
             return
