@@ -12,6 +12,7 @@ from cli.idle import Progress, wait_idle
 from cli.instance import PATIENCE_S, CommandError, Data, Exit, Json, Timeout, open_session, show
 from shared.clock import SHANGHAI, Clock, SandboxClock, SystemClock
 
+_LONGEST: Final = timedelta(days=36_525)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 
@@ -74,7 +75,13 @@ def duration(text: str) -> timedelta:
     if not re.fullmatch(r"(\d{1,9}[smhdw])+", text):
         raise CommandError(f"{text!r} is no duration: write 36h, 10m, 2d or 1d12h", Exit.BAD_CALL)
     parts = re.findall(r"(\d+)([smhdw])", text)
-    return sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    try:
+        wanted = sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
+    except OverflowError:
+        wanted = timedelta.max
+    if wanted > _LONGEST:
+        raise CommandError(f"{text!r} is more than a hundred years", Exit.BAD_CALL)
+    return wanted
 
 
 def _print(now: datetime, mode: str, as_json: bool) -> None:
