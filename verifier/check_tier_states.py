@@ -33,7 +33,8 @@ def facts_of(data: Mapping[str, Any], names: Iterable[str]) -> Facts:
 
 
 def facts_of_row(row: Row, names: Iterable[str]) -> Facts:
-    return {name: str(row["total_fen"] if name == "total" else row[name]) for name in names}
+    # A numeric of the database may print itself with an exponent.
+    return {name: str(int(row["total_fen"]) if name == "total" else row[name]) for name in names}
 
 
 def differences(

@@ -79,7 +79,7 @@ async def open_sources(settings: Settings, topics: tuple[str, ...]) -> AsyncIter
     """First where the topics end, then the databases: a record that was published has its cause in its database."""
     reader = Topics(settings.kafka) if settings.kafka else None
     deadline = asyncio.get_running_loop().time() + settings.timeout_s
-    ends = {topic: await reader.ranges(topic) for topic in topics} if reader else {}
+    ends = await reader.ranges(topics) if reader else {}
     async with AsyncExitStack() as stack:
         databases = {
             service: await stack.enter_async_context(snapshot(service, settings.databases[service]))

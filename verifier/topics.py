@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaException, TopicPartition
 
-POLL_S: Final = 1.0
+POLL_S: Final = 0.2
 AT_ONCE: Final = 5_000
 
 
@@ -47,22 +47,24 @@ class Topics:
             "queued.max.messages.kbytes": 65536,
         }
 
-    async def ranges(self, topic: str) -> dict[int, tuple[int, int]]:
-        """Partition → (first offset kept, offset after the last); empty when there is no such topic."""
-        return await asyncio.to_thread(self._ranges, topic)
+    async def ranges(self, topics: Iterable[str]) -> dict[str, dict[int, tuple[int, int]]]:
+        """Topic → partition → (first offset kept, offset after the last); a topic that is not there has none."""
+        return await asyncio.to_thread(self._ranges, topics)
 
-    def _ranges(self, topic: str) -> dict[int, tuple[int, int]]:
+    def _ranges(self, topics: Iterable[str]) -> dict[str, dict[int, tuple[int, int]]]:
         consumer = Consumer(self._properties)
+        found: dict[str, dict[int, tuple[int, int]]] = {}
         try:
-            known = consumer.list_topics(topic, timeout=30).topics.get(topic)
-            if known is None or known.error is not None:
-                return {}
-            return {
-                partition: consumer.get_watermark_offsets(TopicPartition(topic, partition), timeout=30)
-                for partition in known.partitions
-            }
+            for topic in topics:
+                known = consumer.list_topics(topic, timeout=30).topics.get(topic)
+                partitions = () if known is None or known.error is not None else known.partitions
+                found[topic] = {
+                    number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)
+                    for number in partitions
+                }
+            return found
         except KafkaException as problem:
-            raise TopicError(f"{topic}: {problem.args[0].str()}") from problem
+            raise TopicError(problem.args[0].str()) from problem
         finally:
             consumer.close()
 
