@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import generated, proof, uk_small
+from tests.support.engines import own_folder
 from tests.support.instance import running
 from tests.support.killer import Killer
 from tests.support.streams import AdvanceClock, ClosePeriod, Scenario
@@ -34,9 +35,9 @@ LONG = [
 ]
 
 
-def prove_under_fire(scenario: Scenario, folder: Path, strikes: list[str], seed: int) -> Killer:
+def prove_under_fire(scenario: Scenario, strikes: list[str], seed: int) -> Killer:
     print(f"kills from seed {seed}")
-    with running(folder / "data", scenario.start) as instance:
+    with own_folder("kills") as folder, running(folder / "data", scenario.start) as instance:
         killer = Killer(folder / "data", strikes, seed)
         killer.start()
         now = scenario.start
@@ -60,16 +61,16 @@ def prove_under_fire(scenario: Scenario, folder: Path, strikes: list[str], seed:
         return killer
 
 
-def test_a_few_kills_change_nothing(tmp_path: Path) -> None:
-    killer = prove_under_fire(generated.build(size=1_200), tmp_path, SHORT, seed=20261122)
+def test_a_few_kills_change_nothing() -> None:
+    killer = prove_under_fire(generated.build(size=1_200), SHORT, seed=20261122)
     assert killer.done.total() >= 6
 
 
 @pytest.mark.long
-def test_many_kills_change_nothing(tmp_path: Path) -> None:
+def test_many_kills_change_nothing() -> None:
     file = Path(os.environ.get("KEYPOST_TEST_DATA") or "absent") / "uk_small_events.csv.gz"
     scenario = uk_small.build(file) if file.exists() else generated.build()
-    killer = prove_under_fire(scenario, tmp_path, LONG, seed=7)
+    killer = prove_under_fire(scenario, LONG, seed=7)
     services = killer.done.total() - killer.done["kafka"] - killer.done["postgres"]
     assert killer.done.total() >= 20
     assert min(services, killer.done["kafka"], killer.done["postgres"]) >= 3

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.support import generated, proof, uk_small
+from tests.support.engines import own_folder
 from tests.support.instance import running
 from tests.support.streams import Scenario
 
@@ -24,21 +25,21 @@ pytestmark = [
 ]  # fmt: skip
 
 
-def prove(scenario: Scenario, folder: Path) -> None:
-    with running(folder / "data", scenario.start) as instance:
+def prove(scenario: Scenario) -> None:
+    with own_folder("proof") as folder, running(folder / "data", scenario.start) as instance:
         instance.play(scenario, folder)
         proof.holds(instance, scenario, scenario.expected())
 
 
-def test_a_generated_book_of_customers_comes_out_as_the_model_says(tmp_path: Path) -> None:
-    prove(generated.build(), tmp_path)
+def test_a_generated_book_of_customers_comes_out_as_the_model_says() -> None:
+    prove(generated.build())
 
 
-def test_real_histories_come_out_as_the_model_says(tmp_path: Path) -> None:
+def test_real_histories_come_out_as_the_model_says() -> None:
     folder = os.environ.get("KEYPOST_TEST_DATA")
     file = Path(folder or "absent") / "uk_small_events.csv.gz"
     if not file.exists():
         pytest.skip(
             "KEYPOST_TEST_DATA names no folder with uk_small_events.csv.gz; the generated set proves the same"
         )
-    prove(uk_small.build(file), tmp_path)
+    prove(uk_small.build(file))

@@ -22,6 +22,8 @@ from typing import Any
 
 from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer, TopicPartition
 
+from cli.idle import wait_idle
+from cli.instance import open_session
 from tests.support import compare
 from tests.support.streams import (
     AdvanceClock,
@@ -56,6 +58,7 @@ class Instance:
     data: Path
     start: datetime
     ports: dict[str, int] = field(default_factory=dict)
+    _clients: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def keypost(self, *arguments: str, timeout: float = 900) -> Answer:
         """One command of the product, as a user types it."""
@@ -92,8 +95,10 @@ class Instance:
     # -- Kafka ------------------------------------------------------------------------------------------------------
 
     def client(self, who: str) -> dict[str, Any]:
-        lines = self.must("client-config", who).out.splitlines()
-        return dict(line.split("=", 1) for line in lines)
+        if who not in self._clients:
+            lines = self.must("client-config", who).out.splitlines()
+            self._clients[who] = dict(line.split("=", 1) for line in lines)
+        return self._clients[who]
 
     def publish(self, records: Sequence[Any]) -> None:
         """Produce records to the counters' topic and wait until the broker has them all. Records of one key keep their
@@ -176,7 +181,7 @@ class Instance:
             data=None if body is None else json.dumps(body).encode(),
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - as above.
                 return response.status, json.loads(response.read() or b"null")
         except urllib.error.HTTPError as problem:
             return problem.code, json.loads(problem.read() or b"null")
@@ -184,7 +189,9 @@ class Instance:
     # -- scenarios --------------------------------------------------------------------------------------------------
 
     def idle(self) -> None:
-        self.must("wait-idle", "--timeout", "600")
+        """What `keypost wait-idle` does, in this process: a scenario waits some fifty times, and starting the command
+        anew each time would take most of the minute."""
+        wait_idle(open_session(self.data, timeout_s=600))
 
     def play(self, scenario: Scenario, work: Path) -> None:
         """Carry out every phase to its end before the next."""
