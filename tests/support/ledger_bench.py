@@ -213,16 +213,16 @@ class LedgerBench:
 
     async def held(self) -> list[tuple[str, str, str]]:
         """(source, id, reason) of what is held."""
-        rows = await self._rows("SELECT source, id, reason FROM suspense WHERE state = 'held'")
+        rows = await self.rows("SELECT source, id, reason FROM suspense WHERE state = 'held'")
         return [(row.source, row.id, row.reason) for row in rows]
 
     async def booked(self) -> list[tuple[str, str]]:
         """(source, id) of every booking."""
-        return [(row.source, row.id) for row in await self._rows("SELECT source, id FROM ledger")]
+        return [(row.source, row.id) for row in await self.rows("SELECT source, id FROM ledger")]
 
     async def month_totals(self) -> dict[tuple[str, str, int], tuple[int, int, int]]:
         """(customer, line, yyyymm) → (fen, pieces, count)."""
-        rows = await self._rows(
+        rows = await self.rows(
             "SELECT a.code, t.line, t.month, t.amount_fen, t.pieces::bigint AS pieces, t.count "
             "FROM month_totals t JOIN accounts a ON a.number = t.account"
         )
@@ -232,7 +232,7 @@ class LedgerBench:
 
     async def at_close(self) -> dict[tuple[str, str, int], int]:
         """(customer, line, closed year) → fen at the close."""
-        rows = await self._rows(
+        rows = await self.rows(
             "SELECT a.code, t.line, t.month / 100 AS year, sum(t.amount_fen - t.late_fen)::bigint AS fen "
             "FROM month_totals t JOIN accounts a ON a.number = t.account "
             "WHERE t.month / 100 <= (SELECT max(year) FROM closes) GROUP BY 1, 2, 3"
@@ -242,7 +242,7 @@ class LedgerBench:
     async def standings(self) -> dict[tuple[str, str], tuple[str, bool]]:
         """(customer, scheme) → (tier, key account)."""
         schemes = {scheme.code: scheme.versions[0] for scheme in load_schemes()}
-        rows = await self._rows("SELECT a.code, s.* FROM standings s JOIN accounts a ON a.number = s.account")
+        rows = await self.rows("SELECT a.code, s.* FROM standings s JOIN accounts a ON a.number = s.account")
         return {
             (row.code, row.scheme): (
                 schemes[row.scheme].tier_code(row.tier),
@@ -253,9 +253,10 @@ class LedgerBench:
 
     async def dead_letters(self) -> dict[str, int]:
         """reason → how many."""
-        rows = await self._rows("SELECT reason, count(*) AS n FROM dead_letters GROUP BY 1")
+        rows = await self.rows("SELECT reason, count(*) AS n FROM dead_letters GROUP BY 1")
         return {row.reason: row.n for row in rows}
 
-    async def _rows(self, query: str) -> Sequence[Any]:
+    async def rows(self, query: str) -> Sequence[Any]:
+        """Any rows of the database."""
         async with self.engine.connect() as connection:
             return (await connection.execute(text(query))).all()

@@ -37,7 +37,9 @@ ANYTHING = st.tuples(st.none() | st.binary(max_size=20), st.none() | st.binary(m
 def valid_messages() -> list[tuple[bytes | None, bytes, list[tuple[str, bytes | None]]]]:
     scenario = generated.build(seed=5, size=400)
     records = [record for phase in scenario.phases if isinstance(phase, Publish) for record in phase.records]
-    return [(one.key, one.value, list(one.headers)) for one in records if one.value and len(one.value) < 2_000][:300]
+    return [
+        (one.key, one.value, list(one.headers)) for one in records if one.value and len(one.value) < 2_000
+    ][:300]
 
 
 VALID = valid_messages()

@@ -1,0 +1,287 @@
+"""Tiering over HTTP: publishing, asking why, closing, deciding, replaying, and who may."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+from sqlalchemy import text
+from sqlalchemy.exc import ProgrammingError
+
+from services.tiering.main import build
+from services.tiering.settings import TieringSettings
+from shared.auth import development
+from shared.clock import SHANGHAI, SandboxClock
+from shared.db import create_engine
+from shared.migrating import upgrade
+from shared.service import Platform
+from shared.web import create_app
+from tests.support.engines import Engines
+from tests.support.ledger_bench import LedgerBench
+from tests.support.model import Agreement, Customer
+
+pytestmark = pytest.mark.engines
+
+START = datetime(2026, 3, 10, 9, tzinfo=SHANGHAI)
+CODE = "3205000000011"
+
+
+@dataclass
+class Tiering:
+    """The application without its consumers; records are handed to the same handlers by the bench."""
+
+    client: httpx.AsyncClient
+    bench: LedgerBench
+    secrets: Path
+
+    async def get(self, path: str, user: str = "operator", language: str = "en") -> httpx.Response:
+        return await self.client.get(path, headers=self._headers(user, language))
+
+    async def post(self, path: str, body: Any, user: str = "operator") -> httpx.Response:
+        return await self.client.post(path, json=body, headers=self._headers(user, "en"))
+
+    def _headers(self, user: str, language: str) -> dict[str, str]:
+        token = development.mint(self.secrets, user)
+        return {"Authorization": f"Bearer {token}", "Accept-Language": language}
+
+    async def sell(
+        self, id: str, amount: str, day: str = "2026-03-09", code: str = CODE, **more: Any
+    ) -> None:
+        event = sale(id, amount, day, code, **more)
+        await self.bench.publish(
+            [(code.encode(), orjson.dumps(event), [("content-type", b"application/cloudevents+json")])]
+        )
+
+
+def sale(id: str, amount: Any, day: str = "2026-03-09", code: str = CODE, **more: Any) -> dict[str, Any]:
+    return {
+        "specversion": "1.0",
+        "id": id,
+        "source": "/counters/320500",
+        "type": "keypost.counter.transaction.v1",
+        "data": {
+            "customer_code": code,
+            "counter_id": "32050001",
+            "line": "express",
+            "kind": "sale",
+            "amount": amount,
+            "occurred_at": f"{day}T09:31:07+08:00",
+            **more,
+        },
+    }
+
+
+@pytest.fixture
+async def tiering(engines: Engines, tmp_path: Path) -> AsyncIterator[Tiering]:
+    database = engines.scratch_database("tiering")
+    secrets = tmp_path / "secrets"
+    development.ensure_issuer(secrets)
+    await upgrade("tiering", database.owner)
+    SandboxClock.create(tmp_path / "clock", START)
+    settings = TieringSettings(
+        mode="sandbox",
+        http_port=1,
+        database_url=database.writer,
+        reader_database_url=database.reader,
+        kafka_bootstrap=engines.bootstrap,
+        kafka_user="tiering",
+        kafka_password=engines.kafka_passwords["tiering"],
+        jwks_file=secrets / development.JWKS_FILE,
+        sandbox_clock=tmp_path / "clock",
+    )
+    service = build(Platform.of("tiering", settings))
+    engine = create_engine(database.writer, "bench")
+    bench = LedgerBench(engine, START)
+    await bench.tell([Customer(CODE, "3205", None, (Agreement("A-1", START.date().replace(month=1)),))])
+    transport = httpx.ASGITransport(app=create_app(service))
+    async with httpx.AsyncClient(transport=transport, base_url="http://tiering") as client:
+        yield Tiering(client, bench, secrets)
+    for one in (engine, service.platform.writer, service.platform.reader):
+        await one.dispose()
+    engines.drop_database(database)
+
+
+@pytest.mark.req("TIE-15", "TIE-20")
+async def test_a_tier_is_told_with_its_reason_and_the_bookings_behind_it(tiering: Tiering) -> None:
+    await tiering.sell("t-1", "15000")
+    await tiering.sell("t-2", "40000.50", day="2026-03-10")
+    answer = (await tiering.get(f"/v1/customers/{CODE}/tiers?scheme=city-default&explain=true")).json()
+    (tier,) = answer["tiers"]
+    assert (tier["tier"], tier["since"], tier["reason"], tier["version"]) == (
+        "silver", "2026-03-10", "threshold_reached", 2,
+    )  # fmt: skip
+    assert tier["key_account"] is True
+    assert tier["totals"] == {"2026": "55000.50"}
+    assert (tier["next_level"]["tier"], tier["next_level"]["missing"]) == ("gold", "144999.50")
+    assert [one["id"] for one in tier["evidence"]["latest_bookings"]] == ["t-1", "t-2"]
+    assert [one["to_tier"] for one in tier["evidence"]["changes"]] == ["ordinary", "silver"]
+    assert "Silver since 2026-03-10" in tier["explanation"][0]
+    chinese = (await tiering.get(f"/v1/customers/{CODE}/tiers?scheme=city-default", language="zh-CN")).json()
+    assert "自2026-03-10起为白银客户" in chinese["tiers"][0]["explanation"][0]
+    past = (await tiering.get(f"/v1/customers/{CODE}/tiers?scheme=city-default&as_of=2026-03-09")).json()
+    assert (past["tiers"][0]["tier"], past["tiers"][0]["since"]) == ("ordinary", "2026-03-09")
+
+
+async def test_an_unknown_customer_and_scheme_are_told_as_problems(tiering: Tiering) -> None:
+    unknown = await tiering.get("/v1/customers/nobody/tiers")
+    assert (unknown.status_code, unknown.json()["code"]) == (404, "unknown_customer")
+    scheme = await tiering.get(f"/v1/customers/{CODE}/tiers?scheme=none-such")
+    assert (scheme.status_code, scheme.json()["code"]) == (404, "unknown_scheme")
+
+
+@pytest.mark.req("PLT-13", "REP-19")
+async def test_nobody_sees_customers_of_units_they_do_not_cover(tiering: Tiering) -> None:
+    await tiering.sell("t-1", "15000")
+    assert (await tiering.client.get(f"/v1/customers/{CODE}/tiers")).status_code == 401
+    own = await tiering.get(f"/v1/customers/{CODE}/tiers", user="centre")
+    assert own.status_code == 200
+    assert (await tiering.get("/v1/tier-changes", user="centre")).json()["items"]
+    await tiering.bench.tell(
+        [Customer("9000000000001", "3201", 1, (Agreement("B", START.date().replace(month=1)),))]
+    )
+    await tiering.sell("t-9", "15000", code="9000000000001")
+    hidden = await tiering.get("/v1/customers/9000000000001/tiers", user="centre")
+    assert (hidden.status_code, hidden.json()["code"]) == (404, "unknown_customer")
+    codes = {
+        one["data"]["customer_code"]
+        for one in (await tiering.get("/v1/tier-changes", user="centre")).json()["items"]
+    }
+    assert codes == {CODE}
+
+
+@pytest.mark.req("TIE-21")
+async def test_the_feed_gives_every_change_once_in_order_from_any_cursor(tiering: Tiering) -> None:
+    for number, amount in enumerate(("10000", "40000", "150000", "800000")):
+        await tiering.sell(f"t-{number}", amount)
+    first = (await tiering.get("/v1/tier-changes?limit=2&scheme=city-default")).json()
+    rest = (await tiering.get(f"/v1/tier-changes?scheme=city-default&after={first['next']}")).json()
+    told = first["items"] + rest["items"]
+    assert [one["data"]["version"] for one in told] == [1, 2, 3, 4]
+    assert told[0]["id"] == f"{CODE}|city-default|1"
+    assert first["more"] is True and rest["more"] is False
+    assert (await tiering.get("/v1/tier-changes?after=x")).json()["code"] == "bad_cursor"
+
+
+@pytest.mark.req("TIE-1")
+async def test_transactions_over_http_get_an_answer_each_and_go_to_the_topic(tiering: Tiering) -> None:
+    answer = await tiering.post(
+        "/v1/transactions", [sale("h-1", "12.50"), sale("h-2", 12.5), {"no": "event"}]
+    )
+    said = answer.json()
+    assert (said["accepted"], said["rejected"]) == (1, 2)
+    assert [(one["status"], one["reason"]) for one in said["items"]] == [
+        ("accepted", None), ("rejected", "bad_field"), ("rejected", "not_cloudevent"),
+    ]  # fmt: skip
+    rows = await tiering.bench.rows("SELECT key FROM outbox WHERE topic = 'counter.transactions.v1'")
+    assert [row.key for row in rows] == [CODE.encode()]
+    assert (await tiering.post("/v1/transactions", [sale("h-1", "1")] * 1001)).status_code == 422
+    assert (await tiering.post("/v1/transactions", [], user="auditor")).status_code == 403
+
+
+@pytest.mark.req("TIE-9")
+async def test_a_close_is_refused_rehearsed_asked_for_and_told(tiering: Tiering) -> None:
+    await tiering.sell("t-1", "15000", day="2025-03-01")
+    await tiering.sell("t-0", "15000", day="2024-03-01")
+    running = await tiering.post("/v1/closes", {"period": "2026"})
+    assert (running.status_code, running.json()["code"], running.json()["year"]) == (
+        409,
+        "year_not_over",
+        2026,
+    )
+    early = await tiering.post("/v1/closes", {"period": "2025"})
+    assert (early.json()["code"], early.json()["year"]) == ("earlier_year_open", 2024)
+    assert "2024" in early.json()["detail"]
+    assert (await tiering.post("/v1/closes", {"period": "last"})).json()["code"] == "bad_period"
+    assert (await tiering.post("/v1/closes", {"period": "2026Q1"})).json()["code"] == "no_quarterly_scheme"
+    assert (await tiering.post("/v1/closes", {"period": "2024"}, user="manager")).status_code == 403
+    assert (await tiering.post("/v1/closes", {"period": "2024"})).status_code == 202
+    await tiering.bench.finish_closes()
+    rehearsed = (await tiering.post("/v1/closes", {"period": "2025", "dry_run": True})).json()
+    assert rehearsed["moves"] == []
+    assert (await tiering.post("/v1/closes", {"period": "2025"})).status_code == 202
+    await tiering.bench.finish_closes()
+    again = await tiering.post("/v1/closes", {"period": "2025"})
+    assert (again.status_code, again.json()["state"]) == (200, "done")
+    listed = (await tiering.get("/v1/closes")).json()["items"]
+    assert [one["period"] for one in listed] == ["2024", "2025"]
+    assert (await tiering.get("/v1/closes/2019")).json()["code"] == "not_closed"
+
+
+@pytest.mark.req("TIE-1", "TIE-3")
+async def test_a_steward_decides_what_is_held_and_only_what_its_reason_allows(tiering: Tiering) -> None:
+    await tiering.sell("t-1", "15000")
+    await tiering.sell("t-1", "60000")
+    await tiering.sell("t-2", "7", code="unknown")
+    await tiering.sell("t-3", "70000", business_date="2026-03-20")
+    held = (await tiering.get("/v1/suspense")).json()["items"]
+    assert [(one["id"], one["reason"], one["decisions"]) for one in held] == [
+        ("t-1", "conflict", ["keep", "replace"]),
+        ("t-2", "unknown_code", ["close"]),
+        ("t-3", "future_date", ["book", "close"]),
+    ]  # fmt: skip
+    numbers = [one["number"] for one in held]
+
+    async def decide(number: int, decision: str, user: str = "operator") -> httpx.Response:
+        body = {"decision": decision, "comment": "checked with the outlet"}
+        return await tiering.post(f"/v1/suspense/{number}/decision", body, user)
+
+    wrong = await decide(numbers[1], "book")
+    assert (wrong.status_code, wrong.json()["allowed"]) == (409, ["close"])
+    assert (await decide(numbers[0], "replace", user="auditor")).status_code == 403
+    assert (await decide(numbers[0], "replace")).json()["state"] == "booked"
+    again = await decide(numbers[0], "keep")
+    assert (again.status_code, again.json()["code"]) == (409, "already_decided")
+    assert (await decide(numbers[2], "book")).json()["state"] == "booked"
+    assert (await decide(numbers[1], "close")).json()["state"] == "closed"
+    assert (await decide(9999, "close")).json()["code"] == "not_in_suspense"
+    tier = (await tiering.get(f"/v1/customers/{CODE}/tiers?scheme=city-default")).json()["tiers"][0]
+    assert tier["totals"] == {"2026": "130000.00"}
+    ids = await tiering.bench.rows("SELECT id, amount_fen FROM ledger ORDER BY seq")
+    assert [(row.id, row.amount_fen) for row in ids] == [
+        ("t-1", 1_500_000), ("t-1~1", -1_500_000), ("t-1~2", 6_000_000), ("t-3", 7_000_000),
+    ]  # fmt: skip
+    kept = (await tiering.get(f"/v1/suspense/{numbers[0]}")).json()
+    assert (kept["decided_by"], kept["decision"]) == ("operator", "replace")
+
+
+async def test_a_dead_letter_is_shown_replayed_once_and_never_twice(tiering: Tiering) -> None:
+    await tiering.bench.publish([(b"k", b"{not json", [("content-type", b"application/cloudevents+json")])])
+    (letter,) = (await tiering.get("/v1/dead-letters")).json()["items"]
+    shown = (await tiering.get(f"/v1/dead-letters/{letter['id']}")).json()
+    assert (shown["reason"], shown["value_text"]) == ("not_json", "{not json")
+    fixed = base64.b64encode(b'{"better": true}').decode()
+    path = f"/v1/dead-letters/{letter['id']}/replay"
+    assert (await tiering.post(path, {"value_base64": "*"})).json()["code"] == "bad_base64"
+    assert (await tiering.post(path, {"value_base64": fixed}, user="manager")).status_code == 403
+    assert (await tiering.post(path, {"value_base64": fixed})).json()["state"] == "replayed"
+    assert (await tiering.post(path, {})).json()["code"] == "dead_letter_already_decided"
+    rows = await tiering.bench.rows("SELECT value FROM outbox WHERE topic = 'counter.transactions.v1'")
+    assert [row.value for row in rows] == [b'{"better": true}']
+    assert (await tiering.get("/v1/dead-letters")).json()["items"] == []
+
+
+async def test_the_reader_may_not_look_past_row_level_security(tiering: Tiering, engines: Engines) -> None:
+    await tiering.sell("t-1", "15000")
+    name = tiering.bench.engine.url.database
+    assert name is not None
+    reader = create_engine(
+        engines.postgres.url(
+            "tiering_reader", engines.postgres_passwords["tiering_reader"], name, "postgresql+asyncpg"
+        ),
+        "test",
+    )
+    async with reader.connect() as connection:
+        for table in ("accounts", "ledger", "month_totals", "standings", "tier_changes", "suspense"):
+            assert await connection.scalar(text(f"SELECT count(*) FROM {table}")) == 0
+    for table in ("outbox", "dead_letters", "identities"):
+        async with reader.connect() as connection:
+            with pytest.raises(ProgrammingError, match="permission denied"):
+                await connection.execute(text(f"SELECT 1 FROM {table}"))
+    await reader.dispose()
