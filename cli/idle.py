@@ -8,6 +8,7 @@ them either.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -45,7 +46,7 @@ class Progress:
     session: Session
     _admin: AdminClient | None = None
     _reader: Consumer | None = None
-    _nothing_between: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    _nothing_between: dict[tuple[Place, int], int] = field(default_factory=dict)
 
     def of(self, service: str) -> dict[str, Any]:
         """One service's own account. Raises NotNow while it does not answer or is not ready."""
@@ -82,17 +83,30 @@ class Progress:
         except KafkaException as problem:
             raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
 
-    def unread(self, place: Place, position: int, end: int) -> int:
-        """How many offsets are still to be read: none where only transaction markers lie between."""
-        if position >= end or self._nothing_between.get(place) == (position, end):
-            return 0
-        if self._holds_record(place, position):
-            return end - position
-        self._nothing_between[place] = (position, end)
-        return 0
+    def unread(self, wanted: Iterable[tuple[Place, int, int]]) -> dict[tuple[Place, int], int]:
+        """How many offsets are still to be read behind each (place, position), up to an end: none where only transaction
+        markers lie between. What is not in the answer has nothing left."""
+        lagging = [
+            (place, position, end)
+            for place, position, end in wanted
+            if position < end and self._nothing_between.get((place, position)) != end
+        ]
+        if not lagging:
+            return {}
+        first: dict[Place, int] = {}
+        for place, position, _ in lagging:
+            first[place] = min(position, first.get(place, position))
+        holding = self._holding(first)
+        found: dict[tuple[Place, int], int] = {}
+        for place, position, end in lagging:
+            if place in holding:
+                found[place, position] = end - position
+            else:
+                self._nothing_between[place, position] = end
+        return found
 
-    def _holds_record(self, place: Place, position: int) -> bool:
-        """Read from the position on: either a record comes or the end does.
+    def _holding(self, first: dict[Place, int]) -> set[Place]:
+        """The places where a record comes before the end, read from the given offsets on, all at once.
 
         The end of an unfinished transaction comes as the end too. Its records are not out yet, and the outbox
         they come from is not empty; a foreign producer's unfinished transaction was never published.
@@ -104,24 +118,29 @@ class Progress:
                 "enable.partition.eof": True,
                 "isolation.level": "read_committed",
                 "auto.offset.reset": "earliest",
+                "fetch.wait.max.ms": 10,
             }
             self._reader = Consumer(self.session.kafka(**properties))
+        holding: set[Place] = set()
+        left = set(first)
         try:
-            self._reader.assign([TopicPartition(place[0], place[1], position)])
-            while True:
+            self._reader.assign([TopicPartition(*place, offset) for place, offset in first.items()])
+            while left:
                 message = self._reader.poll(_ASK_S)
                 if message is None:
-                    raise NotNow(f"Kafka does not answer for {place[0]}")
+                    raise NotNow("Kafka does not answer")
                 error = message.error()
+                place = (str(message.topic()), int(message.partition() or 0))
                 if error is None:
-                    return True
-                if error.code() == KafkaError._PARTITION_EOF:
-                    return False
-                raise NotNow(f"Kafka does not answer ({error.str()})")
+                    holding.add(place)
+                elif error.code() != KafkaError._PARTITION_EOF:
+                    raise NotNow(f"Kafka does not answer ({error.str()})")
+                left.discard(place)
         except KafkaException as problem:
             raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
         finally:
             self._reader.unassign()
+        return holding
 
     def close(self) -> None:
         if self._reader is not None:
@@ -141,12 +160,14 @@ class Progress:
             for what in ("outbox_pending", "timers_due", "work_pending"):
                 if account.get(what):
                     busy = busy or f"{service}: {what.replace('_', ' ')} {account[what]}"
-            subscribed = {topic for topic, _partition in positions[service]}
-            for place, end in ends.items():
-                if busy is None and place[0] in subscribed:
-                    position = positions[service].get(place, 0)
-                    if self.unread(place, position, end):
-                        busy = f"{service}: {place[0]}/{place[1]} is read up to {position} of {end}"
+        # Only where nothing else is left to do: looking for records behind a position costs a read.
+        for service, places in positions.items() if busy is None else ():
+            subscribed = {topic for topic, _partition in places}
+            behind = self.unread(
+                (place, places.get(place, 0), end) for place, end in ends.items() if place[0] in subscribed
+            )
+            for (place, position), _count in behind.items():
+                busy = busy or f"{service}: {place[0]}/{place[1]} is read up to {position} of {ends[place]}"
         seen = tuple(sorted((service, *place, at) for service, at_places in positions.items()
                             for place, at in at_places.items()))  # fmt: skip
         timers = [account["next_timer_at"] for account in accounts.values() if account.get("next_timer_at")]
@@ -173,9 +194,8 @@ class Progress:
             try:
                 positions = positions_of(self.of(service))
                 ends = self.ends(set(positions) | self._partitions({topic for topic, _ in positions}))
-                lags[service] = sum(
-                    self.unread(place, positions.get(place, 0), end) for place, end in ends.items()
-                )
+                behind = self.unread((place, positions.get(place, 0), end) for place, end in ends.items())
+                lags[service] = sum(behind.values())
             except (NotNow, CommandError):
                 lags[service] = None
         self.close()
