@@ -21,7 +21,7 @@ from verifier.check_ledger import check_ledger
 from verifier.check_offsets import check_offsets
 from verifier.check_suspense import check_suspense
 from verifier.check_tier_states import check_tier_states
-from verifier.report import Report
+from verifier.report import Difference, Report
 from verifier.schemes import read_schemes
 from verifier.settings import Settings, SettingsError, load
 from verifier.sources import open_sources
@@ -29,6 +29,22 @@ from verifier.topics import TopicError
 from verifier.words import CUSTOMER_EVENTS, CUSTOMERS, TIER_CHANGES, TIERS, TRANSACTIONS
 
 TOPICS: Final = (TRANSACTIONS, CUSTOMERS, CUSTOMER_EVENTS, TIER_CHANGES, TIERS)
+TABLES: Final = {
+    "registry": ("customers", "agreements", "code_assignments", "code_ranges", "code_skips", "code_schemes"),
+    "tiering": (
+        "ledger",
+        "month_totals",
+        "identities",
+        "suspense",
+        "accounts",
+        "standings",
+        "tier_changes",
+        "closes",
+    ),
+    "claims": ("customers",),
+    "reporting": ("customer_view", "tier_view", "tier_movement_view"),
+}
+"""What each service's database must show this checker's role."""
 AGAIN_AFTER_S: Final = 2.0
 
 
@@ -49,6 +65,20 @@ async def one_pass(settings: Settings) -> Report:
         for service in ("registry", "tiering", "claims", "reporting"):
             if service not in sources.databases:
                 report.notice(f"{service} was left out: no database was given")
+        report.add(
+            # A check that has nothing to read finds nothing, which must not pass for being in order.
+            Difference("topics", topic, "topic", "there", "none")
+            for topic, partitions in sources.ends.items()
+            if not partitions
+        )
+        report.add(
+            [
+                Difference("tables", f"{service} {table}", "table", "there to read", "none")
+                for service, db in sources.databases.items()
+                for table in TABLES.get(service, ())
+                if not await db.has(table)
+            ]
+        )
         groups = await check_customers(sources, report)
         tiering = sources.database("tiering")
         if tiering is not None and await tiering.has("ledger"):

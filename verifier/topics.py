@@ -10,6 +10,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaError, KafkaExcepti
 
 POLL_S: Final = 0.2
 AT_ONCE: Final = 5_000
+ASKED_AGAIN: Final = 25
 
 
 class Record(NamedTuple):
@@ -56,11 +57,9 @@ class Topics:
         found: dict[str, dict[int, tuple[int, int]]] = {}
         try:
             for topic in topics:
-                known = consumer.list_topics(topic, timeout=30).topics.get(topic)
-                partitions = () if known is None or known.error is not None else known.partitions
                 found[topic] = {
                     number: consumer.get_watermark_offsets(TopicPartition(topic, number), timeout=30)
-                    for number in partitions
+                    for number in _partitions(consumer, topic)
                 }
             return found
         except KafkaException as problem:
@@ -102,6 +101,24 @@ class Topics:
         consumer = Consumer(self._properties)
         consumer.assign([TopicPartition(topic, partition, OFFSET_BEGINNING) for partition in partitions])
         return consumer
+
+
+def _partitions(consumer: Consumer, topic: str) -> list[int]:
+    """A topic's partitions. A broker that has just started does not know all its topics and rules yet, so it is asked
+    again for a while; a topic that stays away has none."""
+    known = None
+    for _ in range(ASKED_AGAIN):
+        known = consumer.list_topics(topic, timeout=30).topics.get(topic)
+        if known is not None and known.error is None:
+            return list(known.partitions)
+        consumer.poll(POLL_S)
+    if (
+        known is not None
+        and known.error is not None
+        and known.error.code() != KafkaError.UNKNOWN_TOPIC_OR_PART
+    ):
+        raise TopicError(f"{topic}: {known.error.str()}")
+    return []
 
 
 def _record(message: Any) -> Record:

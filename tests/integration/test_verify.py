@@ -111,9 +111,8 @@ async def test_one_row_changed_by_hand_is_found(book: WholeBook, name: str) -> N
 
 
 @pytest.mark.req("TIE-1", "PLT-2")
-async def test_a_lost_and_an_invented_booking_are_found(book: WholeBook) -> None:
+async def test_a_record_that_was_read_and_never_booked_is_found(book: WholeBook) -> None:
     book.sql("CREATE TABLE kept AS TABLE positions; UPDATE positions SET next_offset = next_offset + 1;")
-    await book.bench.engine.dispose()
     record = book.broker.written["counter.transactions.v1"]
     good = next(one for one in record if one[1] and b"specversion" not in one[1] and b'"sale"' in one[1])
     headers = [(name, b"never-seen" if name == "ce_id" else value) for name, value in good[2]]
@@ -128,12 +127,9 @@ async def test_a_lost_and_an_invented_booking_are_found(book: WholeBook) -> None
 
 
 @pytest.mark.req("TIE-21")
-async def test_a_repeated_and_an_altered_change_on_the_topic_are_found(book: WholeBook) -> None:
+async def test_a_change_repeated_on_the_topic_is_found(book: WholeBook) -> None:
     key, value, headers = book.broker.written["tiering.tier-changes.v1"][0]
-    assert value is not None
-    book.broker.write(
-        "tiering.tier-changes.v1", [(key, value.replace(b'"city-default"', b'"city-default" '), headers)]
-    )
+    book.broker.write("tiering.tier-changes.v1", [(key, value, headers)])
     differences = await found(book)
     assert differences == {
         ("tier-changes topic", "once, in order"),

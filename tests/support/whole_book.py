@@ -112,7 +112,9 @@ class WholeBook:
     async def publish(self) -> None:
         """Write every topic, what tiering has to tell included, let reporting read it, and note the time."""
         SandboxClock.create(self.clock, self.bench.clock.now())
-        rows = await self.bench._rows("SELECT topic, key, value, headers FROM outbox ORDER BY id")
+        async with self.bench.engine.connect() as connection:
+            statement = text("SELECT topic, key, value, headers FROM outbox ORDER BY id")
+            rows = (await connection.execute(statement)).all()
         for row in rows:
             self.broker.add(row.topic, [(row.key, row.value, decode_headers(bytes(row.headers)))])
         for topic, messages in self.broker.written.items():
