@@ -108,9 +108,7 @@ class Workload:
     @cached_property
     def days(self) -> tuple[str, ...]:
         first = date(self.year, 1, 1)
-        return tuple(
-            (first + timedelta(days=n)).isoformat() for n in range((self.last_day - first).days + 1)
-        )
+        return tuple((first + timedelta(days=n)).isoformat() for n in range((self.last_day - first).days + 1))
 
     @cached_property
     def codes(self) -> tuple[str, ...]:
