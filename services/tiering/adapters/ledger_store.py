@@ -7,7 +7,7 @@ without gaps and in the order of commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -166,6 +166,13 @@ class PostgresLedger:
         row = await db.fetchrow("SELECT * FROM suspense WHERE number = $1 AND state = 'held'", number)
         return None if row is None else rows.hold(row)
 
+    async def held_under(self, identity: UUID) -> list[Hold]:
+        db = await self._work.raw()
+        found = await db.fetch(
+            "SELECT * FROM suspense WHERE state = 'held' AND identity = $1 ORDER BY number", identity
+        )
+        return [rows.hold(row) for row in found]
+
     async def first_of(self, identity: UUID) -> tuple[Arrived, int] | None:
         db = await self._work.raw()
         row = await db.fetchrow(
@@ -218,17 +225,24 @@ class PostgresLedger:
             *rows.values_of_close(close),
         )
 
-    async def keep_account(
-        self, account: Account, bindings: Iterable[tuple[str, Binding]], codes: set[str]
-    ) -> None:
+    async def keep_accounts(self, described: Sequence[tuple[Account, Sequence[tuple[str, Binding]]]]) -> None:
+        if not described:
+            return
         db = await self._work.raw()
-        await db.execute(rows.UPSERT_ACCOUNT, *rows.values_of_account(account, self._work.now))
-        await db.execute("DELETE FROM bindings WHERE account = $1", account.number)
+        accounts = [account for account, _ in described]
         await db.executemany(
-            "INSERT INTO bindings (code, account, valid_from, valid_to) VALUES ($1, $2, $3, $4)",
-            [(code, one.account, one.valid_from, one.valid_to) for code, one in bindings],
+            rows.UPSERT_ACCOUNT, [rows.values_of_account(account, self._work.now) for account in accounts]
         )
-        self._changed_codes |= codes
+        await db.execute(
+            "DELETE FROM bindings WHERE account = ANY($1::int[])", [account.number for account in accounts]
+        )
+        bindings = [
+            (code, one.account, one.valid_from, one.valid_to) for _, codes in described for code, one in codes
+        ]
+        await db.copy_records_to_table(
+            "bindings", records=bindings, columns=("code", "account", "valid_from", "valid_to")
+        )
+        self._changed_codes.update(code for code, *_ in bindings)
 
     async def decide(self, decision: Decision) -> None:
         db = await self._work.raw()

@@ -88,6 +88,10 @@ class DecideSuspense:
 
     async def _replace(self, books: Books, store: LedgerStore, hold: Hold) -> None:
         first = await store.first_of(hold.arrived.identity)
+        for other in await store.held_under(hold.arrived.identity):
+            if other.reason is not HoldReason.CONFLICT:
+                # The first content waits itself: it must never be booked beside the one that replaces it.
+                books.close_hold(books.holds.setdefault(other.number, other))
         second = _renamed(hold.arrived, "~2")
         await prepare(books, store, [second])
         if first is not None:

@@ -70,6 +70,7 @@ class LearnCustomers:
         known = await store.accounts_by_code([told.state.customer_code for told in wave])
         books.admit(await store.accounts(set(known.values()) - books.accounts.keys()))
         freed: list[str] = []
+        described: list[tuple[Account, list[tuple[str, Binding]]]] = []
         for told in wave:
             state = told.state
             number = known.get(state.customer_code)
@@ -77,14 +78,14 @@ class LearnCustomers:
             if state.version <= account.state_version:
                 continue
             bindings = _bindings(account, state)
-            codes = {code for code, _ in bindings}
             _describe(account, state)
-            await store.keep_account(account, bindings, codes)
-            for code in codes:
-                books.bindings.pop(code, None)
+            described.append((account, bindings))
             await self._follow_agreements(books, store, account, told)
-            if account.status is Status.ACTIVE:
-                freed += codes
+            for code, _ in bindings:
+                books.bindings.pop(code, None)
+                if account.status is Status.ACTIVE:
+                    freed.append(code)
+        await store.keep_accounts(described)
         if freed:
             holds = [books.holds.setdefault(hold.number, hold) for hold in await store.held_for_codes(freed)]
             await prepare(books, store, [hold.arrived for hold in holds])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -75,6 +75,10 @@ class LedgerStore(Protocol):
 
     async def hold(self, number: int) -> Hold | None: ...
 
+    async def held_under(self, identity: UUID) -> list[Hold]:
+        """Everything that is held under an identity: the first content, conflicts with it, or both."""
+        ...
+
     async def first_of(self, identity: UUID) -> tuple[Arrived, int] | None:
         """What was booked under an identity, as it arrived, and its account."""
         ...
@@ -95,10 +99,8 @@ class LedgerStore(Protocol):
         """The earliest year with bookings between a closed year and another one (both excluded)."""
         ...
 
-    async def keep_account(
-        self, account: Account, bindings: Iterable[tuple[str, Binding]], codes: set[str]
-    ) -> None:
-        """Write an account as the registry describes it, with every code that means it."""
+    async def keep_accounts(self, described: Sequence[tuple[Account, Sequence[tuple[str, Binding]]]]) -> None:
+        """Write accounts as the registry describes them, each with every code that means it."""
         ...
 
     async def decide(self, decision: Decision) -> None: ...

@@ -251,6 +251,20 @@ async def test_a_steward_decides_what_is_held_and_only_what_its_reason_allows(ti
     assert (kept["decided_by"], kept["decision"]) == ("operator", "replace")
 
 
+@pytest.mark.req("TIE-1")
+async def test_replacing_a_content_that_is_held_itself_books_the_second_alone(tiering: Tiering) -> None:
+    await tiering.sell("t-1", "15000", code="L-77")
+    await tiering.sell("t-1", "60000")
+    first, second = (await tiering.get("/v1/suspense")).json()["items"]
+    assert (first["reason"], second["reason"]) == ("unknown_code", "conflict")
+    body = {"decision": "replace", "comment": "the code was mistyped"}
+    assert (await tiering.post(f"/v1/suspense/{second['number']}/decision", body)).json()["state"] == "booked"
+    assert (await tiering.get("/v1/suspense")).json()["items"] == []
+    await tiering.bench.tell([Customer("L-77")])
+    ids = await tiering.bench.rows("SELECT id, amount_fen FROM ledger ORDER BY seq")
+    assert [(row.id, row.amount_fen) for row in ids] == [("t-1~2", 6_000_000)]
+
+
 async def test_a_dead_letter_is_shown_replayed_once_and_never_twice(tiering: Tiering) -> None:
     await tiering.bench.publish([(b"k", b"{not json", [("content-type", b"application/cloudevents+json")])])
     (letter,) = (await tiering.get("/v1/dead-letters")).json()["items"]
