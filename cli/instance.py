@@ -188,6 +188,11 @@ class Session:
             self._client = httpx.Client(timeout=httpx.Timeout(60.0, connect=2.0), trust_env=False)
         return self._client
 
+    def close(self) -> None:
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
     def keep_trying(self, ask: Callable[[], T], pause_s: float = 0.05) -> T:
         """Call until it no longer raises NotNow. When the time is over the command ends with exit code 4."""
         said = False

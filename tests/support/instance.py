@@ -191,7 +191,11 @@ class Instance:
     def idle(self) -> None:
         """What `keypost wait-idle` does, in this process: a scenario waits some fifty times, and starting the command
         anew each time would take most of the minute."""
-        wait_idle(open_session(self.data, timeout_s=600))
+        session = open_session(self.data, timeout_s=600)
+        try:
+            wait_idle(session)
+        finally:
+            session.close()
 
     def play(self, scenario: Scenario, work: Path) -> None:
         """Carry out every phase to its end before the next."""
