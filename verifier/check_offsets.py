@@ -180,7 +180,9 @@ def _content(row: Row) -> tuple[object, ...] | None:
     if row["kind"] is None:
         return None
     line = LINES[row["line"]] if 0 <= row["line"] < len(LINES) else row["line"]
-    return (row[2], row[3], line, row[5], abs(row[6]), *list(row)[7:])
+    # The ledger takes money and volume of a reversal back; the message says both without a sign.
+    pieces = None if row["pieces"] is None else abs(row["pieces"])
+    return (row[2], row[3], line, row[5], abs(row[6]), *list(row)[7:10], pieces)
 
 
 async def _held(db: Snapshot, identities: Iterable[UUID]) -> dict[UUID, list[Said]]:

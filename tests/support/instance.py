@@ -130,7 +130,9 @@ class Instance:
 
     def read(self, topic: str, config: dict[str, Any] | None = None) -> list[Any]:
         """Every committed record of a topic, partition by partition, to the ends as they are now."""
-        consumer = Consumer({**(config or self.client("subscriber")), "enable.partition.eof": True})
+        consumer = Consumer(
+            {**(config or self.client("subscriber")), "enable.partition.eof": True, "log_level": 0}
+        )
         try:
             partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
