@@ -4,7 +4,7 @@ PYTHON := .runtime/venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 CHECKED := services shared deploy cli verifier tests bench
 
-.PHONY: setup test test-fast test-long lint requirements lock clean
+.PHONY: setup test test-fast test-long lint bench requirements lock clean
 
 setup: ## Python environment for development, Kafka's jars (Java and Maven too, as root on Debian and Ubuntu)
 	@KEYPOST_SETUP=dev ./keypost
@@ -37,3 +37,6 @@ lock: ## resolve requirements/*.in anew into hashed lists that name no index
 clean: ## what can be made again; an instance's data in .keypost is left alone
 	rm -rf .runtime .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+bench: setup ## throughput and latency against peers, printed as a table; more with `python -m bench --help`
+	$(PYTHON) -m bench $(BENCH)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from deploy.embedded import provision
 from deploy.embedded.kafka import ADMIN, Kafka, free_ports, install, make_class_archive
 from deploy.embedded.postgres import ROLES, SUPERUSER, Postgres, create_database
 from deploy.embedded.postgres import provision as provision_postgres
+from deploy.embedded.processes import EngineError, wait_until
 from shared.contracts.topics import BY_NAME, Topic
 
 
@@ -56,7 +57,14 @@ class Engines:
         """Make topics anew; those that the system does not know get six partitions."""
         wanted = [BY_NAME.get(name) or Topic(name, "any", "A benchmark's own.", (), ()) for name in names]
         provision.delete_topics(self.admin, [topic.name for topic in wanted])
+        # The broker goes on naming a deleted topic for a moment, and what seems to be there is not made.
+        self._wait_topics(lambda known: not any(topic.name in known for topic in wanted))
         provision.create_topics(self.admin, wanted)
+        self._wait_topics(lambda known: all(topic.name in known for topic in wanted))
+
+    def _wait_topics(self, holds: Callable[[Collection[str]], bool]) -> None:
+        if not wait_until(lambda: holds(self.admin.list_topics(timeout=30).topics.keys()), 60):
+            raise EngineError("topics were not made anew in time")
 
     def service_environment(self, database: str, port: int) -> dict[str, str]:
         """What `python -m services.tiering` needs, as the supervisor gives it."""

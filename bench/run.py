@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Final
 
 from bench import latency
 from bench.contenders import BenchError, KafkaStreams, Outcome, PerMessage, Product, build_streams
@@ -25,6 +26,9 @@ from deploy.embedded.kafka import ROOT, say
 from deploy.embedded.processes import EngineError
 from shared.clock import SystemClock, business_date
 from shared.contracts.topics import COUNTER_TRANSACTIONS
+
+BEGIN: Final = "<!-- measured: begin -->"
+END: Final = "<!-- measured: end -->"
 
 
 def options_of(arguments: list[str] | None) -> argparse.Namespace:
@@ -112,6 +116,14 @@ def commit() -> str:
     return done.stdout.strip() or "unknown"
 
 
+def record(file: Path, text: str) -> None:
+    """Put the table between the marks of a document, or make the document."""
+    before, mark, rest = file.read_text().partition(BEGIN) if file.exists() else ("# Speed\n\n", BEGIN, END)
+    if not mark or END not in rest:
+        raise BenchError(f"{file} has no place for the table between {BEGIN} and {END}")
+    file.write_text(f"{before}{BEGIN}\n{text}{END}{rest.partition(END)[2]}")
+
+
 def main(arguments: list[str] | None = None) -> int:
     options = options_of(arguments)
     # Ended from outside, everything that was started ends as well.
@@ -127,7 +139,7 @@ def main(arguments: list[str] | None = None) -> int:
     text = table(results)
     print(text)
     if options.record is not None:
-        options.record.write_text(text)
+        record(options.record, text)
     return 0
 
 

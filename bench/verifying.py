@@ -32,7 +32,7 @@ def committed_records(engines: Engines, topic: str) -> Iterator[tuple[bytes | No
         consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
         left = len(partitions)
         while left:
-            for message in consumer.consume(5000, 10):
+            for message in consumer.consume(5000, 0.5):
                 error = message.error()
                 if error is None:
                     yield message.key(), message.value()  # type: ignore[misc]
