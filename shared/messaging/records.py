@@ -78,36 +78,25 @@ def decode_headers(encoded: bytes) -> Headers:
 _NEVER = 2**63
 
 
-def known(messages: Iterable[Any], expected: Mapping[Any, int]) -> list[Record]:
-    """The client's messages as records, those only that are next: of partitions whose position is known, and
-    not below it.
+def known(records: Iterable[Record], expected: Mapping[Any, int]) -> list[Record]:
+    """Those records only that are next: of partitions whose position is known, and not below it.
 
     A fetch that was under way when partitions moved or a person rewound can bring others; they are dropped here
     and either come again or are done already.
     """
-    records: list[Record] = []
-    add = records.append
+    following: list[Record] = []
+    add = following.append
     topic: str | None = None
     partition = -1
     limit = _NEVER
-    for message in messages:
-        # Messages come in runs of one partition, so its limit is looked up once a run.
-        if message.partition != partition or message.topic != topic:
-            topic, partition = message.topic, message.partition
-            limit = expected.get((message.topic, partition), _NEVER)
-        if message.offset >= limit:
-            add(
-                Record(
-                    message.topic,
-                    partition,
-                    message.offset,
-                    message.key,
-                    message.value,
-                    message.headers,
-                    message.timestamp,
-                )
-            )
-    return records
+    for record in records:
+        # Records come in runs of one partition, so its limit is looked up once a run.
+        if record.partition != partition or record.topic != topic:
+            topic, partition = record.topic, record.partition
+            limit = expected.get((topic, partition), _NEVER)
+        if record.offset >= limit:
+            add(record)
+    return following
 
 
 class OversizedError(ValueError):
