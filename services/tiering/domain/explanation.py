@@ -46,9 +46,8 @@ def explain(
     thresholds = version.thresholds(account.city_group)
     next_level = None
     if standing.tier < len(thresholds):
-        open_totals = {
-            year: fen for year, fen in totals.items() if last_closed is None or year >= last_closed
-        }
+        # Only an open year can still grow by everyday revenue; the last closed one takes nothing but corrections.
+        open_totals = {year: fen for year, fen in totals.items() if last_closed is None or year > last_closed}
         year = max(open_totals, key=lambda one: (open_totals[one], one), default=today.year)
         threshold = thresholds[standing.tier]
         missing = max(0, threshold - open_totals.get(year, 0))
