@@ -57,6 +57,9 @@ _TICK_S: Final = 0.15
 _COUNT_EVERY_S: Final = 2.0
 _GAP_DAYS_MAX: Final = 40
 """A longer gap in a file is passed over as fast as this one."""
+_MARGIN_DAYS: Final = 40
+"""A new sandbox's clock stands so long after the day that a file reaches: one release of a system that exports its
+transactions by the month may hold any day of it."""
 _CLOSES_ON: Final = (1, 6)
 _COUNTED: Final = re.compile(r"^(keypost_records_total|keypost_duplicates_total)\{([^}]*)\} (\S+)$", re.M)
 
@@ -135,7 +138,7 @@ def _instance_up(data: Path | None, file: EventFile | None, timeout_s: float) ->
         new = not instance.exists()
         clock = None
         if new and file is not None:
-            noon = datetime.combine(file.last + timedelta(days=10), time_of_day(12), SHANGHAI)
+            noon = datetime.combine(file.last + timedelta(days=_MARGIN_DAYS), time_of_day(12), SHANGHAI)
             clock = noon.isoformat(timespec="minutes")
         # What `up` has to print is not this command's result.
         with contextlib.redirect_stdout(sys.stderr):

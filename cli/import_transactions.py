@@ -40,8 +40,8 @@ from cli.transaction_rows import (
 from shared.auth.tokens import ROLES_CLAIM
 
 CHUNK_ROWS: Final = 1000
-CHUNK_CHARACTERS: Final = 4_000_000
-"""A chunk of unusually long rows ends here, so that a call stays of a size that every server takes."""
+CHUNK_CHARACTERS: Final = 1_000_000
+"""A chunk of unusually long rows ends here, so that a call stays within what the service takes, however it is written."""
 
 _ROLES: Final = ("steward", "centre")
 
