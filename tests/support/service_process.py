@@ -21,8 +21,15 @@ class Copy:
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
         for record in records:
             await work.connection.execute(
-                text("INSERT INTO effects (topic, partition, at, value) VALUES (:topic, :partition, :at, :value)"),
-                {"topic": record.topic, "partition": record.partition, "at": record.offset, "value": record.value},
+                text(
+                    "INSERT INTO effects (topic, partition, at, value) VALUES (:topic, :partition, :at, :value)"
+                ),
+                {
+                    "topic": record.topic,
+                    "partition": record.partition,
+                    "at": record.offset,
+                    "value": record.value,
+                },
             )
             work.publish(Outgoing(os.environ["OUT"], record.key, record.value))
             await timers.schedule(work, "later", f"{record.partition}/{record.offset}", work.now)
