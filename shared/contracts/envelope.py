@@ -184,9 +184,7 @@ def _attributes(headers: Mapping[str, bytes | None]) -> dict[str, str]:
     """The attributes of binary mode that decide something."""
     try:
         return {
-            name: content.decode()
-            for header, name in _NEEDED
-            if (content := headers.get(header)) is not None
+            name: content.decode() for header, name in _NEEDED if (content := headers.get(header)) is not None
         }
     except UnicodeDecodeError:
         return {

@@ -41,7 +41,11 @@ def _kept(days_ms: int) -> dict[str, str]:
 
 def _incoming(days_ms: int) -> dict[str, str]:
     """Broker time on append: a record stamped years in the past by its sender would else expire on arrival."""
-    return {**_kept(days_ms), "message.timestamp.type": "LogAppendTime", "max.message.bytes": str(RECORD_BYTES)}
+    return {
+        **_kept(days_ms),
+        "message.timestamp.type": "LogAppendTime",
+        "max.message.bytes": str(RECORD_BYTES),
+    }
 
 
 def _state() -> dict[str, str]:
@@ -80,35 +84,118 @@ def relay_topic(service: str) -> str:
 _ALL = SERVICES
 
 TOPICS: Final[tuple[Topic, ...]] = (
-    Topic(COUNTER_TRANSACTIONS, "customer code", "Revenue transactions from counter systems.",
-          ("counter", "tiering"), ("tiering", "claims", "registry", "reporting"), _incoming(35 * _DAY_MS)),
-    Topic(CONTROL_TOTALS, "counter id", "A counter's own daily totals, for reconciliation.",
-          ("counter",), ("tiering",), _incoming(35 * _DAY_MS)),
+    Topic(
+        COUNTER_TRANSACTIONS,
+        "customer code",
+        "Revenue transactions from counter systems.",
+        ("counter", "tiering"),
+        ("tiering", "claims", "registry", "reporting"),
+        _incoming(35 * _DAY_MS),
+    ),
+    Topic(
+        CONTROL_TOTALS,
+        "counter id",
+        "A counter's own daily totals, for reconciliation.",
+        ("counter",),
+        ("tiering",),
+        _incoming(35 * _DAY_MS),
+    ),
     Topic(UNITS, "unit code", "State of each unit.", ("registry",), _ALL, _state()),
-    Topic(CUSTOMERS, "customer code", "State of each customer, its counter codes and agreements with dates.",
-          ("registry",), _ALL, _state()),
-    Topic(CUSTOMER_EVENTS, "customer code", "What happened to customers.", ("registry",), _ALL, _kept(_YEAR_MS)),
-    Topic(TIER_CHANGES, "customer code", "Every tier change, exactly once, in order per customer.",
-          ("tiering",), ("registry", "claims", "reporting", "subscriber"),
-          {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"}),
-    Topic(TIERS, "code|scheme", "Latest tier of each customer under each scheme.",
-          ("tiering",), ("registry", "claims", "reporting", "subscriber"), _state()),
-    Topic(SUSPENSE, "customer code as sent", "Transactions held back and released, with reason.",
-          ("tiering",), ("registry", "claims", "reporting"), _kept(_YEAR_MS)),
-    Topic(RECEIPTS, "counter id", "Feedback to counters: rejected, held, released.",
-          ("tiering",), ("counter", "reporting"), _kept(35 * _DAY_MS)),
-    Topic(CLAIMS_EVENTS, "customer code", "Plan, window, tender, award, lead and breach events.",
-          ("claims",), _ALL, _kept(_YEAR_MS)),
+    Topic(
+        CUSTOMERS,
+        "customer code",
+        "State of each customer, its counter codes and agreements with dates.",
+        ("registry",),
+        _ALL,
+        _state(),
+    ),
+    Topic(
+        CUSTOMER_EVENTS, "customer code", "What happened to customers.", ("registry",), _ALL, _kept(_YEAR_MS)
+    ),
+    Topic(
+        TIER_CHANGES,
+        "customer code",
+        "Every tier change, exactly once, in order per customer.",
+        ("tiering",),
+        ("registry", "claims", "reporting", "subscriber"),
+        {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"},
+    ),
+    Topic(
+        TIERS,
+        "code|scheme",
+        "Latest tier of each customer under each scheme.",
+        ("tiering",),
+        ("registry", "claims", "reporting", "subscriber"),
+        _state(),
+    ),
+    Topic(
+        SUSPENSE,
+        "customer code as sent",
+        "Transactions held back and released, with reason.",
+        ("tiering",),
+        ("registry", "claims", "reporting"),
+        _kept(_YEAR_MS),
+    ),
+    Topic(
+        RECEIPTS,
+        "counter id",
+        "Feedback to counters: rejected, held, released.",
+        ("tiering",),
+        ("counter", "reporting"),
+        _kept(35 * _DAY_MS),
+    ),
+    Topic(
+        CLAIMS_EVENTS,
+        "customer code",
+        "Plan, window, tender, award, lead and breach events.",
+        ("claims",),
+        _ALL,
+        _kept(_YEAR_MS),
+    ),
     Topic(WINDOWS, "customer code", "The window in force or settling, if any.", ("claims",), _ALL, _state()),
-    Topic(BULLETINS, "scope and month", "Published bulletins.", ("reporting",), _ALL, {"cleanup.policy": "compact"}),
-    *(Topic(events_topic(service), "subject", f"What {service} tells and has no topic of its own.",
-            (service,), _ALL, _kept(_YEAR_MS)) for service in SERVICES if events_topic(service) != CLAIMS_EVENTS),
-    *(Topic(dead_letter_topic(service), "as received", f"Messages that {service} could not read or handle.",
-            (service,), (service, "reporting"),
-            {**_kept(90 * _DAY_MS), "max.message.bytes": str(DEAD_LETTER_BYTES)}) for service in SERVICES),
-    *(Topic(relay_topic(service), "shard", f"How far {service}'s outbox has been published.",
-            (service,), (service,), {"cleanup.policy": "compact", "segment.ms": "3600000"}, partitions=1)
-      for service in SERVICES),
+    Topic(
+        BULLETINS,
+        "scope and month",
+        "Published bulletins.",
+        ("reporting",),
+        _ALL,
+        {"cleanup.policy": "compact"},
+    ),
+    *(
+        Topic(
+            events_topic(service),
+            "subject",
+            f"What {service} tells and has no topic of its own.",
+            (service,),
+            _ALL,
+            _kept(_YEAR_MS),
+        )
+        for service in SERVICES
+        if events_topic(service) != CLAIMS_EVENTS
+    ),
+    *(
+        Topic(
+            dead_letter_topic(service),
+            "as received",
+            f"Messages that {service} could not read or handle.",
+            (service,),
+            (service, "reporting"),
+            {**_kept(90 * _DAY_MS), "max.message.bytes": str(DEAD_LETTER_BYTES)},
+        )
+        for service in SERVICES
+    ),
+    *(
+        Topic(
+            relay_topic(service),
+            "shard",
+            f"How far {service}'s outbox has been published.",
+            (service,),
+            (service,),
+            {"cleanup.policy": "compact", "segment.ms": "3600000"},
+            partitions=1,
+        )
+        for service in SERVICES
+    ),
 )
 
 BY_NAME: Final[dict[str, Topic]] = {topic.name: topic for topic in TOPICS}

@@ -48,7 +48,9 @@ async def produce_raw(topic: str, partition: int, raw: bytes, **access: Any) -> 
             await client.add_topic(topic)
             await client.force_metadata_update()
             node = next(iter(client.cluster.brokers())).nodeId
-            response = await client.send(node, ProduceRequest(None, -1, 10_000, [(topic, [(partition, raw)])]))
+            response = await client.send(
+                node, ProduceRequest(None, -1, 10_000, [(topic, [(partition, raw)])])
+            )
             answer = int(response.topics[0][1][0][1])
             # A topic made a moment ago may not have reached the broker's own view of the cluster.
             return answer != UNKNOWN_TOPIC
