@@ -2,7 +2,7 @@
 
 from alembic import op
 
-from services.tiering.adapters.tables import metadata
+from shared.migrating import run_script
 from shared.messaging.tables import create_messaging_tables, drop_messaging_tables
 from shared.scope import IN_SCOPE, SCOPE_PATTERNS, covered, protect
 
@@ -10,6 +10,179 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+# The tables as they were first made; `adapters/tables.py` says how they are now and explains them.
+TABLES = """
+CREATE TABLE accounts (
+    number INTEGER NOT NULL,
+    code TEXT NOT NULL,
+    state_version INTEGER NOT NULL,
+    status TEXT NOT NULL,
+    unit_code TEXT NOT NULL,
+    unit_path TEXT NOT NULL,
+    manager TEXT,
+    city_group SMALLINT,
+    upstream BOOLEAN NOT NULL,
+    agreements JSONB NOT NULL,
+    updated_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (number),
+    UNIQUE (code)
+);
+
+CREATE TABLE bindings (
+    code TEXT NOT NULL,
+    account INTEGER NOT NULL,
+    valid_from DATE,
+    valid_to DATE
+);
+
+CREATE INDEX bindings_code ON bindings (code);
+
+CREATE INDEX ix_bindings_account ON bindings (account);
+
+CREATE TABLE booked_years (
+    year SMALLINT NOT NULL,
+    PRIMARY KEY (year)
+);
+
+CREATE TABLE closes (
+    year SMALLINT NOT NULL,
+    state TEXT NOT NULL,
+    requested_by TEXT NOT NULL,
+    requested_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    closed_at TIMESTAMP WITH TIME ZONE,
+    finished_at TIMESTAMP WITH TIME ZONE,
+    holders INTEGER DEFAULT '0' NOT NULL,
+    settled INTEGER DEFAULT '0' NOT NULL,
+    moves INTEGER DEFAULT '0' NOT NULL,
+    PRIMARY KEY (year),
+    CONSTRAINT closes_state CHECK (state IN ('queued', 'running', 'done'))
+);
+
+CREATE TABLE identities (
+    identity UUID NOT NULL,
+    content UUID NOT NULL,
+    seq BIGINT,
+    PRIMARY KEY (identity)
+);
+
+CREATE TABLE ledger (
+    seq BIGINT NOT NULL,
+    identity UUID NOT NULL,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    account INTEGER NOT NULL,
+    customer_code TEXT NOT NULL,
+    line SMALLINT NOT NULL,
+    kind TEXT NOT NULL,
+    business_date DATE NOT NULL,
+    amount_fen BIGINT NOT NULL,
+    pieces BIGINT,
+    counter_id TEXT NOT NULL,
+    unit_code TEXT NOT NULL,
+    manager TEXT,
+    settlement TEXT NOT NULL,
+    occurred_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    arrived_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    booked_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    late BOOLEAN NOT NULL,
+    reverses UUID,
+    traceparent TEXT,
+    PRIMARY KEY (seq),
+    CONSTRAINT ledger_sign CHECK (amount_fen <> 0 AND (amount_fen > 0) = (kind = 'sale'))
+);
+
+CREATE INDEX ledger_account ON ledger (account, seq);
+
+CREATE TABLE ledger_head (
+    one BOOLEAN DEFAULT true NOT NULL,
+    epoch BIGINT DEFAULT '0' NOT NULL,
+    seq BIGINT DEFAULT '0' NOT NULL,
+    hold_number BIGINT DEFAULT '0' NOT NULL,
+    account_number INTEGER DEFAULT '0' NOT NULL,
+    PRIMARY KEY (one),
+    CONSTRAINT ledger_head_one_row CHECK (one)
+);
+
+CREATE TABLE month_totals (
+    account INTEGER NOT NULL,
+    month INTEGER NOT NULL,
+    line SMALLINT NOT NULL,
+    amount_fen BIGINT NOT NULL,
+    pieces NUMERIC(30, 0) NOT NULL,
+    count BIGINT NOT NULL,
+    late_fen BIGINT NOT NULL,
+    PRIMARY KEY (account, month, line)
+);
+
+CREATE TABLE sale_reversals (
+    identity UUID NOT NULL,
+    reversed_fen BIGINT NOT NULL,
+    PRIMARY KEY (identity)
+);
+
+CREATE TABLE standings (
+    account INTEGER NOT NULL,
+    scheme TEXT NOT NULL,
+    tier SMALLINT NOT NULL,
+    version INTEGER NOT NULL,
+    effective_on DATE,
+    signed_on DATE,
+    ended_on DATE,
+    granted BOOLEAN NOT NULL,
+    closed_through SMALLINT NOT NULL,
+    from_tier SMALLINT,
+    direction TEXT,
+    reason TEXT,
+    year SMALLINT,
+    total_fen BIGINT,
+    PRIMARY KEY (account, scheme)
+);
+
+CREATE INDEX standings_holders ON standings (closed_through, account) WHERE tier > 0;
+
+CREATE TABLE suspense (
+    number BIGINT NOT NULL,
+    identity UUID NOT NULL,
+    content UUID NOT NULL,
+    source TEXT NOT NULL,
+    id TEXT NOT NULL,
+    customer_code TEXT NOT NULL,
+    counter_id TEXT NOT NULL,
+    reason TEXT NOT NULL,
+    state TEXT NOT NULL,
+    waits_for UUID,
+    transaction JSONB NOT NULL,
+    traceparent TEXT,
+    arrived_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    held_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    ended_at TIMESTAMP WITH TIME ZONE,
+    decided_by TEXT,
+    decision TEXT,
+    comment TEXT,
+    PRIMARY KEY (number),
+    CONSTRAINT suspense_identity_content UNIQUE (identity, content),
+    CONSTRAINT suspense_state CHECK (state IN ('held', 'booked', 'closed'))
+);
+
+CREATE INDEX suspense_code ON suspense (customer_code, number) WHERE state = 'held';
+
+CREATE INDEX suspense_waits_for ON suspense (waits_for) WHERE state = 'held' AND waits_for IS NOT NULL;
+
+CREATE TABLE tier_changes (
+    number BIGSERIAL NOT NULL,
+    account INTEGER NOT NULL,
+    scheme TEXT NOT NULL,
+    version INTEGER NOT NULL,
+    customer_code TEXT NOT NULL,
+    unit_path TEXT NOT NULL,
+    event BYTEA NOT NULL,
+    traceparent TEXT,
+    decided_at TIMESTAMP WITH TIME ZONE NOT NULL,
+    PRIMARY KEY (number),
+    CONSTRAINT tier_changes_version UNIQUE (account, scheme, version)
+);
+"""
 
 # What is booked, decided or published is never changed or removed: the writer may only add to it (TIE-1).
 RIGHTS = """
@@ -40,7 +213,7 @@ PROTECTED = {
 
 
 def upgrade() -> None:
-    metadata.create_all(op.get_bind(), checkfirst=False)
+    run_script(op, TABLES)
     create_messaging_tables(op, "tiering")
     op.execute("INSERT INTO ledger_head DEFAULT VALUES")
     # A hot row and hot counters: room on the page lets an update stay there and spares the indexes.
@@ -49,9 +222,7 @@ def upgrade() -> None:
     op.execute("ALTER TABLE standings SET (fillfactor = 80)")
     op.execute(IN_SCOPE)
     op.execute(SCOPE_PATTERNS)
-    for statement in RIGHTS.split(";"):
-        if statement.strip():
-            op.execute(statement)
+    run_script(op, RIGHTS)
     for table, visible in PROTECTED.items():
         for statement in protect("tiering", table, visible):
             op.execute(statement)
@@ -59,5 +230,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     drop_messaging_tables(op)
-    metadata.drop_all(op.get_bind(), checkfirst=False)
+    op.execute(
+        "DROP TABLE ledger, tier_changes, identities, month_totals, booked_years, sale_reversals, ledger_head, suspense, "
+        "standings, closes, bindings, accounts"
+    )
     op.execute("DROP FUNCTION in_scope(text), scope_patterns(text)")
