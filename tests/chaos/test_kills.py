@@ -11,7 +11,7 @@ from tests.support import generated, proof, uk_small
 from tests.support.engines import own_folder
 from tests.support.instance import running
 from tests.support.killer import Killer
-from tests.support.streams import AdvanceClock, ClosePeriod, Scenario
+from tests.support.streams import AdvanceClock, Scenario
 
 pytestmark = [
     pytest.mark.engines,
@@ -24,40 +24,37 @@ BETWEEN_COMMITS = "tiering:after_commit=kill@2"
 IN_A_CLOSE = "tiering:close_chunk=kill@1"
 RELAY_SENT = "tiering:relay_before_commit=kill@1"
 
-SHORT = ["tiering", "kafka", "postgres", "registry", BETWEEN_COMMITS]
+SHORT = [BETWEEN_COMMITS, IN_A_CLOSE, "tiering", "kafka", "postgres", "registry"]
 LONG = [
+    *[
+        BETWEEN_COMMITS,
+        IN_A_CLOSE,
+        RELAY_SENT,
+        "tiering:relay_after_send=kill@1",
+        "registry:after_commit=kill@1",
+    ],
     *["tiering"] * 4,
     *["registry"] * 2,
     *["claims", "reporting"],
     *["kafka"] * 4,
     *["postgres"] * 4,
-    *[BETWEEN_COMMITS, RELAY_SENT, "tiering:relay_after_send=kill@1", "registry:after_commit=kill@1"],
 ]
 
 
 def prove_under_fire(scenario: Scenario, strikes: list[str], seed: int) -> Killer:
     print(f"kills from seed {seed}")
     with own_folder("kills") as folder, running(folder / "data", scenario.start) as instance:
-        killer = Killer(folder / "data", strikes, seed)
-        killer.start()
+        killer = Killer(folder / "data", scenario.phases, strikes, seed)
         now = scenario.start
-        struck_a_close = False
         for number, phase in enumerate(scenario.phases):
-            met = None
-            if isinstance(phase, ClosePeriod) and phase.exit_code == 0 and not struck_a_close:
-                met = killer.arm_and_kill(IN_A_CLOSE)
-                struck_a_close = True
-            instance.phase(phase, folder / f"phase-{number}.csv", now)
-            if isinstance(phase, AdvanceClock):
-                now = phase.to
+            with killer.during(number):
+                instance.phase(phase, folder / f"phase-{number}.csv", now)
+                if isinstance(phase, AdvanceClock):
+                    now = phase.to
+                instance.idle()
             instance.idle()
-            if met is not None:
-                met.join(180)
-                assert not met.is_alive(), "the close was not met by its failpoint"
-        killer.finish()
-        instance.idle()
-        proof.holds(instance, scenario, scenario.expected())
         print("\n".join(killer.log))
+        proof.holds(instance, scenario, scenario.expected())
         return killer
 
 

@@ -1,7 +1,8 @@
-"""Kills what an instance runs, with `kill -9`, while a scenario is being played; a seed decides when and in which order.
+"""Kills what an instance runs, with `kill -9`, while a scenario is being played; a seed decides in which phases.
 
-A strike is the name of a process (`tiering`, `kafka`, `postgres` …) or `service:failpoint=kill@N`, with which the process
-kills itself at a place that random kills hardly ever meet, such as between a database commit and the relay's commit.
+A strike is the name of a process (`tiering`, `kafka`, `postgres` …), struck at some moment of its phase, or
+`service:failpoint=kill@N`: the process is killed, starts again armed, and kills itself at a place that random kills hardly
+ever meet, such as between a database commit and the relay's commit.
 """
 
 from __future__ import annotations
@@ -11,102 +12,94 @@ import os
 import signal
 import threading
 import time
-from collections import Counter
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from random import Random
 from typing import Any
 
+from tests.support.streams import ClosePeriod, ImportCustomers, Phase, Publish
+
 PATIENCE_SECONDS = 120.0
+MANY_RECORDS = 150
 
 
 class Killer:
-    """Strikes one after the other in a thread of its own. `done` counts what was struck, by name."""
+    """Spreads strikes over the phases of a scenario and carries them out. `done` counts what was struck, by name."""
 
-    def __init__(
-        self, data: Path, strikes: list[str], seed: int, pause_seconds: tuple[float, float] = (1.0, 4.0)
-    ) -> None:
+    def __init__(self, data: Path, phases: Sequence[Phase], strikes: Sequence[str], seed: int) -> None:
         self._data = data
-        self._strikes = strikes.copy()
         self._random = Random(seed)
-        self._random.shuffle(self._strikes)
-        self._pause = pause_seconds
-        self._hurry = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="killer", daemon=True)
-        self._error: BaseException | None = None
-        self._lock = threading.Lock()
+        self._plan: dict[int, list[str]] = defaultdict(list)
+        for strike in strikes:
+            fitting = [number for number, phase in enumerate(phases) if _fits(strike, phase)]
+            # A failpoint needs a phase to itself: whoever kills the process beside it takes its orders away.
+            free = [number for number in fitting if not self._plan[number]]
+            self._plan[self._random.choice(free or fitting)].append(strike)
         self.done: Counter[str] = Counter()
         self.log: list[str] = []
 
-    def start(self) -> None:
-        self._thread.start()
+    @contextmanager
+    def during(self, number: int) -> Iterator[None]:
+        """Strike while the phase with this number runs, and see everything started again before the next."""
+        strikes = self._plan[number]
+        errors: list[BaseException] = []
+        threads = [
+            threading.Thread(
+                target=self._await_armed, args=(*self._arm_and_kill(strike), errors), daemon=True
+            )
+            for strike in strikes
+            if ":" in strike
+        ]
+        names = [strike for strike in strikes if ":" not in strike]
+        threads.append(threading.Thread(target=self._strike_all, args=(names, errors), daemon=True))
+        for thread in threads:
+            thread.start()
+        yield
+        for thread in threads:
+            thread.join(PATIENCE_SECONDS * (len(strikes) + 1))
+            assert not thread.is_alive(), f"a strike of phase {number} did not come to its end: {strikes}"
+        if errors:
+            raise errors[0]
 
-    def finish(self) -> None:
-        """Strike what is left without further pauses, and wait until everything struck has been started again."""
-        self._hurry.set()
-        self._thread.join(PATIENCE_SECONDS * (len(self._strikes) + 2))
-        assert not self._thread.is_alive(), "the killer did not come to its end"
-        if self._error is not None:
-            raise self._error
-
-    def _run(self) -> None:
+    def _await_armed(self, strike: str, pid: int, errors: list[BaseException]) -> None:
+        """Disarm as soon as the armed process has killed itself: else it would do so at every start."""
+        name = strike.partition(":")[0]
         try:
-            for strike in self._strikes:
-                self._hurry.wait(self._random.uniform(*self._pause))
-                self.strike(strike)
+            self._wait(lambda: self._pid_or_none(name) not in (None, pid), f"{strike} to be met")
+            (self._data / "failpoints" / name).unlink(missing_ok=True)
+            self._count(name, strike, pid)
         except BaseException as error:
-            self._error = error
+            errors.append(error)
 
-    def strike(self, strike: str) -> None:
-        with self._lock:
-            name, _, orders = strike.partition(":")
-            pid = self._pid(name)
-            if orders:
-                self._arm(name, orders)
-            os.kill(pid, signal.SIGKILL)
-            started = self._replaced(name, pid)
-            self._count(name, strike, pid)
-            if orders:
-                # The armed process kills itself when it comes to the place; only then is the order taken away.
-                self._wait(lambda: self._pid_or_none(name) not in (None, started), f"{strike} to be met")
-                self._disarm(name)
-                self._count(name, strike, started)
+    def _strike_all(self, names: Sequence[str], errors: list[BaseException]) -> None:
+        try:
+            for name in names:
+                threading.Event().wait(self._random.uniform(0.05, 0.8))
+                pid = self._pid(name)
+                os.kill(pid, signal.SIGKILL)
+                self._count(name, name, pid)
+                self._replaced(name, pid)
+        except BaseException as error:
+            errors.append(error)
 
-    def arm_and_kill(self, strike: str) -> threading.Thread:
-        """Arm a failpoint now, and take it away once it was met, while the caller leads the process to it."""
+    def _arm_and_kill(self, strike: str) -> tuple[str, int]:
         name, _, orders = strike.partition(":")
-        with self._lock:
-            pid = self._pid(name)
-            self._arm(name, orders)
-            os.kill(pid, signal.SIGKILL)
-            started = self._replaced(name, pid)
-            self._count(name, strike, pid)
-
-        def wait() -> None:
-            with self._lock:
-                self._wait(lambda: self._pid_or_none(name) not in (None, started), f"{strike} to be met")
-                self._disarm(name)
-                self._count(name, strike, started)
-
-        thread = threading.Thread(target=wait, daemon=True)
-        thread.start()
-        return thread
+        pid = self._pid(name)
+        (self._data / "failpoints" / name).write_text(orders)
+        os.kill(pid, signal.SIGKILL)
+        self._count(name, strike, pid)
+        return strike, self._replaced(name, pid)
 
     def _count(self, name: str, strike: str, pid: int) -> None:
         self.done[name] += 1
         self.log.append(f"{time.monotonic():.1f} {strike} killed pid {pid}")
 
-    def _arm(self, name: str, orders: str) -> None:
-        (self._data / "failpoints" / name).write_text(orders)
-
-    def _disarm(self, name: str) -> None:
-        (self._data / "failpoints" / name).unlink(missing_ok=True)
-
-    def _processes(self) -> dict[str, Any]:
-        found: dict[str, Any] = json.loads((self._data / "state.json").read_text())["processes"]
-        return found
-
     def _pid_or_none(self, name: str) -> int | None:
-        process = self._processes().get(name)
+        process: dict[str, Any] | None = json.loads((self._data / "state.json").read_text())["processes"].get(
+            name
+        )
         if process is None:
             return None
         pid: int = process["pid"]
@@ -122,11 +115,22 @@ class Killer:
         self._wait(lambda: self._pid_or_none(name) not in (None, pid), f"{name} to be started again")
         return self._pid(name)
 
-    def _wait(self, condition: Any, what: str) -> None:
+    def _wait(self, condition: Callable[[], bool], what: str) -> None:
         deadline = time.monotonic() + PATIENCE_SECONDS
         while not condition():
             assert time.monotonic() < deadline, f"waited {PATIENCE_SECONDS:.0f} s for {what}"
             threading.Event().wait(0.02)
+
+
+def _fits(strike: str, phase: Phase) -> bool:
+    """Where a strike can be met: a failpoint needs a phase that leads its process to that place."""
+    if "close_chunk" in strike:
+        return isinstance(phase, ClosePeriod) and phase.exit_code == 0
+    if strike.startswith("registry:"):
+        return isinstance(phase, ImportCustomers) and len(phase.rows) >= 5
+    if ":" in strike:
+        return isinstance(phase, Publish) and len(phase.records) >= MANY_RECORDS
+    return isinstance(phase, Publish | ImportCustomers | ClosePeriod)
 
 
 def _alive(pid: int) -> bool:
