@@ -4,7 +4,7 @@ PYTHON := .runtime/venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 CHECKED := services shared deploy cli verifier tests bench
 
-.PHONY: setup test test-fast test-long lint bench requirements lock clean
+.PHONY: setup test test-fast test-long lint contracts bench requirements lock clean
 
 setup: ## Python environment for development, Kafka's jars (Java and Maven too, as root on Debian and Ubuntu)
 	@KEYPOST_SETUP=dev ./keypost
@@ -22,7 +22,8 @@ lint: setup ## style, types and the rules between packages
 	$(PYTHON) -m ruff check $(CHECKED)
 	$(PYTHON) -m ruff format --check $(CHECKED)
 	$(PYTHON) -m mypy
-	@if grep -q '^\[tool.importlinter' pyproject.toml; then .runtime/venv/bin/lint-imports; fi
+	.runtime/venv/bin/lint-imports --no-cache
+	$(PYTHON) -m shared.contracts.compatibility
 
 requirements: setup ## which tests prove which requirement
 	$(PYTEST) --requirements -q
@@ -37,6 +38,10 @@ lock: ## resolve requirements/*.in anew into hashed lists that name no index
 clean: ## what can be made again; an instance's data in .keypost is left alone
 	rm -rf .runtime .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+contracts: setup ## generate schemas, examples and AsyncAPI anew, and refuse what would break a promise
+	$(PYTHON) -m shared.contracts.generate
+	$(PYTHON) -m shared.contracts.compatibility
 
 bench: setup ## throughput and latency against peers, printed as a table; more with `python -m bench --help`
 	$(PYTHON) -m bench $(BENCH)
