@@ -159,9 +159,11 @@ class Session:
 
         def ask() -> httpx.Response:
             authorised = {**sent, "Authorization": f"Bearer {self.token(user)}"}
+            # A service that is stuck must not hold the command beyond its own time.
+            patience = httpx.Timeout(max(1.0, min(60.0, self.remaining())), connect=2.0)
             try:
                 response = self.client.request(
-                    method, self.url(service, path), headers=authorised, **arguments
+                    method, self.url(service, path), headers=authorised, **{"timeout": patience, **arguments}
                 )
             except httpx.TransportError as problem:
                 raise NotNow(f"{service} does not answer ({type(problem).__name__})") from problem
