@@ -128,7 +128,7 @@ async def test_migrations_of_two_processes_at_once_run_once(engines: Engines, tm
         "def upgrade():\n    create_messaging_tables(op, 'claims')\n"
     )
     await asyncio.gather(*(migrating.upgrade("claims", database.owner, scripts=tmp_path) for _ in range(2)))
-    engine = create_engine(database.reader, "tests")
+    engine = create_engine(database.writer, "tests")
     async with engine.connect() as connection:
         assert (await connection.execute(text("SELECT count(*) FROM outbox"))).scalar_one() == 0
     await engine.dispose()
