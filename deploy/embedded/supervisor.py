@@ -436,8 +436,10 @@ def explain(problem: BaseException) -> str:
 def remember_last(instance: Instance) -> None:
     """Commands without --data act on the instance last started from this checkout."""
     try:
-        LAST.parent.mkdir(exist_ok=True)
-        write_atomically(LAST, f"{instance.data}\n")
+        if not os.environ.get("KEYPOST_UNREMEMBERED"):
+            # An instance of the tests is not what a person's next command means.
+            LAST.parent.mkdir(exist_ok=True)
+            write_atomically(LAST, f"{instance.data}\n")
     except OSError as problem:
         say(f"this checkout cannot remember the instance ({explain(problem)}): give --data to other commands")
 

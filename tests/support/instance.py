@@ -65,7 +65,12 @@ class Instance:
         done = subprocess.run(
             [sys.executable, "-m", "cli", *arguments],
             cwd=ROOT,
-            env={**os.environ, "KEYPOST_DATA": str(self.data), "KEYPOST_LANGUAGE": "en"},
+            env={
+                **os.environ,
+                "KEYPOST_DATA": str(self.data),
+                "KEYPOST_LANGUAGE": "en",
+                "KEYPOST_UNREMEMBERED": "1",
+            },
             capture_output=True,
             text=True,
             check=False,
