@@ -10,6 +10,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from shared.auth.http import Caller, require
+from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging import dead_letters
 from shared.messaging.dead_letters import NotReplayable, Row
 from shared.messaging.unit_of_work import UnitOfWork
@@ -57,7 +58,9 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         return {**told(unit_of_work.service, row), **_bytes(row)}
 
     @router.post("/{number}/replay")
-    async def replay_dead_letter(caller: Caller, number: int, asked: Replay) -> dict[str, Any]:
+    async def replay_dead_letter(
+        caller: Caller, number: int, asked: Replay, idempotency_key: IdempotencyKey = None
+    ) -> dict[str, Any]:
         """Send one back to the topic it came from; a second call is refused."""
         require(caller, "dead_letters.replay")
         try:
@@ -69,28 +72,32 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
                 422, "bad_base64", "value_base64 不是有效的 Base64。", "value_base64 is not Base64."
             ) from error
 
-        async def run(work: Work) -> Row | NotReplayable:
+        async def run(work: Work) -> Any:
             try:
-                return await dead_letters.replay(work, number, caller.user, value)
+                row = await dead_letters.replay(work, number, caller.user, value)
             except NotReplayable as refused:
-                return refused
+                raise _refused(refused.code, number) from None
+            return {"id": number, "state": "replayed", "topic": row.topic}
 
-        outcome = await unit_of_work.run(run)
-        if isinstance(outcome, NotReplayable):
-            raise _refused(outcome.code, number)
-        return {"id": number, "state": "replayed", "topic": outcome.topic}
+        once = Asked(f"dead-letters/{number}/replay", caller.user, idempotency_key, asked.model_dump())
+        answer: dict[str, Any] = await answered_once(unit_of_work, once, run)
+        return answer
 
     @router.post("/{number}/close")
-    async def close_dead_letter(caller: Caller, number: int) -> dict[str, Any]:
+    async def close_dead_letter(
+        caller: Caller, number: int, idempotency_key: IdempotencyKey = None
+    ) -> dict[str, Any]:
         """Dispose of one without sending it back."""
         require(caller, "dead_letters.replay")
 
-        async def run(work: Work) -> bool:
-            return await dead_letters.decide(work, number, "closed", caller.user)
+        async def run(work: Work) -> Any:
+            if not await dead_letters.decide(work, number, "closed", caller.user):
+                raise _refused("already_decided", number)
+            return {"id": number, "state": "closed"}
 
-        if not await unit_of_work.run(run):
-            raise _refused("already_decided", number)
-        return {"id": number, "state": "closed"}
+        once = Asked(f"dead-letters/{number}/close", caller.user, idempotency_key, None)
+        answer: dict[str, Any] = await answered_once(unit_of_work, once, run)
+        return answer
 
     return router
 

@@ -102,6 +102,18 @@ commit_marks: Final = Table(
 )
 """Tokens of commands whose commit had to be provable: the answer to a COMMIT can be lost on the way."""
 
+idempotency_keys: Final = Table(
+    "idempotency_keys",
+    metadata,
+    Column("person", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("request_sha256", Text, nullable=False),
+    Column("answer", Text),
+    Column("recorded_at", DateTime(timezone=True), nullable=False),
+    PrimaryKeyConstraint("person", "key"),
+)
+"""Answers to commands over HTTP by who asked and under which key (`shared.idempotency`)."""
+
 
 def grants(service: str) -> list[str]:
     """The rights of the service's roles: batch writers change everything and the verifier reads all.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import orjson
-
 from services.registry.domain.importing import Loaded, Outcome, Rejected
 from services.registry.handlers.import_customers import counts
 from services.registry.handlers.ports import ImportChunk
@@ -76,51 +74,3 @@ def _row(outcome: Outcome) -> tuple[Any, ...]:
         return (outcome.row, "rejected", outcome.code, list(outcome.reasons), [], [])
     assert isinstance(outcome, Loaded)  # noqa: S101 - the union has two members
     return (outcome.row, outcome.result, outcome.after.code, [], list(outcome.notices), list(outcome.similar))
-
-
-class KeyReused(ValueError):
-    """The same idempotency key came with another request."""
-
-
-class IdempotentAnswers:
-    """Answers to commands by person and key, stored in the transaction of their effects."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
-
-    async def begin(self, person: str, key: str, request_sha256: str) -> Any | None:
-        """None: this request is the first and must be done. Else the answer that was given; raises KeyReused.
-
-        A parallel request with the same key waits in the insert until the other one has ended.
-        """
-        raw = await self._work.raw()
-        inserted = await raw.fetchval(
-            """
-            INSERT INTO idempotency_keys (person, key, request_sha256, recorded_at) VALUES ($1, $2, $3, $4)
-            ON CONFLICT DO NOTHING RETURNING key
-            """,
-            person,
-            key,
-            request_sha256,
-            self._work.now,
-        )
-        if inserted is not None:
-            return None
-        stored = await raw.fetchrow(
-            "SELECT request_sha256, answer FROM idempotency_keys WHERE person = $1 AND key = $2",
-            person,
-            key,
-        )
-        if stored is None or stored["request_sha256"] != request_sha256:
-            raise KeyReused(key)
-        return orjson.loads(stored["answer"])
-
-    async def finish(self, person: str, key: str, answer: Any) -> None:
-        """Keeps the answer."""
-        raw = await self._work.raw()
-        await raw.execute(
-            "UPDATE idempotency_keys SET answer = $3 WHERE person = $1 AND key = $2",
-            person,
-            key,
-            orjson.dumps(answer).decode(),
-        )

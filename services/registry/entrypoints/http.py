@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Awaitable, Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal, TypeVar
 
-import orjson
-from fastapi import APIRouter, Depends, Header, Query, Request, Response
+from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.registry.adapters.customers import PostgresAgreementTimers, PostgresCustomers
-from services.registry.adapters.imports import IdempotentAnswers, KeyReused, PostgresImports
+from services.registry.adapters.imports import PostgresImports
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.adapters.publishing import publisher
 from services.registry.adapters.read_models import PAGE_MAX, BadCursor, Page, ReadModels
@@ -23,7 +21,7 @@ from shared.auth.http import Caller, require
 from shared.auth.policy import reach
 from shared.clock import business_date
 from shared.failpoints import failpoint
-from shared.messaging.failures import Kind, classify
+from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
@@ -35,7 +33,6 @@ Cell = Annotated[str | None, Field(max_length=4000)]
 Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
 Cursor = Annotated[str | None, Query(max_length=512)]
 Filter = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-IdempotencyKey = Annotated[str | None, Header(alias="idempotency-key", min_length=1, max_length=255)]
 
 
 class ImportRowIn(BaseModel):
@@ -219,7 +216,7 @@ def build_router(
 
     async def when_loaded() -> None:
         if not loaded():
-            raise _unavailable()
+            raise unavailable()
 
     router = APIRouter(prefix="/v1", dependencies=[Depends(when_loaded)])
 
@@ -229,8 +226,6 @@ def build_router(
         answer is given again. For the role `centre`, on the units that it covers."""
         require(caller, "customers.import")
         _unique_rows(body)
-        content = hashlib.sha256(orjson.dumps(body.model_dump())).hexdigest()
-        key = f"customer-imports {idempotency_key or content}"
         chunk = ImportChunk(
             body.import_id,
             body.file_name,
@@ -240,10 +235,6 @@ def build_router(
         )
 
         async def command(work: Work) -> Any:
-            answers = IdempotentAnswers(work)
-            given = await answers.begin(caller.user, key, content)
-            if given is not None:
-                return given
             outcomes = await import_customers(
                 chunk,
                 person=caller.user,
@@ -265,11 +256,10 @@ def build_router(
                     "此导入编号已用于其他人或其他文件。",
                     "This import id belongs to another person or another file.",
                 )
-            answer = _answer(chunk.import_id, outcomes).model_dump()
-            await answers.finish(caller.user, key, answer)
-            return answer
+            return _answer(chunk.import_id, outcomes).model_dump()
 
-        answer = await _run(unit_of_work, command)
+        asked = Asked("customer-imports", caller.user, idempotency_key, body.model_dump(), by_content=True)
+        answer = await answered_once(unit_of_work, asked, command)
         await failpoint("http_after_commit")
         return ImportOut.model_validate(answer)
 
@@ -363,35 +353,6 @@ def build_router(
         return StaffListOut.model_validate({"items": page.items, "next": page.next_cursor})
 
     return router
-
-
-async def _run(unit_of_work: UnitOfWork, command: Callable[[Work], Awaitable[T]]) -> T:
-    """A command whose passing faults are told as such, so that the client tries again with the same key."""
-    try:
-        return await unit_of_work.run(command)
-    except KeyReused:
-        raise Problem(
-            422,
-            "idempotency_key_reused",
-            "同一 Idempotency-Key 已用于另一请求。",
-            "This Idempotency-Key came with another request before.",
-        ) from None
-    except Problem:
-        raise
-    except Exception as error:
-        if classify(error) is not Kind.TRANSIENT:
-            raise
-        raise _unavailable() from error
-
-
-def _unavailable() -> Problem:
-    return Problem(
-        503,
-        "unavailable",
-        "服务暂不可用，请稍后用同一 Idempotency-Key 重试。",
-        "Not available at the moment; try again with the same Idempotency-Key.",
-        headers={"retry-after": "1"},
-    )
 
 
 async def _page(read: Callable[[], Awaitable[Page]]) -> Page:

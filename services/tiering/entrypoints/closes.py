@@ -14,6 +14,7 @@ from services.tiering.domain.closing import CloseRefused
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.ports import Close
 from shared.auth.http import Caller, require
+from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.money import format_yuan
@@ -37,7 +38,9 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: CloseYear) -
     router = APIRouter(prefix="/v1/closes", tags=["closes"])
 
     @router.post("")
-    async def close_period(caller: Caller, asked: CloseRequest, response: Response) -> dict[str, Any]:
+    async def close_period(
+        caller: Caller, asked: CloseRequest, response: Response, idempotency_key: IdempotencyKey = None
+    ) -> dict[str, Any]:
         """Close a year. It is recorded at once and carried out in the background; a second call changes nothing."""
         require(caller, "periods.close")
         year = _year_of(asked.period)
@@ -63,14 +66,16 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: CloseYear) -
                 ],
             }
 
-        async def request(work: Work) -> Close | CloseRefused:
-            return await commands.request(work, year, caller.user)
+        async def request(work: Work) -> Any:
+            close = await commands.request(work, year, caller.user)
+            if isinstance(close, CloseRefused):
+                raise _refused(close)
+            return told(close)
 
-        close = await unit_of_work.run(request)
-        if isinstance(close, CloseRefused):
-            raise _refused(close)
-        response.status_code = 200 if close.state == "done" else 202
-        return told(close)
+        once = Asked("closes", caller.user, idempotency_key, asked.model_dump())
+        answer: dict[str, Any] = await answered_once(unit_of_work, once, request)
+        response.status_code = 200 if answer["state"] == "done" else 202
+        return answer
 
     @router.get("")
     async def list_closes(caller: Caller) -> dict[str, Any]:

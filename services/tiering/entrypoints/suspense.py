@@ -13,8 +13,8 @@ from services.tiering.adapters import read_models
 from services.tiering.domain.holding import HoldReason
 from services.tiering.handlers.decide_suspense import DecideSuspense, Refused, allowed_for
 from services.tiering.handlers.ports import Decision
-from services.tiering.handlers.postings import Hold
 from shared.auth.http import Caller, require
+from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
@@ -70,7 +70,9 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
         return _told(row)
 
     @router.post("/{number}/decision")
-    async def decide(caller: Caller, number: int, asked: DecisionRequest) -> dict[str, Any]:
+    async def decide(
+        caller: Caller, number: int, asked: DecisionRequest, idempotency_key: IdempotencyKey = None
+    ) -> dict[str, Any]:
         """Decide about one transaction; a second decision is refused."""
         require(caller, "suspense.decide")
         async with reading(engine, caller, "suspense.decide") as connection:
@@ -78,13 +80,16 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
             if await read_models.suspended(connection, number) is None:
                 raise _unknown(number)
 
-        async def run(work: Work) -> Hold | Refused:
-            return await commands.decide(work, Decision(number, asked.decision, caller.user, asked.comment))
+        async def run(work: Work) -> Any:
+            decision = Decision(number, asked.decision, caller.user, asked.comment)
+            outcome = await commands.decide(work, decision)
+            if isinstance(outcome, Refused):
+                raise _problem(number, asked.decision, outcome)
+            return {"number": number, "state": outcome.state.value, "reason": outcome.reason.value}
 
-        outcome = await unit_of_work.run(run)
-        if isinstance(outcome, Refused):
-            raise _problem(number, asked.decision, outcome)
-        return {"number": number, "state": outcome.state.value, "reason": outcome.reason.value}
+        request = Asked(f"suspense/{number}", caller.user, idempotency_key, asked.model_dump())
+        answer: dict[str, Any] = await answered_once(unit_of_work, request, run)
+        return answer
 
     return router
 

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from shared.auth.http import Caller, require
 from shared.contracts.counter_v1 import ReadTransaction, TransactionData, read_transaction
 from shared.contracts.envelope import STRUCTURED
+from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.records import Outgoing, Record
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -76,17 +77,21 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["transactions"])
 
     @router.post("/transactions")
-    async def publish_transactions(caller: Caller, events: Events) -> Answer:
+    async def publish_transactions(
+        caller: Caller, events: Events, idempotency_key: IdempotencyKey = None
+    ) -> Answer:
         """Publish up to 1 000 counter transactions; every one gets its own answer."""
         require(caller, "transactions.publish")
         published = read_items(events)
+        accepted = len(published.outgoing)
+        answer = Answer(accepted=accepted, rejected=len(events) - accepted, items=published.items)
 
-        async def publish(work: Work) -> None:
+        async def publish(work: Work) -> Any:
             for outgoing in published.outgoing:
                 work.publish(outgoing)
+            return answer.model_dump()
 
-        await unit_of_work.run(publish)
-        accepted = len(published.outgoing)
-        return Answer(accepted=accepted, rejected=len(events) - accepted, items=published.items)
+        asked = Asked("transactions", caller.user, idempotency_key, events)
+        return Answer.model_validate(await answered_once(unit_of_work, asked, publish))
 
     return router

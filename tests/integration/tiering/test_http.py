@@ -44,8 +44,11 @@ class Tiering:
     async def get(self, path: str, user: str = "operator", language: str = "en") -> httpx.Response:
         return await self.client.get(path, headers=self._headers(user, language))
 
-    async def post(self, path: str, body: Any, user: str = "operator") -> httpx.Response:
-        return await self.client.post(path, json=body, headers=self._headers(user, "en"))
+    async def post(
+        self, path: str, body: Any, user: str = "operator", key: str | None = None
+    ) -> httpx.Response:
+        headers = self._headers(user, "en") | ({"Idempotency-Key": key} if key else {})
+        return await self.client.post(path, json=body, headers=headers)
 
     def _headers(self, user: str, language: str) -> dict[str, str]:
         token = development.mint(self.secrets, user)
@@ -263,6 +266,27 @@ async def test_replacing_a_content_that_is_held_itself_books_the_second_alone(ti
     await tiering.bench.tell([Customer("L-77")])
     ids = await tiering.bench.rows("SELECT id, amount_fen FROM ledger ORDER BY seq")
     assert [(row.id, row.amount_fen) for row in ids] == [("t-1~2", 6_000_000)]
+
+
+async def test_a_request_sent_again_with_its_key_has_the_effect_and_the_answer_of_the_first(
+    tiering: Tiering,
+) -> None:
+    first = await tiering.post("/v1/transactions", [sale("k-1", "5")], key="one")
+    again = await tiering.post("/v1/transactions", [sale("k-1", "5")], key="one")
+    assert (first.status_code, first.json()) == (again.status_code, again.json())
+    rows = await tiering.bench.rows("SELECT 1 FROM outbox WHERE topic = 'counter.transactions.v1'")
+    assert len(rows) == 1
+    other = await tiering.post("/v1/transactions", [sale("k-2", "5")], key="one")
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+    await tiering.sell("t-1", "15000")
+    await tiering.sell("t-1", "60000")
+    (held,) = (await tiering.get("/v1/suspense")).json()["items"]
+    path, body = (
+        f"/v1/suspense/{held['number']}/decision",
+        {"decision": "keep", "comment": "the first is right"},
+    )
+    decided = [(await tiering.post(path, body, key="two")).json() for _ in range(2)]
+    assert decided[0] == decided[1] == {"number": held["number"], "state": "closed", "reason": "conflict"}
 
 
 async def test_a_dead_letter_is_shown_replayed_once_and_never_twice(tiering: Tiering) -> None:

@@ -175,15 +175,6 @@ CREATE TABLE customer_import_rows (
     similar_codes text[] NOT NULL DEFAULT '{}',
     PRIMARY KEY (import_id, "row")
 );
-
-CREATE TABLE idempotency_keys (
-    person text NOT NULL,
-    key text NOT NULL,
-    request_sha256 text NOT NULL,
-    answer text,
-    recorded_at timestamptz NOT NULL,
-    PRIMARY KEY (person, key)
-);
 """
 
 # An installation may hand its writers every right on every new table; here they get what they need and no more.
@@ -195,7 +186,7 @@ REVOKE ALL ON ALL TABLES IN SCHEMA public FROM registry_writer, registry_reader;
 # and a history has no second version of itself.
 GRANTS = """
 GRANT SELECT, INSERT, UPDATE ON loaded_files, units, staff, code_ranges, agreements,
-    customer_imports, idempotency_keys TO registry_writer;
+    customer_imports TO registry_writer;
 GRANT SELECT, INSERT, DELETE ON staff_roles TO registry_writer;
 GRANT SELECT, INSERT ON units_history, code_schemes, customers, code_assignments, code_skips,
     customer_import_rows, manager_bindings TO registry_writer;
