@@ -39,9 +39,11 @@ clean: ## what can be made again; an instance's data in .keypost is left alone
 	rm -rf .runtime .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-contracts: setup ## generate schemas, examples and AsyncAPI anew, and refuse what would break a promise
+contracts: setup ## generate schemas, examples, AsyncAPI and OpenAPI anew, and refuse what would break a promise
 	$(PYTHON) -m shared.contracts.generate
 	$(PYTHON) -m shared.contracts.compatibility
+	@mkdir -p docs/openapi; for service in registry tiering claims reporting; do \
+	  $(PYTHON) -m services.$$service openapi > docs/openapi/$$service.json || exit 1; done
 
 bench: setup ## throughput and latency against peers, printed as a table; more with `python -m bench --help`
 	$(PYTHON) -m bench $(BENCH)

@@ -6,6 +6,7 @@ import argparse
 import asyncio
 import contextlib
 import gc
+import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
@@ -15,6 +16,7 @@ from typing import Any, Final
 import structlog
 import uvicorn
 from fastapi import APIRouter, FastAPI
+from pydantic import SecretStr
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -255,10 +257,13 @@ async def _watch_progress(consumers: Sequence[BatchConsumer]) -> None:
 def run(
     name: str, build: Callable[[Platform], Service], settings: type[ServiceSettings] = ServiceSettings
 ) -> None:
-    """The entry of `python -m services.<name> [serve|migrate]`."""
+    """The entry of `python -m services.<name> [serve|migrate|openapi]`."""
     parser = argparse.ArgumentParser(prog=f"python -m services.{name}")
-    parser.add_argument("command", nargs="?", choices=("serve", "migrate"), default="serve")
+    parser.add_argument("command", nargs="?", choices=("serve", "migrate", "openapi"), default="serve")
     command = parser.parse_args().command
+    if command == "openapi":
+        sys.stdout.write(openapi(name, build, settings))
+        return
     configured = settings()
     logging.configure(name, configured.log_level)
     failpoints.arm_from(configured.failpoints, configured.failpoints_file)
@@ -269,6 +274,22 @@ def run(
         asyncio.run(migrating.upgrade(name, configured.owner_database_url.get_secret_value()))
         return
     asyncio.run(_serve(name, build, configured))
+
+
+def openapi(name: str, build: Callable[[Platform], Service], settings: type[ServiceSettings]) -> str:
+    """The service's OpenAPI description as JSON. Nothing is started or connected, so any settings do."""
+    from shared.web import create_app
+
+    nowhere = "postgresql+asyncpg://nobody@localhost/nowhere"
+    configured = settings(
+        http_port=1,
+        database_url=SecretStr(nowhere),
+        reader_database_url=SecretStr(nowhere),
+        kafka_bootstrap="localhost:1",
+        kafka_security="PLAINTEXT",
+    )
+    description = create_app(build(Platform.of(name, configured))).openapi()
+    return json.dumps(description, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
 def spare_the_collector() -> None:
