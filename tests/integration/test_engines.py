@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,16 @@ from confluent_kafka.admin import ConfigResource  # type: ignore[attr-defined]
 from deploy.embedded import provision
 from shared.contracts.topics import BY_NAME, COUNTER_TRANSACTIONS, DEAD_LETTER_BYTES, TIER_CHANGES, TOPICS
 from shared.contracts.topics import dead_letter_topic as dead_letters
-from tests.support.engines import Database, Engines
+from tests.support.engines import Database, Engines, own_folder, running_engines
 
 pytestmark = pytest.mark.engines
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    """Engines of these tests' own: they look at whole topics, to which other tests write as well."""
+    with own_folder("engines") as folder, running_engines(folder) as running:
+        yield running
 
 
 def plain(database: Database, role: str) -> str:

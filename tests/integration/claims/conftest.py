@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
@@ -10,9 +10,16 @@ import pytest
 from services.claims.adapters.known import PostgresKnown
 from services.claims.handlers.learn import Learn
 from shared.migrating import upgrade
-from tests.support.engines import Engines
+from tests.support.engines import Engines, own_folder, running_engines
 from tests.support.services import ServiceProcess
 from tests.support.states import HandlerBench
+
+
+@pytest.fixture(scope="package")
+def engines() -> Iterator[Engines]:
+    """Engines of these tests' own: they look at whole topics, to which other tests write as well."""
+    with own_folder("claims") as folder, running_engines(folder) as running:
+        yield running
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from shared.clock import SandboxClock
 from shared.ids import new_id
 from shared.service import Platform, Service
 from shared.web import create_app
-from tests.support.engines import Database, Engines
+from tests.support.engines import Database, Engines, own_folder, running_engines
 
 START = datetime(2026, 3, 9, 2, tzinfo=UTC)
 """A Monday, ten o'clock in Shanghai."""
@@ -81,6 +81,13 @@ class Registry:
         """What the outbox holds for a topic, in order; nothing relays it in these tests."""
         rows = await self.sql("SELECT key, value FROM outbox WHERE topic = :topic ORDER BY id", topic=topic)
         return [orjson.loads(row.value) for row in rows if key is None or row.key == key.encode()]
+
+
+@pytest.fixture(scope="package")
+def engines() -> Iterator[Engines]:
+    """Engines of these tests' own: they look at whole topics, to which other tests write as well."""
+    with own_folder("registry") as folder, running_engines(folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

@@ -24,7 +24,7 @@ from shared.ids import new_id
 from tests.support.engines import Engines
 from tests.support.waiting import until
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 ROOT = Path(__file__).resolve().parents[3]
 
