@@ -22,7 +22,24 @@ from shared.auth.principals import Principal, Role, RoleGrant
 Operation = Literal[
     "customers.import",
     "customers.read",
+    "customers.declare",
+    "declarations.read",
+    "declarations.pre_review",
+    "declarations.decide",
     "agreements.write",
+    "codes.map",
+    "codes.read",
+    "merges.propose",
+    "merges.sign",
+    "merges.read",
+    "plans.file",
+    "plans.read",
+    "plans.review",
+    "plans.progress",
+    "windows.read",
+    "cases.read",
+    "cases.decide",
+    "views.rebuild",
     "transactions.publish",
     "tiers.read",
     "periods.close",
@@ -73,7 +90,7 @@ def _all(scope: Scope, *roles: Role) -> dict[Role, Scope]:
     return dict.fromkeys(roles, scope)
 
 
-_READERS: Final = {
+_READERS: Final[Mapping[Role, Scope]] = {
     "manager": Scope.OWN,
     **_all(
         Scope.COVERED,
@@ -91,7 +108,29 @@ _READERS: Final = {
 TABLE: Final[Mapping[Operation, Mapping[Role, Scope]]] = {
     "customers.import": _all(Scope.COVERED, "centre"),
     "customers.read": _READERS,
+    "customers.declare": _all(Scope.COVERED, "manager", "reviewer", "centre"),
+    "declarations.read": _READERS,
+    "declarations.pre_review": _all(Scope.COVERED, "reviewer"),
+    "declarations.decide": _all(Scope.COVERED, "centre"),
     "agreements.write": _all(Scope.COVERED, "centre"),
+    "codes.map": _all(Scope.COVERED, "steward"),
+    "codes.read": _all(Scope.COVERED, "steward", "centre", "auditor", "province", "national", "service"),
+    "merges.propose": _all(Scope.COVERED, "steward", "centre"),
+    "merges.sign": _all(Scope.COVERED, "approver"),
+    "merges.read": _all(Scope.COVERED, "steward", "centre", "approver", "auditor", "province", "national"),
+    "plans.file": _all(Scope.COVERED, "manager", "reviewer", "centre"),
+    "plans.read": _READERS,
+    "plans.review": _all(Scope.COVERED, "centre"),
+    "plans.progress": {"manager": Scope.OWN, **_all(Scope.COVERED, "reviewer", "centre")},
+    # Who holds which customer until when is published inside the whole organisation (S3 art.12(2)): a role anywhere
+    # suffices, and lists of it are not narrowed.
+    "windows.read": {
+        "manager": Scope.COVERED,
+        **_all(Scope.COVERED, *(r for r in _READERS if r != "manager")),
+    },
+    "cases.read": _all(Scope.COVERED, "centre", "auditor", "province", "national"),
+    "cases.decide": _all(Scope.COVERED, "centre"),
+    "views.rebuild": _all(Scope.WHOLE, "steward", "centre"),
     "transactions.publish": _all(Scope.COVERED, "service", "steward"),
     "tiers.read": _READERS,
     "periods.close": _all(Scope.WHOLE, "steward", "centre"),

@@ -7,10 +7,18 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, Final
 
+from shared.contracts.claims_v1 import ClaimsEvent, PlanState, WindowState
 from shared.contracts.counter_v1 import ControlTotal, TransactionData
 from shared.contracts.envelope import Message, schema_uri
-from shared.contracts.registry_v1 import CustomerEvent, CustomerState, UnitState
-from shared.contracts.tiering_v1 import Receipt, SuspenseEvent, TierChanged, TierState
+from shared.contracts.operation_v1 import DISPOSED
+from shared.contracts.registry_v1 import (
+    CustomerEvent,
+    CustomerState,
+    DeclarationState,
+    RegistryAlert,
+    UnitState,
+)
+from shared.contracts.tiering_v1 import Receipt, RevenueState, SuspenseEvent, TierChanged, TierState
 
 MESSAGES: Final[tuple[type[Message], ...]] = (
     TransactionData,
@@ -18,10 +26,17 @@ MESSAGES: Final[tuple[type[Message], ...]] = (
     UnitState,
     CustomerState,
     CustomerEvent,
+    DeclarationState,
+    RegistryAlert,
     TierChanged,
     TierState,
+    RevenueState,
     SuspenseEvent,
     Receipt,
+    PlanState,
+    WindowState,
+    ClaimsEvent,
+    *DISPOSED.values(),
 )
 
 EXAMPLES: Final = Path(__file__).with_name("examples")

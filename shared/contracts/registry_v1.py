@@ -14,7 +14,7 @@ from pydantic import Field
 from shared.contracts import topics
 from shared.contracts.counter_v1 import Line
 from shared.contracts.envelope import Message
-from shared.contracts.fields import Code, Count, Day, Instant, Part, Text
+from shared.contracts.fields import Code, Count, Day, Figure, Instant, Part, Text
 
 SOURCE: Final = "/registry"
 
@@ -69,6 +69,9 @@ class AgreementState(Part):
     lines: tuple[Line, ...] = Field(default=(), description="The lines it covers; empty means all.")
     state: Literal["in_force", "ended"]
     ended_on: Day | None = Field(default=None, description="The day on which it did end.")
+    unit_code: Code | None = Field(
+        default=None, description="The unit that signed it; null where nobody said, as in an imported book."
+    )
     recorded_at: Instant = Field(description="When the registry recorded its signing.")
 
 
@@ -96,7 +99,14 @@ class CustomerState(Message):
     )
     manager_a: Text | None = None
     manager_b: Text | None = None
+    lead: Literal["A", "B"] = Field(
+        default="A",
+        description="Who leads: A until an agreement is signed, then B while one is in force (S1 art.11).",
+    )
     registered_at: Instant
+    aliases: tuple[Code, ...] = Field(
+        default=(), description="Customers merged into this one: their codes mean it for ever."
+    )
     counter_codes: tuple[CounterCode, ...] = ()
     agreements: tuple[AgreementState, ...] = ()
     as_of: Instant = Field(description="When this state was recorded.")
@@ -128,6 +138,7 @@ Happening = Literal[
     "agreement_signed",
     "agreement_changed",
     "agreement_ended",
+    "annulled",
 ]
 
 
@@ -149,6 +160,8 @@ class CustomerEvent(Message):
     signed_on: Day | None = None
     ends_on: Day | None = Field(default=None, description="The agreed last day; null when open-ended.")
     ended_on: Day | None = None
+    signing_unit: Code | None = Field(default=None, description="The unit that signed the agreement.")
+    declaration_id: Text | None = Field(default=None, description="The declaration that led to this.")
     merged_into: Code | None = None
 
     @property
@@ -160,3 +173,89 @@ class CustomerEvent(Message):
         0.
         """
         return f"customer-event|{self.customer_code}|{self.customer_version}|{ordinal}"
+
+
+DeclarationPhase = Literal[
+    "draft", "submitted", "pre_reviewed", "approved", "rejected", "returned", "withdrawn"
+]
+
+
+class DeclarationState(Message):
+    """State of one declaration of a customer: who waits for whom until when, and how it ended (REG-1 to REG-3).
+
+    Contacts, address and comments are not in it: they are read from the registry, by those who may.
+    """
+
+    TYPE: ClassVar[str] = "keypost.registry.declaration-state.v1"
+    SOURCE: ClassVar[str | None] = SOURCE
+    TOPIC: ClassVar[str] = topics.DECLARATIONS
+
+    declaration_id: Text
+    version: Count = Field(description="Counts 1, 2, 3 … per declaration, without gaps.")
+    state: DeclarationPhase
+    declared_by: Literal["manager", "unit"] = Field(
+        description="A manager's declaration (注册申请) is pre-reviewed; a unit's (注册申报) is not."
+    )
+    declarer: Text
+    name: Text
+    uscc: Text | None = None
+    unit_code: Code = Field(description="The unit that the customer is declared for.")
+    unit_path: Text
+    pre_review_unit: Code | None = Field(default=None, description="Who pre-reviews; null where nobody does.")
+    deciding_unit: Code = Field(description="The centre that decides.")
+    deciding_path: Text
+    expected_lines: tuple[Line, ...] = ()
+    expected_revenue_fen: Figure | None = Field(
+        default=None, alias="expected_revenue", description="Yuan a year, as the declarer expects."
+    )
+    manager_a: Text | None = None
+    manager_b: Text | None = None
+    submitted_at: Instant | None = None
+    arrived_at: Instant | None = Field(default=None, description="When it arrived at the centre.")
+    waiting_for: Literal["declarer", "pre_review", "centre"] | None = Field(
+        default=None, description="Whose turn it is; null when it is decided or withdrawn."
+    )
+    warn_at: Instant | None = Field(default=None, description="When the running time limit warns.")
+    due_at: Instant | None = Field(
+        default=None, description="When the running time limit ends; null while none runs."
+    )
+    warned_at: Instant | None = None
+    breached_at: Instant | None = Field(
+        default=None, description="When the centre's 48 hours ended undecided."
+    )
+    escalated_to: Code | None = Field(default=None, description="The unit above that was told of the breach.")
+    decided_at: Instant | None = None
+    decided_by: Text | None = None
+    decision_seconds: Count | None = Field(
+        default=None, description="Time the centre took, without the time at the declarer."
+    )
+    customer_code: Code | None = Field(default=None, description="The code assigned with the approval.")
+    as_of: Instant
+
+    @property
+    def key(self) -> str:
+        return self.declaration_id
+
+    @property
+    def event_id(self) -> str:
+        """The id of the event that carries this state."""
+        return f"declaration|{self.declaration_id}|{self.version}"
+
+
+class RegistryAlert(Message):
+    """Something a person should look at: a decision due soon or overdue, a range of codes running out."""
+
+    TYPE: ClassVar[str] = "keypost.registry.alert.v1"
+    SOURCE: ClassVar[str | None] = SOURCE
+    TOPIC: ClassVar[str] = topics.events_topic("registry")
+
+    alert: Literal["decision_due_soon", "decision_overdue", "pre_review_overdue", "code_range_low"]
+    subject: Text = Field(description="The declaration, or the division of the range.")
+    unit_code: Code = Field(description="Whom it concerns.")
+    escalated_to: Code | None = None
+    due_at: Instant | None = None
+    at: Instant
+
+    @property
+    def key(self) -> str:
+        return self.subject

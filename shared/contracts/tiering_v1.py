@@ -122,6 +122,40 @@ class TierState(Message):
         return f"{self.customer_code}|{self.scheme}"
 
 
+class MonthRevenue(Part):
+    """What one month brought in one line: sales less reversals."""
+
+    month: Count = Field(description="1-12, of the business date.")
+    line: Line
+    amount_fen: Figure = Field(alias="amount", description="Yuan, net of reversals; may be negative.")
+    pieces: int = Field(description="Volume, net of reversals; may be negative.")
+    transactions: Count
+
+
+class RevenueState(Message):
+    """Booked revenue of a customer in one year, by month and line: the ledger's totals as they now are.
+
+    It follows the bookings at a short distance and skips steps: the latest state of a key says everything.
+    """
+
+    TYPE: ClassVar[str] = "keypost.tiering.revenue-state.v1"
+    SOURCE: ClassVar[str | None] = SOURCE
+    TOPIC: ClassVar[str] = topics.REVENUE
+
+    customer_code: Code
+    year: Count
+    version: Count = Field(description="Rises with every state of the key, with gaps.")
+    months: tuple[MonthRevenue, ...] = Field(
+        description="Months and lines with bookings; empty where the revenue went to a survivor."
+    )
+    merged_into: Code | None = Field(default=None, description="The survivor that the revenue went to.")
+    as_of: Instant
+
+    @property
+    def key(self) -> str:
+        return f"{self.customer_code}|{self.year}"
+
+
 class SuspenseEvent(Message):
     """A transaction was held back, booked after all, or closed unbooked by a steward."""
 

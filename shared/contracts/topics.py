@@ -65,6 +65,9 @@ SUSPENSE: Final = "tiering.suspense.v1"
 RECEIPTS: Final = "counter.receipts.v1"
 CLAIMS_EVENTS: Final = "claims.events.v1"
 WINDOWS: Final = "claims.windows.v1"
+DECLARATIONS: Final = "registry.declarations.v1"
+PLANS: Final = "claims.plans.v1"
+REVENUE: Final = "tiering.revenue.v1"
 BULLETINS: Final = "reporting.bulletins.v1"
 
 
@@ -113,6 +116,22 @@ TOPICS: Final[tuple[Topic, ...]] = (
         CUSTOMER_EVENTS, "customer code", "What happened to customers.", ("registry",), _ALL, _kept(_YEAR_MS)
     ),
     Topic(
+        DECLARATIONS,
+        "declaration id",
+        "State of each declaration of a customer, without contacts.",
+        ("registry",),
+        ("registry", "reporting"),
+        _state(),
+    ),
+    Topic(
+        REVENUE,
+        "code|year",
+        "Booked revenue of each customer and year by month and line.",
+        ("tiering",),
+        ("registry", "claims", "reporting"),
+        _state(),
+    ),
+    Topic(
         TIER_CHANGES,
         "customer code",
         "Every tier change, exactly once, in order per customer.",
@@ -151,6 +170,14 @@ TOPICS: Final[tuple[Topic, ...]] = (
         ("claims",),
         _ALL,
         _kept(_YEAR_MS),
+    ),
+    Topic(
+        PLANS,
+        "plan id",
+        "State of each development plan and of the window it got, without the plan's content.",
+        ("claims",),
+        ("claims", "reporting"),
+        _state(),
     ),
     Topic(WINDOWS, "customer code", "The window in force or settling, if any.", ("claims",), _ALL, _state()),
     Topic(

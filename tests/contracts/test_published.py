@@ -217,7 +217,7 @@ def _no_longer_required(new: dict[str, Any]) -> None:
 
 
 def _new_message(new: dict[str, Any]) -> None:
-    new["keypost.claims.window-state.v1.json"] = {"type": "object"}
+    new["keypost.claims.some-later-message.v1.json"] = {"type": "object"}
 
 
 def _new_topic(new: dict[str, Any]) -> None:

@@ -1,0 +1,10 @@
+"""Counter codes, merges, and the units that signed agreements."""
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    pass
