@@ -14,6 +14,7 @@ from typing import Annotated, Any
 import orjson
 from fastapi import Header
 
+from shared.failpoints import failpoint
 from shared.messaging.failures import Kind, classify
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -60,13 +61,15 @@ async def answered_once(
         return answer
 
     try:
-        return await unit_of_work.run(run)
+        answer = await unit_of_work.run(run)
     except Problem:
         raise
     except Exception as error:
         if classify(error) is not Kind.TRANSIENT:
             raise
         raise unavailable() from error
+    await failpoint("http_after_commit")
+    return answer
 
 
 async def _begin(work: Work, asked: Asked) -> str | None:
