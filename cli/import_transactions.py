@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import base64
 import csv
-import json
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from cli.grants import unit_of
 from cli.imports import finish, import_group, progress
 from cli.instance import (
     OPERATOR,
@@ -30,20 +29,19 @@ from cli.instance import (
 from cli.language import accept_language
 from cli.tabular import RejectFile, Table, TableRow, open_table
 from cli.transaction_rows import (
-    CENTRE_OF_DEFAULT_ORGANISATION,
     COLUMNS,
     REQUIRED,
     Rejected,
     event_of,
     template,
 )
-from shared.auth.tokens import ROLES_CLAIM
 
 CHUNK_ROWS: Final = 1000
 CHUNK_CHARACTERS: Final = 1_000_000
 """A chunk of unusually long rows ends here, so that a call stays within what the service takes, however it is written."""
 
 _ROLES: Final = ("steward", "centre")
+"""In whose name a file is imported: that of the first grant as steward, else as centre."""
 
 
 def register(app: typer.Typer) -> None:
@@ -77,7 +75,7 @@ def import_transactions(
         raise CommandError("which FILE? `--template` shows what it looks like", Exit.BAD_CALL)
     table = open_table(file, COLUMNS, REQUIRED)
     session = open_session(data, user, timeout)
-    unit_code = unit_of(session.token())
+    unit_code = unit_of(session.token(), _ROLES)
     accepted = 0
     with RejectFile(table) as rejects, progress("transactions", table.row_count) as advance:
         for rows in chunks(table):
@@ -93,20 +91,6 @@ def import_transactions(
     }
     show(summary, json_, lambda: _text(summary))
     finish(rejects.count)
-
-
-def unit_of(token: str) -> str:
-    """The unit in whose name the holder of a token imports: that of the first grant as steward, else as centre, else
-    of the first grant. The root is no unit that earns revenue; the centre of the default organisation stands for it."""
-    payload = token.split(".")[1]
-    claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    grants: list[Mapping[str, Any]] = claims.get(ROLES_CLAIM) or []
-    ranked = sorted(
-        grants, key=lambda grant: _ROLES.index(grant["role"]) if grant["role"] in _ROLES else len(_ROLES)
-    )
-    if not ranked or "/" not in str(ranked[0]["path"]).strip("/"):
-        return CENTRE_OF_DEFAULT_ORGANISATION
-    return str(ranked[0]["unit"])
 
 
 def chunks(table: Table) -> Iterator[list[TableRow]]:

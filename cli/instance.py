@@ -21,6 +21,7 @@ import typer
 from deploy.embedded.instance import Instance, Setup, find, service_names
 from deploy.embedded.kafka import ADMIN, client_properties, say
 from shared.auth.development import UnknownUser, mint
+from shared.clock import Clock, SandboxClock, SystemClock
 from shared.ids import new_id
 
 T = TypeVar("T")
@@ -78,7 +79,19 @@ class Refused(CommandError):
         self.problem: dict[str, Any] = answer if isinstance(answer, dict) else {"detail": response.text[:500]}
         text = self.problem.get("detail") or self.problem.get("title") or response.reason_phrase
         reason = self.problem.get("code")
-        super().__init__(f"{text} ({reason})" if reason else str(text))
+        lines = [f"{text} ({reason})" if reason else str(text), *_broken_fields(self.problem)]
+        super().__init__("\n".join(lines))
+
+
+def _broken_fields(problem: dict[str, Any]) -> list[str]:
+    """A line for each field that a service found wrong, as `expected_lines/0 is not one of the values allowed`."""
+    errors = problem.get("errors")
+    found = errors if isinstance(errors, list) else []
+    return [
+        f"  {str(one.get('pointer') or one.get('parameter') or '').lstrip('/')} {one.get('detail', '')}".rstrip()
+        for one in found
+        if isinstance(one, dict)
+    ]
 
 
 class NotNow(Exception):
@@ -109,6 +122,12 @@ class Session:
 
     def remaining(self) -> float:
         return max(0.0, self.began + self.timeout_s - time.monotonic())
+
+    def clock(self) -> Clock:
+        """The time of the instance: its own in a sandbox, else the machine's."""
+        if self.setup.mode == "sandbox":
+            return SandboxClock(self.instance.clock_file)
+        return SystemClock()
 
     # Identity
 

@@ -17,6 +17,11 @@ def language(environment: Mapping[str, str] | None = None) -> Language:
     return "zh-CN" if said.lower().startswith("zh") else "en"
 
 
+def in_language(zh: str, en: str) -> str:
+    """The one of two texts that the user reads."""
+    return zh if language() == "zh-CN" else en
+
+
 def accept_language() -> dict[str, str]:
     """The header with which a service answers in the user's language."""
     return {"Accept-Language": language()}

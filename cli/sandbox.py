@@ -10,7 +10,7 @@ import typer
 
 from cli.idle import Progress, wait_idle
 from cli.instance import PATIENCE_S, CommandError, Data, Exit, Json, Timeout, open_session, show
-from shared.clock import SHANGHAI, Clock, SandboxClock, SystemClock
+from shared.clock import SHANGHAI, SandboxClock
 
 _LONGEST: Final = timedelta(days=36_525)
 _UNITS: Final = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -29,9 +29,7 @@ def show_clock(context: typer.Context, data: Data = None, json_: Json = False) -
         context.obj = data
         return
     session = open_session(data)
-    mode = session.setup.mode
-    clock: Clock = SandboxClock(session.instance.clock_file) if mode == "sandbox" else SystemClock()
-    _print(clock.now(), mode, json_)
+    _print(session.clock().now(), session.setup.mode, json_)
 
 
 def advance(

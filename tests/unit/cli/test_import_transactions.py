@@ -11,7 +11,8 @@ import httpx
 import pytest
 
 from cli import import_transactions
-from cli.import_transactions import chunks, register, unit_of
+from cli.grants import unit_of
+from cli.import_transactions import chunks, register
 from cli.tabular import open_table
 from cli.transaction_rows import COLUMNS, REQUIRED
 from services.tiering.entrypoints.transactions import read_items
@@ -156,4 +157,4 @@ def test_the_template_is_a_file_that_can_be_imported(tmp_path: Path, tiering: Ti
     ],
 )
 def test_a_file_is_imported_for_the_unit_of_the_grant(grants: list[tuple[str, str, str]], unit: str) -> None:
-    assert unit_of(token_of(*grants)) == unit
+    assert unit_of(token_of(*grants), ("steward", "centre")) == unit

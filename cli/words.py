@@ -1,0 +1,58 @@
+"""The words of the interfaces as people of the organisation say them (70-terms), for texts on the terminal.
+
+The interfaces speak in stable words such as `pre_reviewed`; in English they are shown as they are, with blanks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from cli.language import in_language
+from cli.printable import visible
+
+_ZH: Final[Mapping[str, str]] = {
+    # Declarations
+    "draft": "草稿", "submitted": "已提交", "pre_reviewed": "预审通过", "approved": "审批通过", "rejected": "未通过",
+    "returned": "已退回", "withdrawn": "已撤回", "declarer": "申报人", "pre_review": "预审", "centre": "大客户中心",
+    "declared": "申报", "edited": "修改", "passed": "预审通过", "pass": "通过", "approve": "批准", "return": "退回",
+    "reject": "不批准", "declaration": "注册申报", "manager": "客户经理", "unit": "机构",
+    # Plans and windows
+    "registered": "登记备案", "active": "独家开发期内", "settling": "待结转", "succeeded": "开发成功", "expired": "到期",
+    "refused": "不予登记", "regular": "常规", "festival": "节日", "contact": "客户接触", "proposal": "方案推介",
+    "negotiation": "销售谈判", "trial": "试用", "contract": "签约成交",
+    # Agreements, codes, merges
+    "in_force": "有效", "ended": "已终止", "proposed": "待签署", "signed": "已签署", "merged": "已合并",
+    # Lines of business
+    "letters": "函件", "logistics": "物流", "express": "速递", "parcels": "包裹", "press": "报刊", "finance": "金融",
+    "information": "信息", "philately": "集邮",
+    # Transactions
+    "sale": "销售", "reversal": "冲销", "held": "待处理", "released": "已入账", "closed": "已关闭",
+    # Tiers
+    "none": "无级别", "ordinary": "普通", "silver": "白银", "gold": "黄金", "platinum": "白金", "diamond": "钻石", "vip": "VIP",
+    "promotion": "晋级", "demotion": "降级", "correction": "更正",
+}  # fmt: skip
+
+
+def word(name: str | None) -> str:
+    """One word of the interfaces; what is not known here is shown as it came."""
+    if name is None:
+        return "-"
+    return in_language(_ZH.get(name, name), name.replace("_", " "))
+
+
+def words(names: Sequence[str]) -> str:
+    """Several of them in one text."""
+    return in_language("、", ", ").join(word(name) for name in names)
+
+
+def lines_of(pairs: Sequence[tuple[str, str, Any]]) -> list[str]:
+    """A line for each (Chinese label, English label, value) that has a value. No value can move the cursor."""
+    shown = [(in_language(zh, en), value) for zh, en, value in pairs if value not in (None, "", [], ())]
+    width = max((_columns(label) for label, _value in shown), default=0)
+    return [f"  {label}{' ' * (width - _columns(label))}  {visible(str(value))}" for label, value in shown]
+
+
+def _columns(text: str) -> int:
+    """How wide a label stands on a terminal: a Chinese character takes two columns."""
+    return sum(2 if ord(character) > 0x2E80 else 1 for character in text)
