@@ -219,6 +219,8 @@ class Book:
     _by_uscc: dict[str, str] = field(default_factory=dict)
     _by_identity: dict[tuple[str, str], list[str]] = field(default_factory=dict)
     _by_similarity: dict[str, list[str]] = field(default_factory=dict)
+    mapped: set[str] = field(default_factory=set)
+    """Codes of the rows that counters use for a customer: they mean that one and cannot be adopted for another."""
 
     def add(self, customer: Customer) -> None:
         """Adds a customer, or puts its new state in the place of the one known."""
@@ -263,7 +265,7 @@ def decide(book: Book, row: ImportRow, policy: Policy) -> Outcome:
     else:
         known = book.named(row.name, unit_code)
     outcome = (
-        _register(book, row, unit_code, policy)
+        register(book, row, unit_code, policy)
         if known is None
         else _bring_up_to_date(book, row, known, policy)
     )
@@ -272,7 +274,8 @@ def decide(book: Book, row: ImportRow, policy: Policy) -> Outcome:
     return outcome
 
 
-def _register(book: Book, row: ImportRow, unit_code: str, policy: Policy) -> Outcome:
+def register(book: Book, row: ImportRow, unit_code: str, policy: Policy) -> Outcome:
+    """A new customer with its code: the one way in which an import and an approved declaration make one."""
     unit = policy.units.get(unit_code)
     reasons: list[str] = []
     if unit is None:
@@ -283,6 +286,8 @@ def _register(book: Book, row: ImportRow, unit_code: str, policy: Policy) -> Out
         reasons.append("closed_unit")
     if row.uscc is not None and book.holder_of(row.uscc) is not None:
         reasons.append("duplicate_uscc")
+    if row.customer_code is not None and row.customer_code in book.mapped:
+        reasons.append("code_taken")
     if row.agreement_no is not None and row.signed_on is None:
         reasons.append("missing_agreement_signed_on")
     if reasons:
@@ -452,6 +457,7 @@ def _agreement_facts(before: Sequence[Agreement], after: Iterable[Agreement]) ->
                 "signed_on": agreement.signed_on,
                 "ends_on": agreement.ends_on,
                 "lines": list(agreement.lines),
+                "signing_unit": agreement.unit_code,
             }
             facts.append(Fact("agreement_signed", numbered | term))
         elif old.ends_on != agreement.ends_on:
@@ -466,7 +472,7 @@ def _agreement_facts(before: Sequence[Agreement], after: Iterable[Agreement]) ->
     return facts
 
 
-def agreement_end_facts(before: Customer, after: Customer) -> tuple[Fact, ...]:
+def agreement_facts(before: Customer, after: Customer) -> tuple[Fact, ...]:
     """The facts of a change that touches nothing but agreements."""
     return tuple(_agreement_facts(before.agreements, after.agreements))
 

@@ -9,9 +9,17 @@ from typing import Any, Final
 from services.registry.domain.customers import Customer, Fact
 from services.registry.domain.organisation import Unit
 from services.registry.handlers.ports import Publish
-from shared.contracts.registry_v1 import AgreementState, CustomerEvent, CustomerState, UnitState
+from shared.contracts.registry_v1 import (
+    AgreementState,
+    CounterCode,
+    CustomerEvent,
+    CustomerState,
+    UnitState,
+)
 
-_FIELDS: Final = ("agreement_no", "signed_on", "ended_on")
+_FIELDS: Final = (
+    "agreement_no", "signed_on", "ended_on", "signing_unit", "counter_code", "merged_into", "alias", "declaration_id",
+)  # fmt: skip
 
 
 def publish_unit(publish: Publish, unit: Unit, version: int) -> None:
@@ -52,6 +60,12 @@ def customer_state(customer: Customer, units: Mapping[str, Unit], as_of: datetim
         upstream_granted_by_province=customer.upstream_granted_by_province,
         manager_a=customer.manager_a,
         manager_b=customer.manager_b,
+        lead=customer.lead,
+        aliases=customer.aliases,
+        counter_codes=tuple(
+            CounterCode(code=each.code, valid_from=each.valid_from, valid_to=each.valid_to)
+            for each in customer.counter_codes
+        ),
         registered_at=customer.registered_at,
         agreements=tuple(
             AgreementState(
@@ -61,6 +75,7 @@ def customer_state(customer: Customer, units: Mapping[str, Unit], as_of: datetim
                 lines=each.lines,  # type: ignore[arg-type]
                 state=each.state,
                 ended_on=each.ended_on,
+                unit_code=each.unit_code,
                 recorded_at=each.recorded_at,
             )
             for each in customer.agreements
