@@ -56,3 +56,12 @@ def lines_of(pairs: Sequence[tuple[str, str, Any]]) -> list[str]:
 def _columns(text: str) -> int:
     """How wide a label stands on a terminal: a Chinese character takes two columns."""
     return sum(2 if ord(character) > 0x2E80 else 1 for character in text)
+
+
+def said(value: Any) -> str:
+    """Any part of an answer in one line, as the service tells it; members without a value are left out."""
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {said(one)}" for name, one in value.items() if one not in (None, [], {}))
+    if isinstance(value, list):
+        return "; ".join(said(one) for one in value)
+    return visible(str(value))
