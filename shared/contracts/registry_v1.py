@@ -162,7 +162,8 @@ class CustomerEvent(Message):
     ended_on: Day | None = None
     signing_unit: Code | None = Field(default=None, description="The unit that signed the agreement.")
     declaration_id: Text | None = Field(default=None, description="The declaration that led to this.")
-    merged_into: Code | None = None
+    merged_into: Code | None = Field(default=None, description="The survivor, told of the alias.")
+    alias: Code | None = Field(default=None, description="The customer merged into this one, told of the survivor.")
 
     @property
     def key(self) -> str:

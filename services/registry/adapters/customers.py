@@ -16,6 +16,7 @@ import asyncpg
 
 from services.registry.domain.agreements import Agreement
 from services.registry.domain.codes import CodeScheme, SerialRange, slot_of
+from services.registry.domain.counter_codes import CodeMapping, holding
 from services.registry.domain.customers import Customer
 from services.registry.domain.importing import SIMILAR_MAX, Book, ImportRow, Loaded, Outcome
 from services.registry.domain.names import identity_key, similarity_key
@@ -76,6 +77,14 @@ class PostgresCustomers:
         )
         for found in similar:
             book.add_similar(found["key"], found["code"])
+        mapped = await raw.fetch(
+            """
+            SELECT DISTINCT n.code FROM counter_code_names n JOIN counter_codes m ON m.code_id = n.id
+            WHERE n.code = ANY($1::text[]) AND NOT isempty(m.period)
+            """,
+            [row.customer_code for row in rows if row.customer_code],
+        )
+        book.mapped.update(found["code"] for found in mapped)
         return book
 
     async def _load_ranges(
@@ -112,9 +121,12 @@ class PostgresCustomers:
             book.ranges[row["division"]].skipped.add(row["serial"])
 
     async def locked(self, code: str) -> Customer | None:
+        return (await self.locked_all([code])).get(code)
+
+    async def locked_all(self, codes: Sequence[str]) -> dict[str, Customer]:
         raw = await self._work.raw()
-        ids = await raw.fetch("SELECT id FROM customers WHERE code = $1", code)
-        return next(iter(await self._locked(raw, [row["id"] for row in ids])), None)
+        ids = await raw.fetch("SELECT id FROM customers WHERE code = ANY($1::text[])", list(codes))
+        return {each.code: each for each in await self._locked(raw, [row["id"] for row in ids])}
 
     async def of_units(self, codes: Sequence[str]) -> list[Customer]:
         raw = await self._work.raw()
@@ -126,8 +138,7 @@ class PostgresCustomers:
         rows = await raw.fetch(
             f"SELECT {_COLUMNS} FROM customers WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE", list(ids)
         )
-        agreements = await load_agreements(raw, [row["code"] for row in rows])
-        return [customer_of(row, agreements.get(row["code"], ())) for row in rows]
+        return await with_parts(raw, rows)
 
     async def store_rows(
         self,
@@ -159,10 +170,45 @@ class PostgresCustomers:
             [(issuing.id, each.division, each.last) for each in book.ranges.values()],
         )
 
-    async def store(self, customer: Customer, units: Mapping[str, Unit], person: str) -> None:
+    async def store(
+        self, customer: Customer, units: Mapping[str, Unit], person: str, before: Customer | None = None
+    ) -> None:
         raw = await self._work.raw()
         await self._update(raw, [(customer.version - 1, customer)], units)
         await self._upsert_agreements(raw, [customer])
+        if before is not None:
+            await self._bind_managers(raw, [(before, customer)], person)
+
+    async def note_agreement(
+        self, customer_code: str, agreement: Agreement, step: str, person: str, reason: str | None
+    ) -> None:
+        raw = await self._work.raw()
+        await raw.execute(
+            """
+            INSERT INTO agreement_steps (customer_code, agreement_no, step, ends_on, person, recorded_at, reason)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
+            """,
+            customer_code,
+            agreement.agreement_no,
+            step,
+            agreement.ended_on or agreement.ends_on,
+            person,
+            self._work.now,
+            reason,
+        )
+
+    async def survivor_of(self, code: str) -> str:
+        raw = await self._work.raw()
+        found: str = await raw.fetchval(
+            """
+            WITH RECURSIVE chain AS (
+                SELECT code, merged_into FROM customers WHERE code = $1
+                UNION SELECT c.code, c.merged_into FROM customers c JOIN chain ON c.code = chain.merged_into
+            ) SELECT code FROM chain WHERE merged_into IS NULL
+            """,
+            code,
+        )
+        return found
 
     async def _insert(
         self, raw: asyncpg.Connection, customers: Sequence[Customer], units: Mapping[str, Unit]
@@ -252,7 +298,19 @@ class PostgresCustomers:
 
     async def _upsert_agreements(self, raw: asyncpg.Connection, customers: Iterable[Customer]) -> None:
         rows = [
-            (each.code, a.agreement_no, position, a.signed_on, a.ends_on, a.state, a.ended_on, a.recorded_at)
+            (
+                each.code,
+                a.agreement_no,
+                position,
+                a.signed_on,
+                a.ends_on,
+                a.state,
+                a.ended_on,
+                a.recorded_at,
+                # A column of arrays would have to be rectangular; lines hold no comma.
+                ",".join(a.lines),
+                a.unit_code,
+            )
             for each in customers
             for position, a in enumerate(each.agreements)
         ]
@@ -261,9 +319,13 @@ class PostgresCustomers:
         await raw.execute(
             """
             INSERT INTO agreements
-                (customer_code, agreement_no, position, signed_on, ends_on, state, ended_on, recorded_at)
-            SELECT * FROM unnest($1::text[], $2::text[], $3::integer[], $4::date[], $5::date[], $6::text[],
-                $7::date[], $8::timestamptz[])
+                (customer_code, agreement_no, position, signed_on, ends_on, state, ended_on, recorded_at, lines,
+                unit_code)
+            SELECT n.code, n.no, n.position, n.signed_on, n.ends_on, n.state, n.ended_on, n.recorded_at,
+                string_to_array(n.lines, ','), n.unit_code
+            FROM unnest($1::text[], $2::text[], $3::integer[], $4::date[], $5::date[], $6::text[],
+                $7::date[], $8::timestamptz[], $9::text[], $10::text[])
+                AS n (code, no, position, signed_on, ends_on, state, ended_on, recorded_at, lines, unit_code)
             ON CONFLICT (customer_code, agreement_no) DO UPDATE
                 SET ends_on = excluded.ends_on, state = excluded.state, ended_on = excluded.ended_on
                 WHERE (agreements.ends_on, agreements.state) IS DISTINCT FROM (excluded.ends_on, excluded.state)
@@ -334,7 +396,7 @@ async def load_agreements(raw: asyncpg.Connection, codes: Sequence[str]) -> dict
     """The agreements of some customers in the order in which they were recorded."""
     found: dict[str, list[Agreement]] = defaultdict(list)
     rows = await raw.fetch(
-        "SELECT customer_code, agreement_no, signed_on, ends_on, state, ended_on, recorded_at, lines"
+        "SELECT customer_code, agreement_no, signed_on, ends_on, state, ended_on, recorded_at, lines, unit_code"
         " FROM agreements WHERE customer_code = ANY($1::text[]) ORDER BY customer_code, position",
         list(codes),
     )
@@ -348,13 +410,72 @@ async def load_agreements(raw: asyncpg.Connection, codes: Sequence[str]) -> dict
                 row["ended_on"],
                 row["recorded_at"],
                 tuple(row["lines"]),
+                row["unit_code"],
             )
         )
     return found
 
 
-def customer_of(row: Any, agreements: Sequence[Agreement]) -> Customer:
-    """A customer from a row of `customers` and its agreements."""
+async def load_mappings(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[CodeMapping]]:
+    """The counter codes of some customers, those taken back left out."""
+    found: dict[str, list[CodeMapping]] = defaultdict(list)
+    rows = await raw.fetch(
+        """
+        SELECT m.id, n.code, m.customer_code, m.valid_from, m.valid_to, m.version
+        FROM counter_codes m JOIN counter_code_names n ON n.id = m.code_id
+        WHERE m.customer_code = ANY($1::text[]) AND NOT isempty(m.period)
+        """,
+        list(codes),
+    )
+    for row in rows:
+        found[row["customer_code"]].append(CodeMapping(*row))
+    return found
+
+
+async def load_aliases(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[str]]:
+    """The customers merged into each of some customers, directly or by way of others, by code."""
+    found: dict[str, list[str]] = defaultdict(list)
+    rows = await raw.fetch(
+        """
+        WITH RECURSIVE merged AS (
+            SELECT merged_into AS survivor, code FROM customers WHERE merged_into = ANY($1::text[])
+            UNION SELECT merged.survivor, c.code FROM customers c JOIN merged ON c.merged_into = merged.code
+        ) SELECT survivor, code FROM merged ORDER BY survivor, code COLLATE "C"
+        """,
+        list(codes),
+    )
+    for row in rows:
+        found[row["survivor"]].append(row["code"])
+    return found
+
+
+async def with_parts(raw: asyncpg.Connection, rows: Sequence[Any]) -> list[Customer]:
+    """Customers from rows of `customers`, with their agreements, counter codes and aliases.
+
+    One that was merged has none of these: they passed to its survivor.
+    """
+    codes = [row["code"] for row in rows if row["status"] != "merged"]
+    agreements = await load_agreements(raw, codes)
+    mappings = await load_mappings(raw, codes)
+    aliases = await load_aliases(raw, codes)
+    return [
+        customer_of(
+            row,
+            agreements.get(row["code"], ()),
+            holding(mappings.get(row["code"], ())),
+            aliases.get(row["code"], ()),
+        )
+        for row in rows
+    ]
+
+
+def customer_of(
+    row: Any,
+    agreements: Sequence[Agreement],
+    counter_codes: Sequence[CodeMapping] = (),
+    aliases: Sequence[str] = (),
+) -> Customer:
+    """A customer from a row of `customers` and its parts."""
     return Customer(
         code=row["code"],
         version=row["version"],
@@ -371,6 +492,8 @@ def customer_of(row: Any, agreements: Sequence[Agreement]) -> Customer:
         manager_a=row["manager_a"],
         manager_b=row["manager_b"],
         agreements=tuple(agreements),
+        counter_codes=tuple(counter_codes),
+        aliases=tuple(aliases),
     )
 
 

@@ -39,6 +39,13 @@ class PostgresOrganisations:
         managers.update({row["user_name"]: row["user_name"] for row in staff})
         return Organisation(units, managers)
 
+    async def office_of(self, user: str) -> str | None:
+        raw = await self._work.raw()
+        found: str | None = await raw.fetchval(
+            "SELECT office FROM staff WHERE user_name = $1 AND active", user
+        )
+        return found
+
     async def units(self, codes: Sequence[str]) -> dict[str, Unit]:
         raw = await self._work.raw()
         rows = await raw.fetch("SELECT * FROM units WHERE code = ANY($1::text[])", list(codes))

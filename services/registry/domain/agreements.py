@@ -7,6 +7,7 @@ with its own number; an ended agreement stays ended.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from typing import Final, Literal
@@ -20,7 +21,7 @@ State = Literal["in_force", "ended"]
 @dataclass(frozen=True, slots=True)
 class Agreement:
     """One agreement. No lines means all lines; `ends_on` is its last day, `ended_on` the last day
-    it really had."""
+    it really had; `unit_code` is the unit that signed it, None where nobody said."""
 
     agreement_no: str
     signed_on: date
@@ -29,6 +30,7 @@ class Agreement:
     ended_on: date | None
     recorded_at: datetime
     lines: tuple[str, ...] = ()
+    unit_code: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +41,72 @@ class AlreadyEnded:
     ended_on: date
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownAgreement:
+    """Refusal: the customer has no agreement of this number."""
+
+    agreement_no: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementDiffers:
+    """Refusal: the customer has an agreement of this number with other terms."""
+
+    known: Agreement
+
+
+@dataclass(frozen=True, slots=True)
+class BadTerm:
+    """Refusal: a day that cannot be; `limit` is the day that it must not pass."""
+
+    problem: Literal["ends_before_signed", "signed_in_future", "end_lies_ahead"]
+    limit: date
+
+
+@dataclass(frozen=True, slots=True)
+class Signing:
+    """An agreement as a person records its signing. Without a `unit_code` the customer's unit signed it."""
+
+    agreement_no: str
+    signed_on: date
+    ends_on: date | None = None
+    lines: tuple[str, ...] = ()
+    unit_code: str | None = None
+
+    def bad_term(self, today: date) -> BadTerm | None:
+        """Why the term cannot be, if it cannot. A day still to come is no day of signing."""
+        if self.signed_on > today:
+            return BadTerm("signed_in_future", today)
+        if self.ends_on is not None and self.ends_on < self.signed_on:
+            return BadTerm("ends_before_signed", self.signed_on)
+        return None
+
+    def tells_of(self, known: Agreement) -> bool:
+        """Whether the agreement on record is this one: recording it again changes nothing."""
+        return (
+            known.signed_on == self.signed_on
+            and known.ends_on == self.ends_on
+            and set(known.lines) == set(self.lines)
+            and self.unit_code in (None, known.unit_code)
+        )
+
+
 def _ended(agreement: Agreement, on: date) -> Agreement:
     return replace(agreement, state="ended", ended_on=on)
 
 
 def sign(
-    agreement_no: str, signed_on: date, ends_on: date | None, recorded_at: datetime, today: date
+    agreement_no: str,
+    signed_on: date,
+    ends_on: date | None,
+    recorded_at: datetime,
+    today: date,
+    lines: tuple[str, ...] = (),
+    unit_code: str | None = None,
 ) -> Agreement:
     """A newly recorded agreement; one whose last day has passed is recorded as ended and is never
     in force."""
-    agreement = Agreement(agreement_no, signed_on, ends_on, "in_force", None, recorded_at)
+    agreement = Agreement(agreement_no, signed_on, ends_on, "in_force", None, recorded_at, lines, unit_code)
     return expire(agreement, today)
 
 
@@ -73,6 +131,20 @@ def move_end(agreement: Agreement, ends_on: date, today: date) -> Agreement | Al
             else AlreadyEnded(agreement.agreement_no, ended_on)
         )
     return expire(replace(agreement, ends_on=ends_on), today)
+
+
+def end_now(agreement: Agreement, ends_on: date, today: date) -> Agreement | AlreadyEnded | BadTerm:
+    """Ends an agreement at once, without waiting for the last day to be over: its last day is today or one
+    before."""
+    if ends_on > today:
+        return BadTerm("end_lies_ahead", today)
+    moved = move_end(agreement, ends_on, today)
+    return _ended(moved, ends_on) if isinstance(moved, Agreement) and moved.state == "in_force" else moved
+
+
+def one_in_force(agreements: Iterable[Agreement]) -> bool:
+    """Whether any agreement is in force: then B leads the customer's upkeep, else A (S1 art.11)."""
+    return any(each.state == "in_force" for each in agreements)
 
 
 def end_is_due_at(ends_on: date) -> datetime:

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
-from services.registry.domain.agreements import Agreement
+from services.registry.domain.agreements import Agreement, one_in_force
+from services.registry.domain.counter_codes import CodeMapping
 
 Kind = Literal["potential", "active"]
 Status = Literal["active", "retired", "merged", "annulled"]
@@ -35,6 +36,15 @@ class Customer:
     manager_a: str | None = None
     manager_b: str | None = None
     agreements: tuple[Agreement, ...] = ()
+    counter_codes: tuple[CodeMapping, ...] = ()
+    """Of the codes that it has or had; ones taken back are not among them."""
+    aliases: tuple[str, ...] = ()
+    """Customers merged into this one, those merged into them included."""
+
+    @property
+    def lead(self) -> Literal["A", "B"]:
+        """Who leads: A until an agreement is signed, then B while one is in force (REG-19, S1 art.11)."""
+        return "B" if one_in_force(self.agreements) else "A"
 
     def agreement(self, agreement_no: str) -> Agreement | None:
         return next((each for each in self.agreements if each.agreement_no == agreement_no), None)
@@ -49,8 +59,41 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
+class UnknownCustomer:
+    """Refusal: there is no such customer, or none that the caller may know of."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class MergedInto:
+    """Refusal: the customer is an alias; what is done is done to its survivor."""
+
+    code: str
+    survivor: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotActive:
+    """Refusal: the customer was retired or annulled."""
+
+    code: str
+    status: str
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedMeanwhile:
+    """Refusal: others have changed it since the caller read it."""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
 class Fact:
     """Something that happened to a customer, in the past tense, with what a reader needs to understand it."""
 
     what: str
     details: dict[str, object] = field(default_factory=dict)
+    by: str | None = None
+    """Who did it, where that is not who did the whole transaction."""
+    at: datetime | None = None

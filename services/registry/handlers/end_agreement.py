@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from services.registry.domain.agreements import expire
-from services.registry.domain.importing import agreement_end_facts
+from services.registry.domain.importing import agreement_facts
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import Customers, Organisations, Publish
 
@@ -40,5 +40,5 @@ async def end_agreement(
     after = replace(customer, version=customer.version + 1, agreements=customer.with_agreement(ended))
     units = await organisations.units([customer.unit_code])
     await customers.store(after, units, BY)
-    publish_customer(publish, after, agreement_end_facts(customer, after), units, BY, now)
+    publish_customer(publish, after, agreement_facts(customer, after), units, BY, now)
     return True

@@ -102,8 +102,8 @@ def publish_customer(
             customer_code=customer.code,
             customer_version=customer.version,
             event=fact.what,  # type: ignore[arg-type]
-            happened_at=at,
-            by=by,
+            happened_at=fact.at or at,
+            by=fact.by or by,
             unit_code=customer.unit_code,
             ends_on=ends_on if isinstance(ends_on, date) else None,
             **details,

@@ -5,16 +5,22 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import Any, Protocol
 
+from services.registry.domain.agreements import Agreement
 from services.registry.domain.codes import CodeScheme
+from services.registry.domain.counter_codes import CodeMapping
 from services.registry.domain.customers import Customer
 from services.registry.domain.importing import Book, ImportRow, Outcome
+from services.registry.domain.merging import Proposal, Signature
 from services.registry.domain.organisation import StaffMember, Unit
 from shared.contracts.envelope import Message
 
 Publish = Callable[[Message, str], None]
 """Sends a message with this event id, once the transaction has committed."""
+
+Permit = Callable[[Customer, Unit], None]
+"""Raises where the caller may not act for this customer, whose unit that is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +74,21 @@ class Customers(Protocol):
     ) -> None:
         """Stores what the rows did: customers, codes, skipped serials, agreements, managers, ranges."""
 
-    async def store(self, customer: Customer, units: Mapping[str, Unit], person: str) -> None:
-        """Stores the new state of a customer that exists."""
+    async def store(
+        self, customer: Customer, units: Mapping[str, Unit], person: str, before: Customer | None = None
+    ) -> None:
+        """Stores the new state of a customer that exists. With the state `before`, managers who are new are bound."""
+
+    async def locked_all(self, codes: Sequence[str]) -> dict[str, Customer]:
+        """Several customers by code, locked in the order in which every transaction locks them."""
+
+    async def survivor_of(self, code: str) -> str:
+        """The customer that a merged one is now, at the end of the chain; itself where it is not merged."""
+
+    async def note_agreement(
+        self, customer_code: str, agreement: Agreement, step: str, person: str, reason: str | None
+    ) -> None:
+        """Keeps who did what to an agreement and why; `step` is `signed`, `end_moved` or `ended`."""
 
     async def of_units(self, codes: Sequence[str]) -> list[Customer]:
         """All customers of these units, locked, by code."""
@@ -91,6 +110,9 @@ class Organisations(Protocol):
     async def load(self) -> Organisation:
         """Units and staff."""
 
+    async def office_of(self, user: str) -> str | None:
+        """The office of an active person of the staff; None for anybody else."""
+
     async def units(self, codes: Sequence[str]) -> dict[str, Unit]:
         """Only these units; a timer that touches one customer needs no more."""
 
@@ -111,6 +133,63 @@ class Organisations(Protocol):
 
     async def record_file(self, name: str, sha256: str, version: int, changes: int) -> None:
         """Notes that a file has been applied."""
+
+
+class CounterCodes(Protocol):
+    """Mappings of counter codes, inside one transaction that holds the registrations' lock."""
+
+    async def registered(self, code: str) -> bool:
+        """Whether the registry gave or adopted this code."""
+
+    async def of_code(self, code: str) -> list[CodeMapping]:
+        """All mappings of a code."""
+
+    async def one(self, id: int) -> CodeMapping | None:
+        """One mapping by its number."""
+
+    async def add(self, mapping: CodeMapping, person: str, issuing: CodeScheme) -> CodeMapping | None:
+        """Stores a mapping and makes the serial that its code occupies be skipped; None where another one was
+        quicker."""
+
+    async def end(self, mapping: CodeMapping, person: str, reason: str) -> None:
+        """Stores the new last day."""
+
+    async def move(self, alias: str, survivor: str) -> None:
+        """Hands all mappings of one customer to another."""
+
+
+class Merges(Protocol):
+    """Merges with their signatures, inside one transaction."""
+
+    async def propose(
+        self, survivor: str, alias: str, reason: str, person: str, office: str | None
+    ) -> Proposal | None:
+        """Stores a proposal; None where one for the alias is open."""
+
+    async def open_for(self, alias: str) -> int | None:
+        """The open proposal for an alias."""
+
+    async def parties(self, id: int) -> tuple[str, str] | None:
+        """The survivor and the alias of a merge, which never change."""
+
+    async def locked(self, id: int) -> Proposal | None:
+        """One merge, locked until the end of the transaction."""
+
+    async def sign(self, proposal: Proposal, signature: Signature, comment: str | None) -> None:
+        """Adds a signature."""
+
+    async def decide(
+        self,
+        proposal: Proposal,
+        state: str,
+        person: str,
+        reason: str | None,
+        effect: Mapping[str, Any] | None,
+    ) -> None:
+        """Ends the proposal; `effect` is what a merge carried out made of both customers."""
+
+    async def move_agreements(self, alias: str, survivor: str, numbers: Sequence[tuple[str, str]]) -> None:
+        """Hands agreements (old number, new number) of one customer to another, behind those it has."""
 
 
 class AgreementTimers(Protocol):

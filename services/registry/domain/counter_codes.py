@@ -1,0 +1,136 @@
+"""Counter-local codes and the customers they mean (REG-10, S0 art.11).
+
+A counter code means exactly one customer on any business day: mappings of one code never overlap. A mapping
+without a first day has always held, one without a last day still holds. A code of the registry means its own
+customer and is never mapped. A mapping whose last day lies before its first was taken back and means nobody.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import date
+from typing import Final
+
+CODE_LENGTH_MAX: Final = 32
+
+
+@dataclass(frozen=True, slots=True)
+class CodeMapping:
+    """One code of one customer from `valid_from` to `valid_to`, both days included. `id` 0 is not stored yet."""
+
+    id: int
+    code: str
+    customer_code: str
+    valid_from: date | None = None
+    valid_to: date | None = None
+    version: int = 1
+
+    @property
+    def taken_back(self) -> bool:
+        return self.valid_from is not None and self.valid_to is not None and self.valid_to < self.valid_from
+
+    def overlaps(self, other: CodeMapping) -> bool:
+        """Whether there is a day on which both hold."""
+        if self.taken_back or other.taken_back:
+            return False
+        starts_in_time = (
+            other.valid_to is None or self.valid_from is None or self.valid_from <= other.valid_to
+        )
+        ends_late_enough = (
+            self.valid_to is None or other.valid_from is None or other.valid_from <= self.valid_to
+        )
+        return starts_in_time and ends_late_enough
+
+    def same_as(self, other: CodeMapping) -> bool:
+        return (self.code, self.customer_code, self.valid_from, self.valid_to) == (
+            other.code,
+            other.customer_code,
+            other.valid_from,
+            other.valid_to,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class BadCode:
+    """Refusal: what no counter can send: 1 to 32 printable characters."""
+
+
+@dataclass(frozen=True, slots=True)
+class CodeIsRegistered:
+    """Refusal: the registry gave or adopted this code; it means its own customer."""
+
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndsBeforeStart:
+    """Refusal: the last day lies before the first."""
+
+    valid_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class MappedElsewhere:
+    """Refusal: on some of these days the code has a meaning already."""
+
+    code: str
+    mappings: tuple[CodeMapping, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMapping:
+    """Refusal: there is no mapping of this number."""
+
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class MappingEnded:
+    """Refusal: the mapping ends earlier already; to go on, the code is mapped anew."""
+
+    valid_to: date
+
+
+def clean_counter_code(text: str) -> str | None:
+    """The code in the form in which counters' codes are compared (NFC), or None if no counter can send it.
+
+    Unlike the codes of customers it is taken as it is: a counter that sends blanks or full-width digits is
+    mapped by just these.
+    """
+    code = unicodedata.normalize("NFC", text)
+    return code if 1 <= len(code) <= CODE_LENGTH_MAX and code.isprintable() and code.strip() else None
+
+
+def map_code(
+    wanted: CodeMapping, known: Iterable[CodeMapping]
+) -> CodeMapping | MappedElsewhere | EndsBeforeStart:
+    """The mapping to store, or the one that says just this already. `known` are all mappings of the code."""
+    if wanted.valid_from is not None and wanted.taken_back:
+        return EndsBeforeStart(wanted.valid_from)
+    known = list(known)
+    for each in known:
+        if wanted.same_as(each):
+            return each
+    meeting = tuple(each for each in known if wanted.overlaps(each))
+    return MappedElsewhere(wanted.code, meeting) if meeting else wanted
+
+
+def end_mapping(mapping: CodeMapping, valid_to: date) -> CodeMapping | MappingEnded:
+    """The mapping with an earlier last day. A day before its first takes it back altogether."""
+    if mapping.valid_to == valid_to:
+        return mapping
+    if mapping.valid_to is not None and mapping.valid_to < valid_to:
+        return MappingEnded(mapping.valid_to)
+    return replace(mapping, valid_to=valid_to, version=mapping.version + 1)
+
+
+def holding(mappings: Sequence[CodeMapping]) -> tuple[CodeMapping, ...]:
+    """Those that mean a customer on some day, by code and first day: what is told to others."""
+    return tuple(
+        sorted(
+            (each for each in mappings if not each.taken_back),
+            key=lambda each: (each.code, each.valid_from or date.min, each.id),
+        )
+    )

@@ -1,0 +1,72 @@
+"""Command: a counter code means a customer from one day to another (REG-10)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from services.registry.domain.counter_codes import (
+    CodeIsRegistered,
+    CodeMapping,
+    EndsBeforeStart,
+    MappedElsewhere,
+    holding,
+    map_code,
+)
+from services.registry.domain.customers import Customer, Fact
+from services.registry.domain.organisation import Unit
+from services.registry.handlers.messages import publish_customer
+from services.registry.handlers.ports import CounterCodes, Customers, Organisations, Permit, Publish, Rules
+from services.registry.handlers.standing import NotStanding, in_good_standing
+
+
+@dataclass(frozen=True, slots=True)
+class Mapped:
+    """A mapping with its customer after the act; `created` where it is new."""
+
+    mapping: CodeMapping
+    customer: Customer
+    unit: Unit
+    created: bool = False
+
+
+async def map_counter_code(
+    wanted: CodeMapping,
+    *,
+    person: str,
+    now: datetime,
+    rules: Rules,
+    permit: Permit,
+    customers: Customers,
+    counter_codes: CounterCodes,
+    organisations: Organisations,
+    publish: Publish,
+) -> Mapped | NotStanding | CodeIsRegistered | EndsBeforeStart | MappedElsewhere:
+    """Stores the mapping and tells the customer's new state; the same mapping again changes nothing."""
+    # A code must not become a customer's own while it is being mapped to another.
+    await customers.lock_registrations()
+    customer = await customers.locked(wanted.customer_code)
+    unit = await in_good_standing(customer, wanted.customer_code, permit, customers, organisations)
+    if customer is None or not isinstance(unit, Unit):
+        return unit  # type: ignore[return-value]
+    if await counter_codes.registered(wanted.code):
+        return CodeIsRegistered(wanted.code)
+    decided = map_code(wanted, await counter_codes.of_code(wanted.code))
+    if not isinstance(decided, CodeMapping):
+        return decided
+    if decided.id:
+        return Mapped(decided, customer, unit)
+    stored = await counter_codes.add(decided, person, rules.issuing)
+    if stored is None:
+        return MappedElsewhere(wanted.code, tuple(await counter_codes.of_code(wanted.code)))
+    after = replace(
+        customer,
+        version=customer.version + 1,
+        counter_codes=holding([*customer.counter_codes, stored]),
+    )
+    units = {unit.code: unit}
+    await customers.store(after, units, person)
+    publish_customer(
+        publish, after, (Fact("code_mapped", {"counter_code": stored.code}),), units, person, now
+    )
+    return Mapped(stored, after, unit, created=True)
