@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import cast
 
 from services.tiering.adapters.code_shape import reason_for_unknown
 from services.tiering.adapters.ledger_store import PostgresLedger
 from services.tiering.adapters.memory import Memory
 from services.tiering.adapters.read_models import work_pending
+from services.tiering.adapters.revenue_store import PostgresRevenue
 from services.tiering.adapters.scheme_files import load_schemes
 from services.tiering.domain.holding import DatePolicy
 from services.tiering.entrypoints import closes as close_routes
@@ -15,6 +17,7 @@ from services.tiering.entrypoints import suspense as suspense_routes
 from services.tiering.entrypoints import tiers as tier_routes
 from services.tiering.entrypoints import transactions as transaction_routes
 from services.tiering.entrypoints.closing import carry_out_closes
+from services.tiering.entrypoints.revenue import tell_revenue
 from services.tiering.entrypoints.timers import TieringTimers
 from services.tiering.handlers.book_transactions import BookTransactions
 from services.tiering.handlers.books import Rulebook
@@ -22,6 +25,7 @@ from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense
 from services.tiering.handlers.learn_customers import LearnCustomers
 from services.tiering.handlers.ports import LedgerStore
+from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
 from shared import dead_letter_routes
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
@@ -36,8 +40,10 @@ def build(platform: Platform) -> Service:
     memory = Memory(settings.remembered_accounts)
     dates = DatePolicy(settings.future_days, settings.correction_horizon_years)
     rules = Rulebook(schemes, dates, reason_for_unknown)
+    booked = asyncio.Event()
 
     def open_store(work: Work) -> LedgerStore:
+        work.after_commit(booked.set)
         return PostgresLedger(work, by_code, memory, timers.start_waiting)
 
     closes = CloseYear(rules, open_store)
@@ -70,6 +76,9 @@ def build(platform: Platform) -> Service:
             dead_letter_routes.routes(unit_of_work),
         ),
         work_pending=count_pending,
-        background={"closes": lambda: carry_out_closes(unit_of_work, closes)},
+        background={
+            "closes": lambda: carry_out_closes(unit_of_work, closes),
+            "revenue": lambda: tell_revenue(unit_of_work, TellRevenue(PostgresRevenue), booked),
+        },
         on_start=(lambda: timers.start(unit_of_work),),
     )

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from services.tiering.adapters.code_shape import reason_for_unknown
 from services.tiering.adapters.ledger_store import PostgresLedger
 from services.tiering.adapters.memory import Memory
+from services.tiering.adapters.revenue_store import PostgresRevenue
 from services.tiering.adapters.scheme_files import load_schemes
 from services.tiering.domain.closing import CloseRefused
 from services.tiering.domain.holding import DatePolicy
@@ -28,15 +29,25 @@ from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense, Refused
 from services.tiering.handlers.learn_customers import LearnCustomers
 from services.tiering.handlers.ports import Decision
+from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
 from shared.contracts.registry_v1 import AgreementState, CounterCode, CustomerState
-from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
+from shared.contracts.tiering_v1 import RevenueState
+from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, REVENUE
 from shared.messaging.records import Record
 from shared.messaging.timers import Timer
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from tests.support.model import Customer
-from tests.support.streams import AdvanceClock, ClosePeriod, DecideHeld, ImportCustomers, Publish, Scenario
+from tests.support.streams import (
+    AdvanceClock,
+    ClosePeriod,
+    DecideHeld,
+    ImportCustomers,
+    Phase,
+    Publish,
+    Scenario,
+)
 
 
 class StillClock:
@@ -72,25 +83,29 @@ class LedgerBench:
         self.closes = CloseYear(rules, open_store)
         self.suspense = DecideSuspense(rules, open_store)
         self.timers = TieringTimers(TieringSettings.model_construct(), self.closes, self.suspense)
+        self.revenue = TellRevenue(PostgresRevenue)
         self._versions: dict[str, int] = {}
         self._offset = 0
 
     async def play(self, scenario: Scenario) -> None:
         await self.timers.start(self.unit_of_work)
         for phase in scenario.phases:
-            match phase:
-                case ImportCustomers(steps=steps):
-                    await self.tell(steps)
-                case Publish(records=records):
-                    await self.publish([(one.key, one.value, one.headers) for one in records])
-                case ClosePeriod(year=year, exit_code=exit_code):
-                    refused = await self.close(year)
-                    assert (exit_code == 1) == refused, (year, exit_code)
-                case DecideHeld(decisions=decisions):
-                    for decision in decisions:
-                        await self.decide(decision.source, decision.id, decision.reason, decision.action)
-                case AdvanceClock(to=to):
-                    await self.advance(to)
+            await self.phase(phase)
+
+    async def phase(self, phase: Phase) -> None:
+        match phase:
+            case ImportCustomers(steps=steps):
+                await self.tell(steps)
+            case Publish(records=records):
+                await self.publish([(one.key, one.value, one.headers) for one in records])
+            case ClosePeriod(year=year, exit_code=exit_code):
+                refused = await self.close(year)
+                assert (exit_code == 1) == refused, (year, exit_code)
+            case DecideHeld(decisions=decisions):
+                for decision in decisions:
+                    await self.decide(decision.source, decision.id, decision.reason, decision.action)
+            case AdvanceClock(to=to):
+                await self.advance(to)
 
     async def publish(
         self, messages: Sequence[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]]
@@ -159,6 +174,16 @@ class LedgerBench:
                 if not await self.closes.advance(work):
                     return
 
+    async def tell_revenue(self, limit: int = 500) -> int:
+        """Tell what has changed, until nothing is due; how many years were told."""
+        told = 0
+        while True:
+            async with self.unit_of_work.begin() as work:
+                number = await self.revenue.tell(work, limit)
+            if not number:
+                return told
+            told += number
+
     async def decide(self, source: str, id: str, reason: str, action: str) -> None:
         async with self.engine.connect() as connection:
             number = await connection.scalar(
@@ -209,6 +234,16 @@ class LedgerBench:
             for row in await connection.execute(text("SELECT event FROM tier_changes ORDER BY number")):
                 data = json.loads(row.event)
                 found.setdefault((data["customer_code"], data["scheme"]), []).append(data)
+        return found
+
+    async def revenue_states(self) -> dict[str, list[RevenueState]]:
+        """The key of each state → what was told of it, in the order of the topic."""
+        found: dict[str, list[RevenueState]] = {}
+        rows = await self.rows(f"SELECT key, value FROM outbox WHERE topic = '{REVENUE}' ORDER BY id")
+        for row in rows:
+            state = RevenueState.model_validate_json(row.value)
+            assert (row.key.decode(), bytes(row.value)) == (state.key, state.model_dump_json().encode())
+            found.setdefault(state.key, []).append(state)
         return found
 
     async def held(self) -> list[tuple[str, str, str]]:

@@ -11,6 +11,7 @@ from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.tiering.adapters import rows
+from services.tiering.adapters.revenue_store import untold
 from services.tiering.domain.account import Account
 from services.tiering.handlers.ports import Close
 
@@ -152,6 +153,11 @@ async def closes(connection: AsyncConnection, year: int | None = None) -> list[C
     return [rows.close(dict(row)) for row in found.mappings()]
 
 
-async def work_pending(connection: AsyncConnection) -> int:
-    """Closes that are not done: work that no topic, outbox or timer shows."""
+async def closes_pending(connection: AsyncConnection) -> int:
+    """Closes that are not done."""
     return int(await connection.scalar(text("SELECT count(*) FROM closes WHERE state <> 'done'")) or 0)
+
+
+async def work_pending(connection: AsyncConnection) -> int:
+    """Work that no topic, outbox or timer shows: closes that are not done, and revenue that is not told."""
+    return await closes_pending(connection) + (await untold(connection)).pending

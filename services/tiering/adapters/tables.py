@@ -58,6 +58,11 @@ accounts = Table(
     Column("upstream", Boolean, nullable=False),
     Column("agreements", JSONB, nullable=False),
     _instant("updated_at"),
+    # The account that a merged one went into, when, and behind which booking; its codes mean that one from then on.
+    Column("merged_into", Integer),
+    _instant("merged_at", nullable=True),
+    Column("merged_seq", BigInteger),
+    Index("accounts_merged", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 
 bindings = Table(
@@ -212,4 +217,25 @@ closes = Table(
     Column("settled", Integer, nullable=False, server_default="0"),
     Column("moves", Integer, nullable=False, server_default="0"),
     CheckConstraint("state IN ('queued', 'running', 'done')", name="closes_state"),
+)
+
+revenue_teller = Table(
+    "revenue_teller",
+    metadata,
+    # One row. Whoever tells revenue locks it first; `seq` is the last booking that was looked at, `version` counts what
+    # was told and rises with every state of a key.
+    Column("one", Boolean, primary_key=True, server_default=text("true")),
+    Column("seq", BigInteger, nullable=False, server_default="0"),
+    Column("version", BigInteger, nullable=False, server_default="0"),
+    CheckConstraint("one", name="revenue_teller_one_row"),
+)
+
+revenue_due = Table(
+    "revenue_due",
+    metadata,
+    # Customers' years whose revenue has changed and is to be told, oldest first (`since` is a booking's number).
+    Column("account", Integer, primary_key=True, autoincrement=False),
+    Column("year", SmallInteger, primary_key=True, autoincrement=False),
+    Column("since", BigInteger, nullable=False),
+    Index("revenue_due_since", "since"),
 )

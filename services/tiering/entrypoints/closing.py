@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from services.tiering.adapters.read_models import work_pending
+from services.tiering.adapters.read_models import closes_pending
 from services.tiering.handlers.close_year import CloseYear
 from shared.messaging.failures import Backoff, Kind, classify
 from shared.messaging.unit_of_work import UnitOfWork
@@ -19,7 +19,7 @@ async def carry_out_closes(unit_of_work: UnitOfWork, closes: CloseYear) -> None:
     while True:
         try:
             async with unit_of_work.engine.connect() as connection:
-                pending = await work_pending(connection)
+                pending = await closes_pending(connection)
             if pending:
                 async with unit_of_work.begin() as work:
                     await closes.advance(work)

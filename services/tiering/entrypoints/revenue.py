@@ -1,0 +1,81 @@
+"""Tells revenue in the background: at once when things are quiet, seldom and in small pieces while much is booked."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import Final
+
+from services.tiering.adapters.revenue_store import untold
+from services.tiering.handlers.tell_revenue import TellRevenue
+from shared.messaging.failures import Backoff, Kind, classify
+from shared.messaging.unit_of_work import UnitOfWork
+
+LOOK_SECONDS: Final = 0.5
+"""How long to wait for a sign of something booked; another instance's bookings give none."""
+BREATH_SECONDS: Final = 0.1
+CALM_REST_SECONDS: Final = 0.2
+HEAVY_REST_SECONDS: Final = 5.0
+HEAVY: Final = 5000
+"""So many bookings within the window make heavy work, during which telling must not cost throughput."""
+WINDOW_SECONDS: Final = 2.0
+QUIET_SECONDS: Final = 1.0
+
+
+@dataclass
+class Pace:
+    """When to tell. `cost` is how long the last telling took: telling takes a tenth of the time at most, and a twentieth
+    under heavy work; once nothing more is booked it takes all it needs."""
+
+    told_at: float = float("-inf")
+    cost: float = 0.0
+    _looks: deque[tuple[float, int]] = field(default_factory=deque)
+    _moved_at: float = float("-inf")
+
+    def look(self, now: float, head: int) -> bool:
+        """Whether to tell now. `now` in seconds of a clock that never goes back, `head` the last booking's number."""
+        moved = bool(self._looks) and head != self._looks[-1][1]
+        if moved:
+            self._moved_at = now
+        self._looks.append((now, head))
+        while self._looks[0][0] < now - WINDOW_SECONDS and len(self._looks) > 1:
+            self._looks.popleft()
+        heavy = head - self._looks[0][1] > HEAVY
+        if heavy and now - self._moved_at < QUIET_SECONDS:
+            return now - self.told_at >= max(HEAVY_REST_SECONDS, 20 * self.cost)
+        return not moved or now - self.told_at >= max(CALM_REST_SECONDS, 9 * self.cost)
+
+    def told(self, began: float, ended: float) -> None:
+        self.told_at, self.cost = ended, ended - began
+
+
+async def tell_revenue(unit_of_work: UnitOfWork, handler: TellRevenue, booked: asyncio.Event) -> None:
+    """Endless. `booked` is set whenever a unit of work of this process has touched the ledger."""
+    backoff, pace = Backoff(), Pace()
+    pending = quiet = False
+    while True:
+        if pending:
+            # With more to tell and nobody booking, only let others have their turn.
+            await asyncio.sleep(0 if quiet else BREATH_SECONDS)
+        else:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(booked.wait(), LOOK_SECONDS)
+        booked.clear()
+        try:
+            async with unit_of_work.engine.connect() as connection:
+                state = await untold(connection)
+            pending, quiet = state.pending, False
+            began = time.monotonic()
+            if pace.look(began, state.head) and pending:
+                async with unit_of_work.begin() as work:
+                    told = await handler.tell(work)
+                pace.told(began, time.monotonic())
+                quiet = told > 0
+            backoff.reset()
+        except Exception as error:
+            if classify(error) is not Kind.TRANSIENT:
+                raise
+            await asyncio.sleep(backoff.next())

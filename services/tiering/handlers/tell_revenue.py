@@ -1,0 +1,105 @@
+"""Tell booked revenue by month and line: the latest state of every customer's year that has changed (`RevenueState`).
+
+It reads the ledger behind a mark of its own and never takes the ledger's lock, so that booking does not wait for it. What
+changes again before it is told is told once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from datetime import datetime
+from typing import Final, NamedTuple, Protocol
+
+import orjson
+
+from services.tiering.domain.scheme import LINES
+from shared.contracts import envelope
+from shared.contracts.fields import printed_instant
+from shared.contracts.tiering_v1 import RevenueState
+from shared.messaging.records import Outgoing
+from shared.messaging.work import Work
+from shared.money import format_yuan
+
+AT_ONCE: Final = 500
+"""Years told in one unit of work."""
+
+
+class MonthCell(NamedTuple):
+    """One month (1-12) and line (its number): fen, pieces and bookings."""
+
+    month: int
+    line: int
+    amount_fen: int
+    pieces: int
+    transactions: int
+
+
+class YearRevenue(NamedTuple):
+    """A customer's year as the totals now are; `merged_into` is the survivor's code of one that was merged."""
+
+    code: str
+    year: int
+    merged_into: str | None
+    cells: list[MonthCell]
+
+
+class RevenueStore(Protocol):
+    """What is due to be told, inside one unit of work's transaction."""
+
+    async def gather(self) -> int:
+        """Take the teller's lock, note what was booked since the last time as due, and return the version to tell."""
+        ...
+
+    async def take(self, limit: int) -> list[YearRevenue]:
+        """The years that have waited longest, as they are now; they are due no more."""
+        ...
+
+
+class TellRevenue:
+    """Runs in a unit of work of its own, as often as there is something to tell."""
+
+    def __init__(self, open_store: Callable[[Work], RevenueStore]) -> None:
+        self._open_store = open_store
+
+    async def tell(self, work: Work, limit: int = AT_ONCE) -> int:
+        """Tell at most so many years; how many were told."""
+        store = self._open_store(work)
+        version = await store.gather()
+        years = await store.take(limit)
+        for outgoing in revenue_records(years, version, work.now):
+            work.publish(outgoing)
+        return len(years)
+
+
+def revenue_records(years: Iterable[YearRevenue], version: int, now: datetime) -> Iterable[Outgoing]:
+    """The records of `RevenueState`, written directly: a year may have a hundred figures, and checking each of them by
+    the contract's model would take thirty times as long. A test holds these bytes and the model together."""
+    as_of = printed_instant(now)
+    for one in years:
+        data = {
+            "customer_code": one.code,
+            "year": one.year,
+            "version": version,
+            "months": [
+                {
+                    "month": cell.month,
+                    "line": LINES[cell.line],
+                    "amount": format_yuan(cell.amount_fen),
+                    "pieces": cell.pieces,
+                    "transactions": cell.transactions,
+                }
+                for cell in one.cells
+            ],
+            "merged_into": one.merged_into,
+            "as_of": as_of,
+        }
+        key = f"{one.code}|{one.year}"
+        record = envelope.write(
+            type=RevenueState.TYPE,
+            source=str(RevenueState.SOURCE),
+            id=f"revenue|{key}|{version}",
+            time=now,
+            subject=key,
+            data=orjson.dumps(data),
+        )
+        yield Outgoing(RevenueState.TOPIC, *record)
