@@ -17,7 +17,7 @@ loop for about a tenth of a second, which HTTP waits."""
 
 def build(platform: Platform) -> Service:
     """The service on its platform."""
-    read = ReadModels(platform.reader)
+    read = ReadModels(platform.reader, platform.clock)
     return Service(
         platform,
         "keypost reporting",

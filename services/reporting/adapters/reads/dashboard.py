@@ -1,0 +1,85 @@
+"""The figures of the first page, each within what its own operation shows to the caller."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from services.reporting.adapters.reads.dead_letters import dead_letter_summary
+from services.reporting.adapters.reads.declarations import declaration_counts
+from services.reporting.adapters.reads.freshness import latest_event
+from services.reporting.adapters.reads.movements import MovementFilter, movements
+from services.reporting.adapters.reads.plans import plan_counts
+from services.reporting.adapters.reads.rows import Row, fetch, fetch_one
+from services.reporting.adapters.reads.suspense import suspense_summary
+from shared.auth.policy import permit
+from shared.auth.principals import Principal
+from shared.clock import business_date
+from shared.scope import reading
+
+LATEST_MOVEMENTS: Final = 10
+ENDING_SOON: Final = timedelta(days=7)
+
+
+async def dashboard(reader: AsyncEngine, caller: Principal, now: datetime) -> Row:
+    """`{customers, tiers, revenue, movements, declarations, windows, suspense, dead_letters, as_of}`.
+
+    `customers`: `{total, potential, active, key_accounts, with_agreement}` of those neither merged nor retired. `tiers`:
+    `[{scheme, tier, count}]` without `none`. `revenue`: `{year, total_fen, last_year_fen, by_month: [{month, amount_fen,
+    last_year_fen}], by_line: [{line, amount_fen, last_year_fen}]}` of the latest year with bookings (this year where there
+    are none); a figure without data is null. `movements`: the ten latest rows of `movements`. `declarations`: `{open,
+    due_soon, breached, …}`. `windows`: `{active, ending_7d, settling, …}` of the caller's units. `suspense`: `{held,
+    amount_fen, customers, by_reason, by_age}`. `dead_letters`: `{open, …}`. `as_of`: the latest event time reflected.
+
+    A part that the caller's roles do not show is null: suspense to managers, dead letters to all but the root's.
+    """
+    shown: Row = {"declarations": None, "windows": None, "suspense": None, "dead_letters": None}
+    async with reading(reader, caller, "customers.read") as connection:
+        shown["customers"] = await fetch_one(connection, _CUSTOMERS)
+        shown["tiers"] = await fetch(connection, _TIERS)
+        shown["revenue"] = await _revenue(connection, now)
+    shown["movements"], _ = await movements(reader, caller, MovementFilter(), None, LATEST_MOVEMENTS)
+    if permit(caller, "declarations.read") is None:
+        shown["declarations"] = await declaration_counts(reader, caller, now)
+    if permit(caller, "plans.read") is None:
+        shown["windows"] = await plan_counts(reader, caller, now, now + ENDING_SOON)
+    if permit(caller, "suspense.read") is None:
+        shown["suspense"] = await suspense_summary(reader, caller, now)
+    if permit(caller, "dead_letters.read") is None:
+        shown["dead_letters"] = await dead_letter_summary(reader, caller)
+    shown["as_of"] = await latest_event(reader, caller)
+    return shown
+
+
+_CUSTOMERS: Final = """
+SELECT count(*) AS total, count(*) FILTER (WHERE c.kind = 'potential') AS potential,
+    count(*) FILTER (WHERE c.kind = 'active') AS active,
+    (SELECT count(DISTINCT t.customer_code) FROM tier_view t WHERE t.key_account) AS key_accounts,
+    count(*) FILTER (WHERE c.agreements_in_force > 0) AS with_agreement
+FROM customer_view c WHERE c.status = 'active'
+"""
+_TIERS: Final = "SELECT scheme, tier, count(*) AS count FROM tier_view WHERE tier <> 'none' GROUP BY scheme, tier ORDER BY scheme, tier"
+_YEAR: Final = "SELECT max(year) AS year FROM revenue_view WHERE transactions > 0 AND year <= :present"
+
+
+async def _revenue(connection: AsyncConnection, now: datetime) -> Row:
+    present = business_date(now).year
+    year = (await fetch_one(connection, _YEAR, {"present": present}))["year"] or present
+    sums = (
+        "sum(amount_fen) FILTER (WHERE year = :year) AS amount_fen, "
+        "sum(amount_fen) FILTER (WHERE year = :year - 1) AS last_year_fen FROM revenue_view WHERE year IN (:year, :year - 1)"
+    )
+    total = await fetch_one(connection, f"SELECT {sums}", {"year": year})
+    return {
+        "year": year,
+        "total_fen": total["amount_fen"],
+        "last_year_fen": total["last_year_fen"],
+        "by_month": await fetch(
+            connection, f"SELECT month, {sums} GROUP BY month ORDER BY month", {"year": year}
+        ),
+        "by_line": await fetch(
+            connection, f"SELECT line, {sums} GROUP BY line ORDER BY line", {"year": year}
+        ),
+    }

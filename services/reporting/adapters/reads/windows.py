@@ -1,0 +1,101 @@
+"""Windows on a time line: those in force are published to everybody inside, past ones are the plans of one's own units."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from services.reporting.adapters.reads.rows import Page, Row, fetch, instant, under_unit, where
+from shared.auth.policy import permit
+from shared.auth.principals import Principal
+from shared.paging import Listing
+from shared.scope import reading
+
+TIME_LINE_MAX: Final = 2_000
+
+_CURRENT: Final = (
+    "SELECT w.window_key, w.customer_code, w.uscc, w.name, w.state, w.plan_id, w.unit_code, w.unit_path, w.manager_a, "
+    "w.manager_b, w.kind, w.lines, w.opens_at, w.ends_at, w.last_day, w.settled_at, w.as_of, "
+    "u.name_zh AS unit_name_zh, u.name_en AS unit_name_en FROM window_view w "
+    "LEFT JOIN unit_view u ON u.unit_code = w.unit_code"
+)
+_PAST: Final = (
+    "SELECT coalesce(p.customer_code, 'uscc:' || p.uscc) AS window_key, p.customer_code, p.uscc, p.name, p.state, "
+    "p.plan_id, p.unit_code, p.unit_path, p.manager_a, p.manager_b, p.kind, p.lines, p.opens_at, "
+    "coalesce(p.closed_at, p.ends_at) AS ends_at, "
+    "CAST((coalesce(p.closed_at, p.ends_at) - interval '1 microsecond') AT TIME ZONE 'Asia/Shanghai' AS date) AS last_day, "
+    "p.settled_at, p.as_of, u.name_zh AS unit_name_zh, u.name_en AS unit_name_en FROM plan_view p "
+    "LEFT JOIN unit_view u ON u.unit_code = p.unit_code"
+)
+
+
+async def windows(
+    reader: AsyncEngine,
+    caller: Principal,
+    from_: datetime | None = None,
+    to: datetime | None = None,
+    unit: str | None = None,
+    past: bool = True,
+) -> list[Row]:
+    """Windows that touch the period, at most 2 000, by the instant they opened. `state` is `active` or `settling` for those
+    in force (of every unit), and with `past` `succeeded`, `expired` or `withdrawn` for those of the caller's own units.
+
+    Each row: window_key, customer_code, uscc, name, state, plan_id, unit_code, unit_path, unit_name_zh, unit_name_en,
+    manager_a, manager_b, kind, lines, opens_at, ends_at (exclusive; of a past one when it ended), last_day, settled_at,
+    as_of.
+    """
+    values: Row = {"most": TIME_LINE_MAX}
+    if from_ is not None:
+        values["from_"] = from_
+    if to is not None:
+        values["to"] = to
+    if unit is not None:
+        values["unit"] = unit
+    async with reading(reader, caller, "windows.read") as connection:
+        found = await fetch(
+            connection,
+            f"{_CURRENT} WHERE {_touching('w', from_, to, unit, 'w.settled_at')} ORDER BY w.opens_at LIMIT :most",
+            values,
+        )
+    if past and permit(caller, "plans.read") is None:
+        async with reading(reader, caller, "plans.read") as connection:
+            found += await fetch(
+                connection,
+                f"{_PAST} WHERE p.opens_at IS NOT NULL AND p.state IN ('succeeded', 'expired', 'withdrawn') AND "
+                f"{_touching('p', from_, to, unit, 'coalesce(p.closed_at, p.ends_at)')} ORDER BY p.opens_at LIMIT :most",
+                values,
+            )
+    return sorted(found, key=lambda row: (row["opens_at"], row["plan_id"]))
+
+
+def _touching(table: str, from_: datetime | None, to: datetime | None, unit: str | None, end: str) -> str:
+    conditions = []
+    if from_ is not None:
+        conditions.append(f"{end} > :from_")
+    if to is not None:
+        conditions.append(f"{table}.opens_at < :to")
+    if unit is not None:
+        conditions.append(under_unit(table))
+    return where(conditions)
+
+
+async def current_windows(
+    reader: AsyncEngine, caller: Principal, unit: str | None, cursor: str | None, limit: int
+) -> Page:
+    """Windows in force or settling of every unit, those that end first coming first; rows as in `windows`."""
+    values: Row = {} if unit is None else {"unit": unit}
+    listing = Listing("windows", values)
+    after = listing.after(cursor, ("", ""))
+    conditions = [] if unit is None else [under_unit("w")]
+    if cursor is not None:
+        conditions.append("(w.ends_at, w.window_key) > (:ends_at, :window)")
+        values |= {"ends_at": instant(after[0]), "window": after[1]}
+    async with reading(reader, caller, "windows.read") as connection:
+        rows = await fetch(
+            connection,
+            f"{_CURRENT} WHERE {where(conditions)} ORDER BY w.ends_at, w.window_key LIMIT :limit",
+            {**values, "limit": limit + 1},
+        )
+    return listing.page(rows, limit, lambda row: (row["ends_at"].isoformat(), row["window_key"]))
