@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from services.registry.adapters.files import read_configuration
+from services.registry.adapters.mappings import CounterCodeReads
+from services.registry.adapters.merge_reads import MergeReads
 from services.registry.adapters.read_models import ReadModels
-from services.registry.entrypoints import http, loading, timers
+from services.registry.entrypoints import agreements, counter_codes, http, loading, merges, timers
 from services.registry.settings import RegistrySettings
 from shared import dead_letter_routes
 from shared.service import Platform, Service, run
@@ -25,13 +27,16 @@ def build(platform: Platform) -> Service:
     async def organisation() -> str | None:
         return None if loaded else "the organisation is not loaded yet"
 
-    reads = ReadModels(platform.reader)
-    router = http.build_router(platform.unit_of_work, reads, configuration.rules, lambda: loaded)
+    work, reader, rules = platform.unit_of_work, platform.reader, configuration.rules
+    router = http.build_router(work, ReadModels(reader), rules, lambda: loaded)
+    router.include_router(agreements.build_router(work))
+    router.include_router(counter_codes.build_router(work, CounterCodeReads(reader), rules))
+    router.include_router(merges.build_router(work, MergeReads(reader)))
     return Service(
         platform,
         title="keypost registry",
         timers=timers.HANDLERS,
-        routers=[router, dead_letter_routes.routes(platform.unit_of_work)],
+        routers=[router, dead_letter_routes.routes(work)],
         readiness={"organisation": organisation},
         on_start=[load],
     )

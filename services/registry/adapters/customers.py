@@ -200,15 +200,15 @@ class PostgresCustomers:
     async def survivor_of(self, code: str) -> str:
         raw = await self._work.raw()
         found: str = await raw.fetchval(
-            """
-            WITH RECURSIVE chain AS (
-                SELECT code, merged_into FROM customers WHERE code = $1
-                UNION SELECT c.code, c.merged_into FROM customers c JOIN chain ON c.code = chain.merged_into
-            ) SELECT code FROM chain WHERE merged_into IS NULL
-            """,
-            code,
+            "SELECT coalesce(survivor, code) FROM customers WHERE code = $1", code
         )
         return found
+
+    async def point_to(self, alias: str, survivor: str) -> None:
+        raw = await self._work.raw()
+        await raw.execute(
+            "UPDATE customers SET survivor = $2 WHERE code = $1 OR survivor = $1", alias, survivor
+        )
 
     async def _insert(
         self, raw: asyncpg.Connection, customers: Sequence[Customer], units: Mapping[str, Unit]
@@ -436,17 +436,19 @@ async def load_aliases(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[st
     """The customers merged into each of some customers, directly or by way of others, by code."""
     found: dict[str, list[str]] = defaultdict(list)
     rows = await raw.fetch(
-        """
-        WITH RECURSIVE merged AS (
-            SELECT merged_into AS survivor, code FROM customers WHERE merged_into = ANY($1::text[])
-            UNION SELECT merged.survivor, c.code FROM customers c JOIN merged ON c.merged_into = merged.code
-        ) SELECT survivor, code FROM merged ORDER BY survivor, code COLLATE "C"
-        """,
+        "SELECT survivor, code FROM customers WHERE survivor = ANY($1::text[])"
+        ' ORDER BY survivor, code COLLATE "C"',
         list(codes),
     )
     for row in rows:
         found[row["survivor"]].append(row["code"])
     return found
+
+
+async def customers_of_codes(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, Customer]:
+    """Customers by code as they are seen, without locking them."""
+    rows = await raw.fetch(f"SELECT {_COLUMNS} FROM customers WHERE code = ANY($1::text[])", list(codes))
+    return {each.code: each for each in await with_parts(raw, rows)}
 
 
 async def with_parts(raw: asyncpg.Connection, rows: Sequence[Any]) -> list[Customer]:

@@ -6,25 +6,20 @@ from outside the caller's units, because the policies of the database see to it.
 
 from __future__ import annotations
 
-import base64
-import binascii
-import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Final
 
-import orjson
+import asyncpg
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.registry.adapters.customers import with_parts
+from services.registry.domain.customers import Customer
 from shared.auth.principals import Principal
+from shared.paging import Listing
 from shared.scope import reading
-
-PAGE_MAX: Final = 500
-
-
-class BadCursor(ValueError):
-    """A cursor that this list did not give, or gave for other filters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +28,26 @@ class Page:
 
     items: list[dict[str, Any]]
     next_cursor: str | None
+
+
+_PARTS: Final = {
+    "survivor": text(
+        # The survivor may lie outside the caller's scope; its code is on the alias's own row.
+        "SELECT a.survivor AS customer_code, s.name FROM customers a LEFT JOIN customers s ON s.code = a.survivor"
+        " WHERE a.code = :code AND a.survivor IS NOT NULL"
+    ),
+    "managers": text(
+        "SELECT part, manager, bound_at, unbound_at, bound_by FROM manager_bindings"
+        " WHERE customer_code = :code ORDER BY id"
+    ),
+    "agreement_steps": text(
+        "SELECT customer_code, agreement_no, step, ends_on, person, recorded_at, reason FROM agreement_steps"
+        " WHERE customer_code = ANY(:codes) ORDER BY id"
+    ),
+    "code_assignment": text(
+        "SELECT scheme, origin, division, serial, assigned_at, assigned_by FROM code_assignments WHERE code = :code"
+    ),
+}
 
 
 class ReadModels:
@@ -57,49 +72,43 @@ class ReadModels:
             "agreement": "(:agreement = 'in_force') = EXISTS (SELECT 1 FROM agreements a"
             " WHERE a.customer_code = c.code AND a.state = 'in_force')",
         }
+        listing = Listing("customers", filters)
+        (after,) = listing.after(cursor, (0,))
         query = f"SELECT c.* FROM customers c WHERE {_conditions(wheres, filters, 'c.id > :after')}"
         async with reading(self._reader, caller, "customers.read") as connection:
-            after = _after(cursor, "customers", filters, 0)
             rows = await _fetch(
                 connection,
                 text(f"{query} ORDER BY c.id LIMIT :limit"),
                 {**filters, "after": after, "limit": limit + 1},
             )
-            page = rows[:limit]
-            agreements = await _agreements(connection, [row["code"] for row in page])
-        items = [_customer(row, agreements.get(row["code"], [])) for row in page]
-        following = _cursor("customers", filters, page[-1]["id"]) if len(rows) > limit else None
+            page, following = listing.page(rows, limit, lambda row: (row["id"],))
+            found = await with_parts(await _raw(connection), page)
+        items = [
+            customer_members(customer, row["unit_path"], row["changed_at"])
+            for customer, row in zip(found, page, strict=True)
+        ]
         return Page(items, following)
 
     async def customer(self, caller: Principal, code: str) -> dict[str, Any] | None:
-        """One customer with its agreements, the history of its managers, and how it got its code."""
+        """One customer with its agreements and counter codes, their history and that of its managers, how it got its
+        code, and for an alias its survivor."""
         async with reading(self._reader, caller, "customers.read") as connection:
             rows = await _fetch(
                 connection, text("SELECT * FROM customers WHERE code = :code"), {"code": code}
             )
             if not rows:
                 return None
-            agreements = await _agreements(connection, [code])
-            managers = await _fetch(
-                connection,
-                text(
-                    "SELECT part, manager, bound_at, unbound_at, bound_by FROM manager_bindings"
-                    " WHERE customer_code = :code ORDER BY id"
-                ),
-                {"code": code},
-            )
-            assigned = await _fetch(
-                connection,
-                text(
-                    "SELECT scheme, origin, division, serial, assigned_at, assigned_by FROM code_assignments"
-                    " WHERE code = :code"
-                ),
-                {"code": code},
-            )
+            (found,) = await with_parts(await _raw(connection), rows)
+            parts = {
+                name: await _fetch(connection, query, {"code": code, "codes": [code, *found.aliases]})
+                for name, query in _PARTS.items()
+            }
         return {
-            **_customer(rows[0], agreements.get(code, [])),
-            "managers": managers,
-            "code_assignment": assigned[0] if assigned else None,
+            **customer_members(found, rows[0]["unit_path"], rows[0]["changed_at"]),
+            "survivor": next(iter(parts["survivor"]), None),
+            "managers": parts["managers"],
+            "agreement_steps": parts["agreement_steps"],
+            "code_assignment": next(iter(parts["code_assignment"]), None),
         }
 
     async def units(
@@ -112,13 +121,13 @@ class ReadModels:
             "unit": "(u.path = (SELECT path FROM units WHERE code = :unit)"
             " OR starts_with(u.path, (SELECT path FROM units WHERE code = :unit) || '/'))",
         }
+        listing = Listing("units", filters)
+        (after,) = listing.after(cursor, ("",))
         scope = "in_scope(u.path) AND u.code > :after"
         query = f"SELECT u.* FROM units u WHERE {_conditions(wheres, filters, scope)} ORDER BY u.code LIMIT :limit"
         async with reading(self._reader, caller, "units.read") as connection:
-            after = _after(cursor, "units", filters, "")
             rows = await _fetch(connection, text(query), {**filters, "after": after, "limit": limit + 1})
-        page = rows[:limit]
-        following = _cursor("units", filters, page[-1]["code"]) if len(rows) > limit else None
+        page, following = listing.page(rows, limit, lambda row: (row["code"],))
         return Page([_unit(row) for row in page], following)
 
     async def unit(self, caller: Principal, code: str) -> dict[str, Any] | None:
@@ -133,8 +142,9 @@ class ReadModels:
 
     async def staff(self, caller: Principal, cursor: str | None, limit: int) -> Page:
         """People with the roles that lie in scope, by user name."""
+        listing = Listing("staff", {})
+        (after,) = listing.after(cursor, ("",))
         async with reading(self._reader, caller, "staff.read") as connection:
-            after = _after(cursor, "staff", {}, "")
             rows = await _fetch(
                 connection,
                 text(
@@ -148,8 +158,7 @@ class ReadModels:
                 ),
                 {"after": after, "limit": limit + 1},
             )
-        page = rows[:limit]
-        return Page(page, _cursor("staff", {}, page[-1]["user"]) if len(rows) > limit else None)
+        return Page(*listing.page(rows, limit, lambda row: (row["user"],)))
 
     async def customer_import(self, caller: Principal, import_id: str) -> dict[str, Any] | None:
         """One import of the caller's own."""
@@ -170,14 +179,13 @@ class ReadModels:
             + ' ORDER BY "row" LIMIT :limit'
         )
         # The import is part of what a cursor belongs to.
-        belongs = {**filters, "import": import_id}
+        listing = Listing("import_rows", {**filters, "import": import_id})
+        (after,) = listing.after(cursor, (0,))
         async with reading(self._reader, caller, "customers.import") as connection:
-            after = _after(cursor, "import_rows", belongs, 0)
             rows = await _fetch(
                 connection, text(query), {**filters, "id": import_id, "after": after, "limit": limit + 1}
             )
-        page = rows[:limit]
-        return Page(page, _cursor("import_rows", belongs, page[-1]["row"]) if len(rows) > limit else None)
+        return Page(*listing.page(rows, limit, lambda row: (row["row"],)))
 
 
 def _conditions(known: Mapping[str, str], filters: Mapping[str, str], always: str) -> str:
@@ -190,61 +198,48 @@ async def _fetch(
     return [dict(row) for row in (await connection.execute(query, dict(values))).mappings()]
 
 
-async def _agreements(connection: AsyncConnection, codes: Sequence[str]) -> dict[str, list[dict[str, Any]]]:
-    found: dict[str, list[dict[str, Any]]] = {}
-    rows = await _fetch(
-        connection,
-        text(
-            "SELECT customer_code, agreement_no, signed_on, ends_on, state, ended_on, lines, recorded_at"
-            " FROM agreements WHERE customer_code = ANY(:codes) ORDER BY customer_code, position"
-        ),
-        {"codes": list(codes)},
-    )
-    for row in rows:
-        found.setdefault(row.pop("customer_code"), []).append(row)
-    return found
+async def _raw(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver's connection inside the same transaction."""
+    raw: Any = (await connection.get_raw_connection()).driver_connection
+    return raw
 
 
-def _customer(row: Mapping[str, Any], agreements: list[dict[str, Any]]) -> dict[str, Any]:
-    names = (
-        "name uscc kind status merged_into unit_code unit_path division industry upstream_granted_by_province"
-        " manager_a manager_b registered_at changed_at version"
+def customer_members(customer: Customer, unit_path: str, changed_at: datetime) -> dict[str, Any]:
+    """The members of `CustomerOut` as values."""
+    plain = (
+        "name uscc kind status merged_into unit_code division industry upstream_granted_by_province manager_a"
+        " manager_b lead registered_at version aliases"
     )
     return {
-        "customer_code": row["code"],
-        **{name: row[name] for name in names.split()},
-        "agreements": agreements,
+        "customer_code": customer.code,
+        **{name: getattr(customer, name) for name in plain.split()},
+        "unit_path": unit_path,
+        "changed_at": changed_at,
+        "agreements": [
+            {
+                "agreement_no": each.agreement_no,
+                "signed_on": each.signed_on,
+                "ends_on": each.ends_on,
+                "state": each.state,
+                "ended_on": each.ended_on,
+                "lines": each.lines,
+                "unit_code": each.unit_code,
+                "recorded_at": each.recorded_at,
+            }
+            for each in customer.agreements
+        ],
+        "counter_codes": [
+            {
+                "id": each.id,
+                "code": each.code,
+                "valid_from": each.valid_from,
+                "valid_to": each.valid_to,
+                "version": each.version,
+            }
+            for each in customer.counter_codes
+        ],
     }
 
 
 def _unit(row: Mapping[str, Any]) -> dict[str, Any]:
     return {"unit_code": row["code"], **{name: value for name, value in row.items() if name != "code"}}
-
-
-def _belongs(listing: str, filters: Mapping[str, str]) -> str:
-    asked = orjson.dumps([listing, sorted(filters.items())])
-    return hashlib.sha256(asked).hexdigest()[:16]
-
-
-def _cursor(listing: str, filters: Mapping[str, str], after: int | str) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([_belongs(listing, filters), after])).decode().rstrip("=")
-
-
-def _after(cursor: str | None, listing: str, filters: Mapping[str, str], first: int | str) -> int | str:
-    """Where a list goes on. A cursor only ever says where, never what: it gives no right to anything."""
-    if cursor is None:
-        return first
-    try:
-        belongs, after = orjson.loads(base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, TypeError, binascii.Error):
-        raise BadCursor(cursor) from None
-    if belongs != _belongs(listing, filters) or type(after) is not type(first):
-        raise BadCursor(cursor)
-    if isinstance(after, int):
-        if not 0 <= after < 2**31:
-            raise BadCursor(cursor)
-        return after
-    # PostgreSQL takes no NUL in text.
-    if "\x00" in after:
-        raise BadCursor(cursor)
-    return str(after)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import date, datetime
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,25 +13,25 @@ from services.registry.adapters.customers import PostgresAgreementTimers, Postgr
 from services.registry.adapters.imports import PostgresImports
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.adapters.publishing import publisher
-from services.registry.adapters.read_models import PAGE_MAX, BadCursor, Page, ReadModels
+from services.registry.adapters.read_models import Page, ReadModels
 from services.registry.domain.importing import FIELDS, Loaded, Outcome, Rejected, Result
+from services.registry.entrypoints.answers import CustomerFileOut, CustomerOut
+from services.registry.entrypoints.refusals import unknown_customer
 from services.registry.handlers.import_customers import ROWS_MAX, ImportRefused, counts, import_customers
 from services.registry.handlers.ports import ImportChunk, Rules
 from shared.auth.http import Caller, require
 from shared.auth.policy import reach
 from shared.clock import business_date
+from shared.etags import etag, not_modified
 from shared.failpoints import failpoint
 from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
+from shared.paging import Cursor, Limit
 from shared.problems import Problem
-
-T = TypeVar("T")
 
 Cell = Annotated[str | None, Field(max_length=4000)]
 """Long enough for every honest cell; it only bounds the size of a request."""
-Limit = Annotated[int, Query(ge=1, le=PAGE_MAX)]
-Cursor = Annotated[str | None, Query(max_length=512)]
 Filter = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -85,62 +85,6 @@ class ImportOut(BaseModel):
     results: list[ImportRowOut]
 
 
-class AgreementOut(BaseModel):
-    agreement_no: str
-    signed_on: date
-    ends_on: date | None
-    state: Literal["in_force", "ended"]
-    ended_on: date | None
-    lines: list[str]
-    recorded_at: datetime
-
-
-class CustomerOut(BaseModel):
-    """A customer as it is now. `version` is also its ETag."""
-
-    customer_code: str
-    name: str
-    uscc: str | None
-    kind: str
-    status: str
-    merged_into: str | None
-    unit_code: str
-    unit_path: str
-    division: str | None
-    industry: str | None
-    upstream_granted_by_province: bool
-    manager_a: str | None
-    manager_b: str | None
-    registered_at: datetime
-    changed_at: datetime
-    version: int
-    agreements: list[AgreementOut]
-
-
-class BindingOut(BaseModel):
-    part: Literal["A", "B"]
-    manager: str
-    bound_at: datetime
-    unbound_at: datetime | None
-    bound_by: str
-
-
-class CodeOut(BaseModel):
-    scheme: str
-    origin: Literal["issued", "adopted"]
-    division: str | None
-    serial: int | None
-    assigned_at: datetime
-    assigned_by: str
-
-
-class CustomerFileOut(CustomerOut):
-    """A customer with the history of its managers and how it got its code."""
-
-    managers: list[BindingOut]
-    code_assignment: CodeOut | None
-
-
 class UnitOut(BaseModel):
     unit_code: str
     name_zh: str
@@ -190,22 +134,26 @@ class ImportRecordOut(BaseModel):
 
 class CustomersOut(BaseModel):
     items: list[CustomerOut]
-    next: str | None = Field(description="The cursor of what follows; null at the end.")
+    next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
+    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class UnitsOut(BaseModel):
     items: list[UnitOut]
-    next: str | None
+    next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
+    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class StaffListOut(BaseModel):
     items: list[StaffOut]
-    next: str | None
+    next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
+    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class ImportRowsOut(BaseModel):
     items: list[ImportRowOut]
-    next: str | None
+    next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
+    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 def build_router(
@@ -281,8 +229,9 @@ def build_router(
     ) -> ImportRowsOut:
         require(caller, "customers.import")
         filters = _filters(result=result)
-        page = await _page(lambda: reads.import_rows(caller, import_id, filters, cursor, limit))
-        return ImportRowsOut.model_validate({"items": page.items, "next": page.next_cursor})
+        return ImportRowsOut.model_validate(
+            _told(await reads.import_rows(caller, import_id, filters, cursor, limit))
+        )
 
     @router.get("/customers", tags=["customers"], summary="Customers in your scope")
     async def customers(
@@ -302,8 +251,7 @@ def build_router(
         filters = _filters(
             unit=unit, name=name, uscc=uscc, manager=manager, status=status, kind=kind, agreement=agreement
         )
-        page = await _page(lambda: reads.customers(caller, filters, cursor, limit))
-        return CustomersOut.model_validate({"items": page.items, "next": page.next_cursor})
+        return CustomersOut.model_validate(_told(await reads.customers(caller, filters, cursor, limit)))
 
     @router.get(
         "/customers/{code:path}",
@@ -313,15 +261,17 @@ def build_router(
         responses={304: {"description": "The version that `If-None-Match` names is the current one."}},
     )
     async def customer(code: str, caller: Caller, request: Request, response: Response) -> Any:
-        """Answers 404 for a customer outside your scope as for one that does not exist."""
+        """Answers 404 for a customer outside your scope as for one that does not exist. A customer that was merged is
+        answered with its `survivor` named."""
         require(caller, "customers.read")
         found = await reads.customer(caller, code) if "\x00" not in code else None
         if found is None:
-            raise _unknown("unknown_customer", "没有这个客户。", "There is no such customer.")
-        etag = f'"{found["version"]}"'
-        if request.headers.get("if-none-match") == etag:
-            return Response(status_code=304, headers={"etag": etag})
-        response.headers["etag"] = etag
+            raise unknown_customer()
+        # An alias answers with its survivor, which changes with later merges and not with the alias's own version.
+        same = None if found["survivor"] else not_modified(request, found["version"])
+        if same is not None:
+            return same
+        response.headers["etag"] = etag(found["version"])
         return found
 
     @router.get("/units", tags=["organisation"], summary="Units in your scope")
@@ -335,8 +285,7 @@ def build_router(
     ) -> UnitsOut:
         require(caller, "units.read")
         filters = _filters(unit=unit, parent=parent, level=level)
-        page = await _page(lambda: reads.units(caller, filters, cursor, limit))
-        return UnitsOut.model_validate({"items": page.items, "next": page.next_cursor})
+        return UnitsOut.model_validate(_told(await reads.units(caller, filters, cursor, limit)))
 
     @router.get("/units/{code}", tags=["organisation"], summary="One unit")
     async def unit(code: str, caller: Caller) -> UnitOut:
@@ -349,22 +298,13 @@ def build_router(
     @router.get("/staff", tags=["organisation"], summary="People and their roles in your scope")
     async def staff(caller: Caller, cursor: Cursor = None, limit: Limit = 100) -> StaffListOut:
         require(caller, "staff.read")
-        page = await _page(lambda: reads.staff(caller, cursor, limit))
-        return StaffListOut.model_validate({"items": page.items, "next": page.next_cursor})
+        return StaffListOut.model_validate(_told(await reads.staff(caller, cursor, limit)))
 
     return router
 
 
-async def _page(read: Callable[[], Awaitable[Page]]) -> Page:
-    try:
-        return await read()
-    except BadCursor:
-        raise Problem(
-            400,
-            "bad_cursor",
-            "游标无效，或不属于此列表与筛选条件。",
-            "The cursor is not valid, or belongs to another list or other filters.",
-        ) from None
+def _told(page: Page) -> dict[str, Any]:
+    return {"items": page.items, "next_cursor": page.next_cursor, "next": page.next_cursor}
 
 
 def _filters(**given: str | None) -> dict[str, str]:

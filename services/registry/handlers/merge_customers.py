@@ -191,6 +191,7 @@ async def _carry_out(
     # The alias first: a credit code that passes over must have left it.
     await customers.store(alias, units, person)
     await customers.store(survivor, units, person, before[0])
+    await customers.point_to(alias.code, survivor.code)
     moved = {number for _, number in effect.agreements}
     await timers.schedule(
         [

@@ -85,6 +85,9 @@ class Customers(Protocol):
     async def survivor_of(self, code: str) -> str:
         """The customer that a merged one is now, at the end of the chain; itself where it is not merged."""
 
+    async def point_to(self, alias: str, survivor: str) -> None:
+        """Makes a merged customer, and those merged into it before, mean its survivor."""
+
     async def note_agreement(
         self, customer_code: str, agreement: Agreement, step: str, person: str, reason: str | None
     ) -> None:

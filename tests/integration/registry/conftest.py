@@ -48,6 +48,29 @@ class Registry:
     async def get(self, path: str, user: str = "operator", **params: str) -> httpx.Response:
         return await self.client.get(path, headers=self.headers(user), params=params)
 
+    async def post(
+        self,
+        path: str,
+        body: dict[str, Any],
+        user: str = "operator",
+        *,
+        if_match: str | None = None,
+        key: str | None = None,
+        language: str = "en",
+    ) -> httpx.Response:
+        headers = self.headers(user, **{"Accept-Language": language})
+        if if_match is not None:
+            headers["If-Match"] = if_match
+        if key is not None:
+            headers["Idempotency-Key"] = key
+        return await self.client.post(path, json=body, headers=headers)
+
+    async def customer(self, name: str, **more: Any) -> str:
+        """Registers a customer; its code."""
+        (result,) = await self.results([{"name": name, **more}])
+        assert result["result"] == "created", result
+        return str(result["customer_code"])
+
     async def load(
         self,
         rows: list[dict[str, Any]],

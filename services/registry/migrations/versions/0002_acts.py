@@ -11,7 +11,10 @@ depends_on = None
 
 TABLES = (
     "ALTER TABLE agreements ADD COLUMN unit_code text REFERENCES units (code)",
-    "CREATE INDEX customers_merged ON customers (merged_into) WHERE merged_into IS NOT NULL",
+    # The end of the chain of merges, while `merged_into` stays the one that it was merged into.
+    "ALTER TABLE customers ADD COLUMN survivor text REFERENCES customers (code)"
+    " CHECK (survivor IS NULL OR status = 'merged')",
+    "CREATE INDEX customers_survivor ON customers (survivor) WHERE survivor IS NOT NULL",
     # A code of a counter that has the form of one to be issued makes its serial skipped, as an adopted one does.
     "ALTER TABLE code_skips DROP CONSTRAINT code_skips_reason_check",
     "ALTER TABLE code_skips ADD CONSTRAINT code_skips_reason_check"
@@ -101,6 +104,7 @@ GRANTS = (
     f"GRANT SELECT, INSERT ON {_NEW} TO registry_writer",
     "GRANT UPDATE (customer_code, valid_to, ended_by, ended_at, end_reason, version) ON counter_codes"
     " TO registry_writer",
+    "GRANT UPDATE (survivor) ON customers TO registry_writer",
     "GRANT UPDATE (state, decided_by, decided_at, decision_reason, effect, version) ON merges TO registry_writer",
     f"GRANT SELECT ON {_NEW} TO verifier",
 )
