@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from services.registry.adapters.declaration_files import DATA, read_industries, read_time_limits
+from services.registry.adapters.declaration_reads import DeclarationReads
 from services.registry.adapters.files import read_configuration
 from services.registry.adapters.mappings import CounterCodeReads
 from services.registry.adapters.merge_reads import MergeReads
 from services.registry.adapters.read_models import ReadModels
-from services.registry.entrypoints import agreements, counter_codes, http, loading, merges, timers
+from services.registry.entrypoints import (
+    agreements,
+    counter_codes,
+    declaration_timers,
+    declarations,
+    delegations,
+    http,
+    loading,
+    merges,
+    timers,
+)
 from services.registry.settings import RegistrySettings
 from shared import dead_letter_routes
 from shared.service import Platform, Service, run
@@ -32,11 +44,18 @@ def build(platform: Platform) -> Service:
     router.include_router(agreements.build_router(work))
     router.include_router(counter_codes.build_router(work, CounterCodeReads(reader), rules))
     router.include_router(merges.build_router(work, MergeReads(reader)))
+    limits, industries = read_time_limits(folder or DATA), read_industries(folder or DATA)
+    desk = declarations.Parts(work, DeclarationReads(reader), rules, limits, industries, lambda: loaded)
     return Service(
         platform,
         title="keypost registry",
-        timers=timers.HANDLERS,
-        routers=[router, dead_letter_routes.routes(work)],
+        timers={**timers.HANDLERS, **declaration_timers.handlers(limits, rules.default_unit)},
+        routers=[
+            router,
+            declarations.routes(desk),
+            delegations.routes(desk),
+            dead_letter_routes.routes(work),
+        ],
         readiness={"organisation": organisation},
         on_start=[load],
     )

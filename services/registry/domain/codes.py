@@ -154,6 +154,16 @@ class SerialRange:
         )
 
 
+MARKS: Final = (90, 99)
+"""Percent of a range's serials after which somebody is told that it runs out."""
+
+
+def passed_marks(serials: SerialRange, last_before: int) -> list[int]:
+    """The marks that a range has passed since `last_before` was its last serial."""
+    marks = ((percent, -(-serials.scheme.capacity * percent // 100)) for percent in MARKS)
+    return [percent for percent, serial in marks if last_before < serial <= serials.last]
+
+
 def unexplained_serials(last: int, issued: Iterable[int], skipped: Iterable[int]) -> list[int]:
     """The serials up to `last` that neither a customer nor a recorded skip accounts for: always
     empty in a sound registry."""

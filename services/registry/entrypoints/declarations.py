@@ -1,0 +1,533 @@
+"""Declarations over HTTP (`/v1/declarations`): declare, pre-review, decide, and what became of it (REG-1 to REG-4, REG-6)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.registry.adapters.customers import PostgresCustomers
+from services.registry.adapters.declaration_reads import DeclarationReads
+from services.registry.adapters.declarations import PostgresDelegations
+from services.registry.adapters.organisation import PostgresOrganisations
+from services.registry.domain.declaration_record import broken_at, first_seal
+from services.registry.domain.declarations import DECIDED, Declaration, DeclaredBy, Refused
+from services.registry.domain.declaring import Fault, Knowledge, Read, Said, read
+from services.registry.domain.time_limits import TimeLimits
+from services.registry.entrypoints import declaration_problems as problems
+from services.registry.entrypoints.declaration_models import (
+    CommentIn,
+    DecideIn,
+    DecisionTimesOut,
+    DeclarationFields,
+    DeclarationIn,
+    DeclarationOut,
+    DeclarationsOut,
+    EvidenceOut,
+    PreReviewIn,
+    RehearsalOut,
+    brief,
+    edited,
+    masked,
+    said,
+    step_out,
+    whole,
+)
+from services.registry.entrypoints.declaration_rehearsal import rehearsal
+from services.registry.entrypoints.declaration_timers import desk_of
+from services.registry.handlers.decide_declaration import (
+    Ruling,
+    decide_declaration,
+    pre_review_declaration,
+)
+from services.registry.handlers.declaration_ports import Desk
+from services.registry.handlers.declare import (
+    Blocked,
+    NewDeclaration,
+    declare,
+    edit_declaration,
+    submit_declaration,
+    withdraw_declaration,
+)
+from services.registry.handlers.ports import Organisation, Rules
+from shared.auth.http import Caller, require
+from shared.auth.policy import TABLE, permit
+from shared.auth.principals import Principal
+from shared.clock import SHANGHAI, Clock, business_date
+from shared.etags import IfMatch, check_version, etag, not_modified, required_version
+from shared.failpoints import failpoint
+from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
+from shared.ids import new_id
+from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.work import Work
+from shared.paging import PAGE_DEFAULT, Cursor, Limit
+from shared.texts import Language, language_of
+
+Filter = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
+Outcome = Declaration | Refused | Blocked
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes are made of."""
+
+    unit_of_work: UnitOfWork
+    reads: DeclarationReads
+    rules: Rules
+    limits: TimeLimits
+    industries: dict[str, str]
+    loaded: Callable[[], bool]
+
+    @property
+    def clock(self) -> Clock:
+        return self.unit_of_work.clock
+
+    def today(self) -> date:
+        return business_date(self.clock.now())
+
+
+def when_loaded(loaded: Callable[[], bool]) -> Any:
+    """Until the organisation is loaded every unit would be unknown."""
+
+    async def check() -> None:
+        if not loaded():
+            raise unavailable()
+
+    return Depends(check)
+
+
+def routes(parts: Parts) -> APIRouter:
+    """All routes of declarations."""
+    router = APIRouter(prefix="/v1", tags=["declarations"], dependencies=[when_loaded(parts.loaded)])
+    reads = parts.reads
+
+    @router.post("/declarations", status_code=201, summary="Declare a customer")
+    async def declare_customer(
+        body: DeclarationIn,
+        caller: Caller,
+        request: Request,
+        response: Response,
+        idempotency_key: IdempotencyKey = None,
+    ) -> DeclarationOut:
+        """For a unit that you declare for. A manager's declaration is pre-reviewed by the professional or county unit, any
+        other goes straight to the centre. A credit code that has a customer, or an earlier open declaration, is refused;
+        similar names, addresses and telephone numbers are shown in `similar` and never refuse."""
+        require(caller, "customers.declare")
+
+        async def act(command: _Command) -> Outcome:
+            content = command.read(said(body), caller, handing_in=body.submit)
+            assert content.content is not None and content.unit_code is not None  # noqa: S101 - `read` refuses else
+            asked = NewDeclaration(
+                new_id(),
+                content.content,
+                content.unit_code,
+                declared_by(caller, command.desk.terms.units[content.unit_code].path),
+                caller.user,
+                body.comment,
+                body.submit,
+            )
+            return await declare(asked, command.desk, PostgresCustomers(command.work))
+
+        asked = Asked("declarations", caller.user, idempotency_key, body.model_dump())
+        return await _answer(parts, asked, caller, request, response, act)
+
+    @router.post("/declarations/rehearse", summary="What would happen if this were declared")
+    async def rehearse(
+        body: DeclarationFields, caller: Caller, request: Request, idempotency_key: IdempotencyKey = None
+    ) -> RehearsalOut:
+        """The way it would take and by when, the form of its code, possible duplicates, what is missing or wrong. Nothing
+        is kept, so that a key makes no difference."""
+        require(caller, "customers.declare")
+        async with parts.unit_of_work.rehearse() as work:
+            command = await _command(parts, work, request)
+            checked = command.check(said(body), caller, handing_in=True)
+            if checked.unit_code is not None:
+                require(caller, "customers.declare", command.desk.terms.units[checked.unit_code].path)
+            return await rehearsal(
+                said(body), checked, caller, command.desk, work, parts.rules, command.language, declared_by
+            )
+
+    @router.get("/declarations", summary="Declarations in your scope")
+    async def list_declarations(
+        caller: Caller,
+        state: Literal["draft", "submitted", "pre_reviewed", "approved", "rejected", "returned", "withdrawn"]
+        | None = None,
+        unit: Filter = None,
+        waiting_for: Literal["declarer", "pre_review", "centre"] | None = None,
+        mine: bool = False,
+        cursor: Cursor = None,
+        limit: Limit = PAGE_DEFAULT,
+    ) -> DeclarationsOut:
+        """The latest first. `unit` is the unit declared for or deciding, with everything below it; `mine` are those that
+        you declared."""
+        require(caller, "declarations.read")
+        given = {
+            "state": state,
+            "unit": unit,
+            "waiting_for": waiting_for,
+            "declarer": caller.user if mine else None,
+        }
+        filters = {name: value for name, value in given.items() if value is not None}
+        found, following = await reads.listed(caller, filters, cursor, limit, parts.today())
+        now, calendar = parts.clock.now(), parts.limits.calendar
+        items = [brief(declaration, changed_at, now, calendar) for declaration, changed_at in found]
+        return DeclarationsOut.model_validate({"items": items, "next_cursor": following})
+
+    @router.get(
+        "/declarations/{id}",
+        summary="One declaration with its record",
+        response_model=DeclarationOut,
+        responses={304: {"description": "The version that `If-None-Match` names is the current one."}},
+    )
+    async def one_declaration(id: str, caller: Caller, request: Request, response: Response) -> Any:
+        """Answers 404 for a declaration outside your scope as for one that does not exist."""
+        require(caller, "declarations.read")
+        found = await reads.one(caller, id, parts.today()) if "\x00" not in id else None
+        if found is None:
+            raise problems.unknown_declaration()
+        declaration, steps, changed_at = found
+        if unchanged := not_modified(request, declaration.version):
+            return unchanged
+        response.headers["etag"] = etag(declaration.version)
+        # Candidates outside the caller's scope are found too and masked, so that this is read as the writer.
+        async with parts.unit_of_work.rehearse() as work:
+            desk = await desk_of(work, parts.limits, parts.rules.default_unit)
+            similar = masked(await desk.declarations.candidates(declaration.content, id), caller)
+        return whole(declaration, steps, similar, changed_at, desk.now, parts.limits.calendar)
+
+    @router.get("/declarations/{id}/evidence", summary="Its record as evidence, with seals")
+    async def evidence(id: str, caller: Caller) -> EvidenceOut:
+        """Every step with what the declaration said after it. Each seal is the SHA-256 of the step and the seal before, so
+        that a step changed, left out or added shows."""
+        require(caller, "declarations.read")
+        found = await reads.one(caller, id, parts.today()) if "\x00" not in id else None
+        if found is None:
+            raise problems.unknown_declaration()
+        _, steps, _ = found
+        return EvidenceOut.model_validate(
+            {
+                "declaration_id": id,
+                "first_seal": first_seal(id),
+                "last_seal": steps[-1].sha256 if steps else None,
+                "intact": broken_at(id, steps) is None,
+                "exported_at": parts.clock.now(),
+                "exported_by": caller.user,
+                "steps": [{**step_out(step), "content": step.content} for step in steps],
+            }
+        )
+
+    @router.patch("/declarations/{id}", summary="Change a draft or a returned declaration")
+    async def edit(
+        id: str,
+        body: DeclarationFields,
+        caller: Caller,
+        request: Request,
+        response: Response,
+        if_match: IfMatch = None,
+    ) -> DeclarationOut:
+        """Only by its declarer. Fields that are left out stay; null takes one away."""
+
+        async def act(command: _Command) -> Outcome:
+            found = await command.own(id, caller)
+            check_version(required_version(if_match), found.version)
+            # A draft may still lack what is needed to hand it in; a returned declaration has been handed in.
+            fields = command.read(edited(found, body), caller, found.state == "returned", found)
+            assert fields.content is not None and fields.unit_code is not None  # noqa: S101 - `read` refuses else
+            return await edit_declaration(
+                found,
+                fields.content,
+                fields.unit_code,
+                caller.user,
+                body.comment,
+                command.desk,
+                PostgresCustomers(command.work),
+            )
+
+        asked = Asked(f"declarations/{id}", caller.user, None, None)
+        return await _answer(parts, asked, caller, request, response, act)
+
+    @router.post("/declarations/{id}/submit", summary="Hand in a draft, or a returned declaration again")
+    async def submit(
+        id: str,
+        body: CommentIn,
+        caller: Caller,
+        request: Request,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> DeclarationOut:
+        """Only by its declarer. A returned one goes back to whoever returned it, and their time goes on."""
+
+        async def act(command: _Command) -> Outcome:
+            found = await command.own(id, caller)
+            _check(if_match, found)
+            command.read(edited(found, DeclarationFields()), caller, True, found)
+            return await submit_declaration(
+                found, caller.user, body.comment, command.desk, PostgresCustomers(command.work)
+            )
+
+        asked = Asked(f"declarations/{id}/submit", caller.user, idempotency_key, body.model_dump())
+        return await _answer(parts, asked, caller, request, response, act)
+
+    @router.post("/declarations/{id}/withdraw", summary="Take a declaration back")
+    async def withdraw(
+        id: str,
+        body: CommentIn,
+        caller: Caller,
+        request: Request,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> DeclarationOut:
+        """Only by its declarer, until it is decided."""
+
+        async def act(command: _Command) -> Outcome:
+            found = await command.own(id, caller)
+            _check(if_match, found)
+            return await withdraw_declaration(found, caller.user, body.comment, command.desk)
+
+        asked = Asked(f"declarations/{id}/withdraw", caller.user, idempotency_key, body.model_dump())
+        return await _answer(parts, asked, caller, request, response, act)
+
+    @router.post("/declarations/{id}/pre-review", summary="Pre-review a manager's declaration")
+    async def pre_review(
+        id: str,
+        body: PreReviewIn,
+        caller: Caller,
+        request: Request,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> DeclarationOut:
+        """Pass it on to the centre, return it to the declarer, or reject it. Nobody pre-reviews their own."""
+
+        async def act(command: _Command) -> Outcome:
+            found = await command.visible(id, caller)
+            require(caller, "declarations.pre_review", found.pre_review_path or found.deciding_path)
+            command.undecided_by_another(found, caller)
+            check_version(required_version(if_match), found.version)
+            command.commented(body.decision != "pass", body.comment)
+            return await pre_review_declaration(found, body.decision, caller.user, body.comment, command.desk)
+
+        asked = Asked(f"declarations/{id}/pre-review", caller.user, idempotency_key, body.model_dump())
+        return await _answer(parts, asked, caller, request, response, act)
+
+    @router.post("/declarations/{id}/decide", summary="Decide a declaration; an approval assigns the code")
+    async def decide(
+        id: str,
+        body: DecideIn,
+        caller: Caller,
+        request: Request,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
+    ) -> DeclarationOut:
+        """For the centre, or whoever decides in its place by a delegation. An approval registers the customer in the same
+        transaction and answers with its `customer_code`. Nobody decides their own."""
+
+        async def act(command: _Command) -> Outcome:
+            found = await command.visible(id, caller)
+            acted_for = await command.decider(found, caller)
+            command.undecided_by_another(found, caller)
+            check_version(required_version(if_match), found.version)
+            command.commented(body.decision != "approve", body.comment)
+            ruling = Ruling(
+                body.decision,
+                caller.user,
+                body.comment,
+                acted_for,
+                command.manager("manager_a", body.manager_a),
+                command.manager("manager_b", body.manager_b),
+            )
+            customers = PostgresCustomers(command.work)
+            return await decide_declaration(found, ruling, command.desk, parts.rules, customers)
+
+        asked = Asked(f"declarations/{id}/decide", caller.user, idempotency_key, body.model_dump())
+        return await _answer(parts, asked, caller, request, response, act)
+
+    @router.get("/time-to-decision", summary="How long centres take to decide")
+    async def time_to_decision(
+        caller: Caller,
+        unit: Filter = None,
+        from_on: Annotated[date | None, Query(alias="from")] = None,
+        to_on: Annotated[date | None, Query(alias="to")] = None,
+    ) -> DecisionTimesOut:
+        """Decisions of the days `from` to `to` (default: the last 30), counted without the time at the declarer."""
+        require(caller, "declarations.read")
+        last = to_on or parts.today()
+        first = from_on or last - timedelta(days=29)
+        found = await reads.decision_times(
+            caller, unit, _midnight(first), _midnight(last + timedelta(days=1)), parts.today()
+        )
+        figures = {name: getattr(found, name) for name in found.__slots__}
+        return DecisionTimesOut.model_validate({"unit": unit, "from_on": first, "to_on": last, **figures})
+
+    return router
+
+
+@dataclass(frozen=True, slots=True)
+class _Command:
+    """One command inside its transaction: what it works with, and the questions that every command asks."""
+
+    work: Work
+    desk: Desk
+    organisation: Organisation
+    language: Language
+    parts: Parts
+
+    def check(
+        self, fields: Said, caller: Principal, handing_in: bool, found: Declaration | None = None
+    ) -> Read:
+        """The fields with everything that is wrong with them."""
+        unit = self.desk.terms.units.get((fields.unit_code or "").strip())
+        by: DeclaredBy = "unit"
+        if found is not None:
+            by = found.declared_by
+        elif unit is not None:
+            by = declared_by(caller, unit.path)
+        knowledge = Knowledge(
+            self.organisation.units,
+            self.parts.rules.divisions,
+            self.organisation.managers,
+            self.parts.industries,
+            self.desk.terms.today,
+        )
+        return read(fields, knowledge, by, caller.user, handing_in)
+
+    def read(
+        self, fields: Said, caller: Principal, handing_in: bool, found: Declaration | None = None
+    ) -> Read:
+        """The fields, of a unit that the caller declares for. Raises 403, and 422 with every broken field."""
+        checked = self.check(fields, caller, handing_in, found)
+        if checked.unit_code is not None:
+            require(caller, "customers.declare", self.desk.terms.units[checked.unit_code].path)
+        if checked.faults:
+            raise problems.broken_fields(checked.faults, self.language)
+        return checked
+
+    def commented(self, needed: bool, comment: str | None) -> None:
+        if needed and not (comment or "").strip():
+            raise problems.broken_fields([Fault("/comment", "missing_comment")], self.language)
+
+    def manager(self, field: str, name: str | None) -> str | None:
+        if name is None or not name.strip():
+            return None
+        user = self.organisation.managers.get(name.strip())
+        if user is None:
+            raise problems.broken_fields([Fault(f"/{field}", "unknown_manager")], self.language)
+        return user
+
+    async def visible(self, id: str, caller: Principal) -> Declaration:
+        """A declaration, locked, that the caller may know of. Raises 404."""
+        found = await self.desk.declarations.locked(id) if "\x00" not in id else None
+        if found is None:
+            raise problems.unknown_declaration()
+        managers = (found.content.manager_a, found.content.manager_b)
+        seen = (
+            found.declarer == caller.user
+            or permit(caller, "declarations.read", found.unit_path, managers) is None
+            or permit(caller, "declarations.read", found.deciding_path) is None
+            or await self._deputising(found, caller)
+        )
+        if not seen:
+            raise problems.unknown_declaration()
+        return found
+
+    async def own(self, id: str, caller: Principal) -> Declaration:
+        """A declaration, locked, of the caller's own that is not decided."""
+        found = await self.visible(id, caller)
+        if found.declarer != caller.user:
+            raise problems.not_declarer()
+        if found.state in DECIDED:
+            raise problems.already_decided(found)
+        return found
+
+    async def decider(self, found: Declaration, caller: Principal) -> str | None:
+        """The person for whom the caller decides, None for themselves. Raises 403 for somebody who does not decide here."""
+        if permit(caller, "declarations.decide", found.deciding_path) is None:
+            return None
+        # One who declared it lends nobody the right to decide it.
+        others = await self._deputising(found, caller)
+        granted = next((each for each in others if each != found.declarer), next(iter(others), None))
+        if granted is None:
+            require(caller, "declarations.decide", found.deciding_path)
+        return granted
+
+    async def _deputising(self, found: Declaration, caller: Principal) -> list[str]:
+        roles = tuple(TABLE["declarations.decide"])
+        given = await PostgresDelegations(self.work).in_force(
+            caller.user, found.deciding_path, self.desk.terms.today, roles
+        )
+        return [each.from_user for each in given]
+
+    def undecided_by_another(self, found: Declaration, caller: Principal) -> None:
+        """The caller declared it, or it is decided: both are told before any question of versions."""
+        if found.declarer == caller.user:
+            raise problems.refusal(Refused("own_request"))
+        if found.state in DECIDED:
+            raise problems.already_decided(found)
+
+
+def declared_by(caller: Principal, unit_path: str) -> DeclaredBy:
+    """A manager's declaration, or the unit's own: what the caller is there, if nothing but a manager."""
+    roles = {
+        grant.role
+        for grant in caller.roles
+        if grant.role in TABLE["customers.declare"] and grant.covers(unit_path)
+    }
+    return "manager" if roles == {"manager"} else "unit"
+
+
+async def _command(parts: Parts, work: Work, request: Request) -> _Command:
+    organisation = await PostgresOrganisations(work).load()
+    desk = await desk_of(work, parts.limits, parts.rules.default_unit)
+    language = language_of(request.headers.get("accept-language"))
+    return _Command(work, desk, organisation, language, parts)
+
+
+async def _answer(
+    parts: Parts,
+    asked: Asked,
+    caller: Principal,
+    request: Request,
+    response: Response,
+    act: Callable[[_Command], Awaitable[Outcome]],
+) -> DeclarationOut:
+    """Runs a command once, and answers the whole declaration as it now is."""
+
+    async def run(work: Work) -> Any:
+        command = await _command(parts, work, request)
+        done = await act(command)
+        # Raised inside the transaction, so that nothing of it stays, the key included.
+        if isinstance(done, Refused):
+            raise problems.refusal(done)
+        if isinstance(done, Blocked):
+            raise problems.blocked(done, command.desk.terms.units, caller)
+        store = command.desk.declarations
+        shown = whole(
+            done,
+            await store.steps(done.id),
+            masked(await store.candidates(done.content, done.id), caller),
+            work.now,
+            work.now,
+            parts.limits.calendar,
+        )
+        return DeclarationOut.model_validate(shown).model_dump(mode="json")
+
+    answer = await answered_once(parts.unit_of_work, asked, run)
+    await failpoint("http_after_commit")
+    response.headers["etag"] = etag(answer["version"])
+    return DeclarationOut.model_validate(answer)
+
+
+def _check(if_match: str | None, found: Declaration) -> None:
+    """Handing in and withdrawing need no version, and honour one that is named."""
+    if if_match is not None:
+        check_version(required_version(if_match), found.version)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.combine(day, time(), SHANGHAI)
