@@ -1,7 +1,7 @@
 """What a declarer says about a customer, read and checked (REG-1).
 
-A draft needs a name and a unit; a declaration that is handed in needs the expected lines as well. Whatever is given must
-be sound: a credit code by its check character (GB 32100-2015), a division of GB/T 2260, staff as managers, and two people
+A declaration needs a name and a unit; what else a decider will ask for is said in advance. Whatever is given must be
+sound: a credit code by its check character (GB 32100-2015), a division of GB/T 2260, staff as managers, and two people
 where two managers are named, because nobody holds a customer alone (S1 art.11(1)).
 """
 
@@ -26,9 +26,10 @@ _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()/-]{4,30}(?:[a-z转#]{1,5}[0-9]{1,6}
 _Clean = Callable[[str], str | None]
 _EMAIL: Final = re.compile(r"[^@\s]{1,64}@[^@\s]{1,185}\.[^@\s.]{2,63}")
 
-REQUIRED: Final = ("name", "unit_code", "expected_lines")
+REQUIRED: Final = ("name", "unit_code")
 ADVISED: Final = (
     "uscc",
+    "expected_lines",
     "industry",
     "address",
     "division",
@@ -89,16 +90,9 @@ class Knowledge:
     today: date
 
 
-def missing(said: Said, handing_in: bool) -> tuple[str, ...]:
-    """The fields without which the declaration cannot be kept, or cannot be handed in."""
-    absent = []
-    if not (said.name or "").strip():
-        absent.append("name")
-    if not (said.unit_code or "").strip():
-        absent.append("unit_code")
-    if handing_in and not said.expected_lines:
-        absent.append("expected_lines")
-    return tuple(absent)
+def missing(said: Said) -> tuple[str, ...]:
+    """The fields without which there is no declaration."""
+    return tuple(name for name in REQUIRED if not (getattr(said, name) or "").strip())
 
 
 def advised(said: Said) -> tuple[str, ...]:
@@ -107,10 +101,10 @@ def advised(said: Said) -> tuple[str, ...]:
     return tuple(name for name in ADVISED if getattr(said, named.get(name, name)) in (None, "", ()))
 
 
-def read(said: Said, knowledge: Knowledge, declared_by: DeclaredBy, declarer: str, handing_in: bool) -> Read:
+def read(said: Said, knowledge: Knowledge, declared_by: DeclaredBy, declarer: str) -> Read:
     """All fields at once, with every fault there is. A manager who names nobody proposes themselves as A."""
     reader = _Reader(said, knowledge)
-    for field in missing(said, handing_in):
+    for field in missing(said):
         reader.fault(field, f"missing_{field}")
     name = reader.text("name", clean_name, "bad_name")
     unit_code = reader.unit()

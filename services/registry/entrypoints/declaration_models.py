@@ -58,7 +58,7 @@ class DeclarationFields(BaseModel):
 
 
 class DeclarationIn(DeclarationFields):
-    """A declaration. `name` and `unit_code` are always needed, `expected_lines` to hand it in."""
+    """A declaration, of which `name` and `unit_code` are needed. A rehearsal takes the same."""
 
     submit: bool = Field(default=True, description="False keeps it as a draft.")
 
@@ -139,7 +139,8 @@ class SimilarOut(BaseModel):
 class DeclarationBrief(BaseModel):
     """A declaration in a list. `version` is also its ETag."""
 
-    declaration_id: str
+    id: str
+    declaration_id: str = Field(description="The same as `id`, under the name that events give it.")
     version: int
     state: Literal["draft", "submitted", "pre_reviewed", "approved", "rejected", "returned", "withdrawn"]
     waiting_for: Literal["declarer", "pre_review", "centre"] | None
@@ -245,8 +246,8 @@ class RehearsalOut(BaseModel):
     """What would happen if this were handed in now. Nothing is kept."""
 
     acceptable: bool
-    missing: list[str] = Field(description="Fields without which it cannot be handed in.")
-    advised: list[str] = Field(description="Fields that are not needed, and that deciders ask for.")
+    missing: list[str] = Field(description="Fields without which it cannot be declared.")
+    advised: list[str] = Field(description="Fields that nothing is refused for, and that deciders ask for.")
     errors: list[FaultOut]
     blocks: list[BlockOut]
     similar: list[SimilarOut]
@@ -355,6 +356,7 @@ def brief(
         " submitted_at arrived_at pre_review_overdue_at decided_at decided_by decided_for decision_seconds customer_code"
     )
     return {
+        "id": declaration.id,
         "declaration_id": declaration.id,
         **{name: getattr(declaration, name) for name in names.split()},
         "name": content.name,

@@ -72,7 +72,6 @@ _REFUSALS: Final[Mapping[str, tuple[int, str, str]]] = {
 _FAULTS: Final[Mapping[str, tuple[str, str]]] = {
     "missing_name": ("请填写客户名称", "is missing"),
     "missing_unit_code": ("请填写申报单位", "is missing"),
-    "missing_expected_lines": ("请至少选择一个预计用邮专业", "needs at least one line"),
     "missing_comment": ("退回或驳回时请填写意见", "is needed to return or reject"),
     "bad_name": ("客户名称不符合要求", "is not a name"),
     "bad_uscc": ("统一社会信用代码不正确（校验位不符）", "is not a unified social credit code"),

@@ -48,7 +48,7 @@ async def rehearsal(
         found = [BlockOut.model_validate({"code": blocked.reason, **members})]
     answer = RehearsalOut(
         acceptable=not (checked.faults or found),
-        missing=list(missing(said, handing_in=True)),
+        missing=list(missing(said)),
         advised=list(advised(said)),
         errors=[FaultOut(**fault) for fault in problems.fault_list(checked.faults, language)],
         blocks=found,

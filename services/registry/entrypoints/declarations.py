@@ -118,7 +118,7 @@ def routes(parts: Parts) -> APIRouter:
         require(caller, "customers.declare")
 
         async def act(command: _Command) -> Outcome:
-            content = command.read(said(body), caller, handing_in=body.submit)
+            content = command.read(said(body), caller)
             assert content.content is not None and content.unit_code is not None  # noqa: S101 - `read` refuses else
             asked = NewDeclaration(
                 new_id(),
@@ -136,14 +136,14 @@ def routes(parts: Parts) -> APIRouter:
 
     @router.post("/declarations/rehearse", summary="What would happen if this were declared")
     async def rehearse(
-        body: DeclarationFields, caller: Caller, request: Request, idempotency_key: IdempotencyKey = None
+        body: DeclarationIn, caller: Caller, request: Request, idempotency_key: IdempotencyKey = None
     ) -> RehearsalOut:
         """The way it would take and by when, the form of its code, possible duplicates, what is missing or wrong. Nothing
         is kept, so that a key makes no difference."""
         require(caller, "customers.declare")
         async with parts.unit_of_work.rehearse() as work:
             command = await _command(parts, work, request)
-            checked = command.check(said(body), caller, handing_in=True)
+            checked = command.check(said(body), caller)
             if checked.unit_code is not None:
                 require(caller, "customers.declare", command.desk.terms.units[checked.unit_code].path)
             return await rehearsal(
@@ -227,14 +227,14 @@ def routes(parts: Parts) -> APIRouter:
         request: Request,
         response: Response,
         if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> DeclarationOut:
         """Only by its declarer. Fields that are left out stay; null takes one away."""
 
         async def act(command: _Command) -> Outcome:
             found = await command.own(id, caller)
             check_version(required_version(if_match), found.version)
-            # A draft may still lack what is needed to hand it in; a returned declaration has been handed in.
-            fields = command.read(edited(found, body), caller, found.state == "returned", found)
+            fields = command.read(edited(found, body), caller, found)
             assert fields.content is not None and fields.unit_code is not None  # noqa: S101 - `read` refuses else
             return await edit_declaration(
                 found,
@@ -246,7 +246,8 @@ def routes(parts: Parts) -> APIRouter:
                 PostgresCustomers(command.work),
             )
 
-        asked = Asked(f"declarations/{id}", caller.user, None, None)
+        sent = body.model_dump(exclude_unset=True)
+        asked = Asked(f"declarations/{id}", caller.user, idempotency_key, sent)
         return await _answer(parts, asked, caller, request, response, act)
 
     @router.post("/declarations/{id}/submit", summary="Hand in a draft, or a returned declaration again")
@@ -264,7 +265,8 @@ def routes(parts: Parts) -> APIRouter:
         async def act(command: _Command) -> Outcome:
             found = await command.own(id, caller)
             _check(if_match, found)
-            command.read(edited(found, DeclarationFields()), caller, True, found)
+            # Staff, units and divisions may have changed since it was written.
+            command.read(edited(found, DeclarationFields()), caller, found)
             return await submit_declaration(
                 found, caller.user, body.comment, command.desk, PostgresCustomers(command.work)
             )
@@ -378,9 +380,7 @@ class _Command:
     language: Language
     parts: Parts
 
-    def check(
-        self, fields: Said, caller: Principal, handing_in: bool, found: Declaration | None = None
-    ) -> Read:
+    def check(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
         """The fields with everything that is wrong with them."""
         unit = self.desk.terms.units.get((fields.unit_code or "").strip())
         by: DeclaredBy = "unit"
@@ -395,13 +395,11 @@ class _Command:
             self.parts.industries,
             self.desk.terms.today,
         )
-        return read(fields, knowledge, by, caller.user, handing_in)
+        return read(fields, knowledge, by, caller.user)
 
-    def read(
-        self, fields: Said, caller: Principal, handing_in: bool, found: Declaration | None = None
-    ) -> Read:
+    def read(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
         """The fields, of a unit that the caller declares for. Raises 403, and 422 with every broken field."""
-        checked = self.check(fields, caller, handing_in, found)
+        checked = self.check(fields, caller, found)
         if checked.unit_code is not None:
             require(caller, "customers.declare", self.desk.terms.units[checked.unit_code].path)
         if checked.faults:

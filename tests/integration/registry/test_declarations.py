@@ -43,7 +43,7 @@ async def declared(registry: Registry, user: str = "manager", **more: Any) -> di
 async def act(
     registry: Registry, user: str, found: dict[str, Any], what: str, **content: Any
 ) -> httpx.Response:
-    path = f"/v1/declarations/{found['declaration_id']}/{what}"
+    path = f"/v1/declarations/{found['id']}/{what}"
     return await post(registry, path, user, content, if_match=f'"{found["version"]}"')
 
 
@@ -74,7 +74,7 @@ async def test_a_managers_declaration_is_pre_reviewed_decided_and_ends_in_a_code
         "potential",
     )
     assert (customer["manager_a"], customer["manager_b"], customer["version"]) == ("manager", "manager-b", 1)
-    states = await registry.published(DECLARATIONS, found["declaration_id"])
+    states = await registry.published(DECLARATIONS, found["id"])
     assert [(each["version"], each["state"]) for each in states] == [
         (1, "submitted"),
         (2, "pre_reviewed"),
@@ -90,7 +90,7 @@ async def test_a_managers_declaration_is_pre_reviewed_decided_and_ends_in_a_code
         ("code_assigned", "centre"),
         ("managers_bound", "centre"),
     ]
-    assert {each["declaration_id"] for each in events} == {found["declaration_id"]}
+    assert {each["declaration_id"] for each in events} == {found["id"]}
     steps = [(each["step"], each["person"]) for each in found["steps"]]
     assert steps == [
         ("declared", "manager"),
