@@ -18,7 +18,7 @@ from shared.paging import Listing
 from shared.scope import reading
 
 _QUERY: Final = """
-    SELECT m.*, (
+    SELECT m.*, m.effect::text AS effect_text, (
         SELECT coalesce(jsonb_agg(jsonb_build_object('person', s.person, 'office', s.office,
             'signed_at', s.signed_at, 'comment', s.comment) ORDER BY s.signed_at, s.person), '[]')
         FROM merge_signatures s WHERE s.merge_id = m.id
@@ -73,7 +73,7 @@ async def _one(raw: asyncpg.Connection, id: int) -> dict[str, Any] | None:
         return None
     found = _members(row)
     if row["state"] == "merged":
-        found["preview"] = orjson.loads(row["effect"])
+        found["preview"] = orjson.loads(row["effect_text"])
     elif row["state"] == "proposed":
         await _foresee(raw, found)
     return found

@@ -118,7 +118,7 @@ VISIBLE = {
     "agreement_steps": _customer_visible("customer_code"),
     "counter_codes": _customer_visible("customer_code"),
     "counter_code_names": "EXISTS (SELECT 1 FROM counter_codes m WHERE m.code_id = counter_code_names.id)",
-    "merges": f"{_customer_visible('survivor')} AND {_customer_visible('alias')}",
+    "merges": f"{_customer_visible('merges.survivor')} AND {_customer_visible('merges.alias')}",
     "merge_signatures": "EXISTS (SELECT 1 FROM merges m WHERE m.id = merge_id)",
 }
 """Who sees the customer sees what is about it; a merge is seen by those who see both."""
