@@ -136,6 +136,7 @@ ClaimsHappening = Literal[
     "window_opened",
     "window_ending",
     "window_silent",
+    "guidance_missing",
     "progress_reported",
     "progress_judged",
     "window_extended",

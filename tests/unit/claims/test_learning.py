@@ -29,10 +29,21 @@ class Kept:
     keep_customers = keep_units
 
 
+class NobodyPlans:
+    """A desk at which no customer has a plan."""
+
+    @property
+    def store(self) -> NobodyPlans:
+        return self
+
+    async def subjects_concerned(self, customer_codes: Sequence[str]) -> list[tuple[str, int]]:
+        return []
+
+
 def _take(records: Sequence[Record]) -> tuple[list[Any], Work]:
     kept = Kept()
     work = Work(cast(Any, None), datetime(2026, 3, 9, tzinfo=UTC), "claims")
-    asyncio.run(Learn(lambda _work: kept).handle(work, records))
+    asyncio.run(Learn(lambda _work: kept, lambda _work: cast(Any, NobodyPlans())).handle(work, records))
     return kept.states, work
 
 

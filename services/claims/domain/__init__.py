@@ -1,0 +1,1 @@
+"""The rules of development rights: plans, windows, who goes first, what an agreement means."""

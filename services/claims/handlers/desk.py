@@ -1,0 +1,166 @@
+"""Where every change of a plan passes: one subject under lock, brought up to date, changed, stored and told.
+
+What time alone brings is carried out first, in the order of the true times, by whoever comes first: a timer, or a
+command that meets a deadline before its timer did. Either way the same steps are taken with the same times.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final
+
+from services.claims.domain.festivals import FestivalDays
+from services.claims.domain.plans import (
+    Plan,
+    Step,
+    due_at,
+    due_step,
+    part_of_window,
+    queue,
+    release,
+    silent_since,
+)
+from services.claims.domain.rules import Rule, Rulebook
+from services.claims.handlers.messages import publish_fact, publish_plan, publish_window
+from services.claims.handlers.ports import Docket, PlanStore, PlanTimers, Publish, TellGone
+
+WINDOW_OPEN: Final = "window_open"
+WINDOW_END: Final = "window_end"
+WINDOW_SETTLED: Final = "window_settled"
+WINDOW_WARNING: Final = "window_warning"
+WINDOW_SILENCE: Final = "window_silence"
+WINDOW_GUIDANCE: Final = "window_guidance"
+REVIEW_OVERDUE: Final = "plan_review_overdue"
+
+
+class WindowTaken(RuntimeError):
+    """The database holds another window in that time although nobody else holds the subject: a fault of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One unit of work on plans: its instant and what it needs."""
+
+    now: datetime
+    store: PlanStore
+    timers: PlanTimers
+    publish: Publish
+    tell_gone: TellGone
+    rules: Rulebook
+    festival_days: FestivalDays
+
+    def rule_of(self, plan: Plan) -> Rule:
+        """The rule that the plan's window opened under, before that the one of the day it was handed in."""
+        if plan.rule_version is not None:
+            return self.rules.version(plan.rule_version)
+        return self.rules.holding(plan.unit_path, (plan.submitted_at or self.now).date())
+
+    async def docket_of_plan(self, plan_id: str) -> Docket | None:
+        """The docket on which a plan is, up to date; None where there is no such plan."""
+        while True:
+            subject_id = await self.store.subject_of_plan(plan_id)
+            if subject_id is None:
+                return None
+            docket = await self.docket(subject_id)
+            # Between the two statements the plan may have moved to another subject: then it is looked up again.
+            if docket is not None and plan_id in docket.plans:
+                return docket
+
+    async def docket(self, subject_id: int) -> Docket | None:
+        """A subject under lock, up to date."""
+        docket = await self.store.docket(subject_id)
+        if docket is not None:
+            await self.bring_up_to_date(docket)
+        return docket
+
+    async def bring_up_to_date(self, docket: Docket) -> None:
+        """Carry out everything that has fallen due, the earliest first."""
+        while True:
+            due = [
+                (at, plan.id, plan)
+                for plan in docket.plans.values()
+                if (at := due_at(plan)) is not None and at <= self.now
+            ]
+            if not due:
+                return
+            step = due_step(min(due)[2], self.now)
+            assert step is not None  # noqa: S101 - it is due
+            await self.carry_out(docket, step)
+
+    async def carry_out(self, docket: Docket, step: Step) -> Plan:
+        """Store a step, tell it, set its timers, and do what follows for the others on the docket."""
+        plan = replace(step.plan, changed_at=self.now)
+        before = docket.plans.get(plan.id)
+        docket.plans[plan.id] = plan
+        if before is None:
+            await self.store.insert(plan)
+        else:
+            await self.store.update(plan)
+        await self.store.record(plan, step.facts)
+        held = before is not None and before.holds
+        if plan.holds and not held:
+            if not await self.store.take_window(plan, docket.subject):
+                raise WindowTaken(plan.id)
+        elif plan.opens_at is not None:
+            await self.store.store_window(plan, docket.subject)
+        self._tell(docket, before, Step(plan, step.facts))
+        await self._set_timers(before, plan)
+        if plan.holds and not held:
+            await self._queue_others(docket, plan)
+        elif held and not plan.holds and docket.holder() is None:
+            await self._release_queued(docket, plan)
+        return plan
+
+    def _tell(self, docket: Docket, before: Plan | None, step: Step) -> None:
+        plan, subject = step.plan, docket.subject
+        publish_plan(self.publish, plan, subject, self.now)
+        published = ("active", "settling")
+        if plan.state in published:
+            publish_window(self.publish, plan, subject, self.now)
+        elif before is not None and before.state in published:
+            self.tell_gone(subject.key, f"window|{plan.id}|{plan.version}")
+        for fact in step.facts:
+            publish_fact(self.publish, plan, subject, fact, f"event|{plan.id}|{plan.version}|{fact.event}")
+
+    async def _set_timers(self, before: Plan | None, plan: Plan) -> None:
+        schedule = self.timers.schedule
+        if plan.state == "submitted" and plan.due_at is not None and plan.breached_at is None:
+            await schedule(REVIEW_OVERDUE, plan.id, plan.due_at)
+        if plan.state == "registered" and plan.opens_at is not None and plan.opens_at > self.now:
+            await schedule(WINDOW_OPEN, plan.id, plan.opens_at)
+        if plan.state != "active" or plan.ends_at is None or plan.settled_at is None:
+            return
+        rule = self.rule_of(plan)
+        if before is None or before.state != "active" or before.ends_at != plan.ends_at:
+            await schedule(WINDOW_END, plan.id, plan.ends_at)
+            await schedule(WINDOW_SETTLED, plan.id, plan.settled_at)
+            for days in rule.warning_days:
+                due = plan.ends_at - timedelta(days=days)
+                if plan.opens_at is not None and due > plan.opens_at:
+                    await schedule(WINDOW_WARNING, plan.id, due, days=days)
+        if before is None or before.state != "active":
+            await schedule(
+                WINDOW_GUIDANCE, plan.id, self._part_on(plan, plan.opens_at, rule.guidance_of_window)
+            )
+        if before is None or before.state != "active" or before.progressed_at != plan.progressed_at:
+            await schedule(
+                WINDOW_SILENCE, plan.id, self._part_on(plan, silent_since(plan), rule.silence_of_window)
+            )
+
+    @staticmethod
+    def _part_on(plan: Plan, since: datetime | None, part: float) -> datetime:
+        assert since is not None  # noqa: S101 - the window has opened
+        return since + part_of_window(plan, part)
+
+    async def _queue_others(self, docket: Docket, holder: Plan) -> None:
+        for other in list(docket.plans.values()):
+            if other.id != holder.id and other.state == "submitted" and other.may_queue and not other.queued:
+                await self.carry_out(docket, queue(other, self.now))
+
+    async def _release_queued(self, docket: Docket, gone: Plan) -> None:
+        """The window is over: whoever waited is told, in the order of filing; their review time begins."""
+        released_at = gone.closed_at or self.now
+        for other in list(docket.plans.values()):
+            if other.state == "submitted" and other.queued:
+                await self.carry_out(docket, release(other, self.rule_of(other), released_at))
