@@ -19,11 +19,11 @@ CITY_THRESHOLDS = (10_000_00, 50_000_00, 200_000_00, 1_000_000_00)
 LETTERS_THRESHOLDS = (8_000_00, 9_000_00, 10_000_00, 200_000_00, 2_000_000_00, 5_000_000_00)
 
 
-def build(seed: int = 1, size: int = 6_000) -> Scenario:
-    """About `size` plain transactions of `size` / 50 customers over five years, before mischief is added."""
+def build(seed: int = 1, size: int = 6_000, years: tuple[int, ...] = YEARS) -> Scenario:
+    """About `size` plain transactions of `size` / 50 customers over the years, before mischief is added."""
     dice = Dice(seed)
     customers = max(10, size // 50)
-    a_year = max(4, size // customers // len(YEARS))
+    a_year = max(4, size // customers // len(years))
     codes = [code_of(number, dice) for number in range(customers)]
     arrivals: dict[int, list[tuple[int, Transaction]]] = defaultdict(list)
     number = 0
@@ -31,7 +31,7 @@ def build(seed: int = 1, size: int = 6_000) -> Scenario:
         # Out of step with what the weaver does to every twentieth customer, but for those whose agreement of long ago
         # comes late: their years go up, down and up again, and the last rise is to date the change.
         kind = 3 if index % 20 == 16 else index // 3 % 10
-        for year_index, year in enumerate(YEARS):
+        for year_index, year in enumerate(years):
             course = _course(kind, year_index, a_year, dice)
             days = sorted(dice.roll(365) for _ in course)
             total = 0
@@ -47,7 +47,7 @@ def build(seed: int = 1, size: int = 6_000) -> Scenario:
     chunks = []
     for chunk in range(max(arrivals) + 1):
         ordered = tuple(sent for _, sent in sorted(arrivals[chunk], key=lambda pair: pair[0]))
-        year = YEARS[0] + chunk // 2
+        year = years[0] + chunk // 2
         chunks.append(Chunk(ordered, year if chunk % 2 and year <= CLOSED_BY_HAND else None))
     return Weaver(codes, START, dice).weave(chunks)
 

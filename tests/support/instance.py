@@ -9,8 +9,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import subprocess
-import sys
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
@@ -25,6 +23,7 @@ from confluent_kafka import OFFSET_BEGINNING, Consumer, KafkaException, Producer
 from cli.idle import wait_idle
 from cli.instance import open_session
 from tests.support import compare
+from tests.support.prefork import COMMANDS
 from tests.support.streams import (
     AdvanceClock,
     ClosePeriod,
@@ -59,24 +58,17 @@ class Instance:
     start: datetime
     ports: dict[str, int] = field(default_factory=dict)
     _clients: dict[str, dict[str, Any]] = field(default_factory=dict)
+    _producer: Producer | None = None
 
     def keypost(self, *arguments: str, timeout: float = 900) -> Answer:
         """One command of the product, as a user types it."""
-        done = subprocess.run(
-            [sys.executable, "-m", "cli", *arguments],
-            cwd=ROOT,
-            env={
-                **os.environ,
-                "KEYPOST_DATA": str(self.data),
-                "KEYPOST_LANGUAGE": "en",
-                "KEYPOST_UNREMEMBERED": "1",
-            },
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=timeout,
-        )
-        return Answer(done.returncode, done.stdout, done.stderr)
+        environment = {
+            **os.environ,
+            "KEYPOST_DATA": str(self.data),
+            "KEYPOST_LANGUAGE": "en",
+            "KEYPOST_UNREMEMBERED": "1",
+        }
+        return Answer(*COMMANDS.run(arguments, environment, timeout))
 
     def must(self, *arguments: str) -> Answer:
         answer = self.keypost(*arguments)
@@ -91,6 +83,7 @@ class Instance:
         self.must("up", "--detach", "--sandbox", "--clock", clock, *options, "--timeout", "240")
 
     def down(self) -> None:
+        self._producer = None
         self.must("down")
 
     def status(self) -> dict[str, Any]:
@@ -109,14 +102,7 @@ class Instance:
         """Produce records to the counters' topic and wait until the broker has them all. Records of one key keep their
         order even while the broker restarts: an idempotent producer tries again without overtaking."""
         failed: list[object] = []
-        producer = Producer(
-            {
-                **self.client("counter"),
-                "enable.idempotence": True,
-                "linger.ms": 5,
-                "message.timeout.ms": 240_000,
-            }
-        )
+        producer = self._counter()
         for record in records:
             while True:
                 try:
@@ -132,6 +118,20 @@ class Instance:
                     producer.poll(0.1)
         assert producer.flush(300) == 0, "the broker did not take everything"
         assert not failed, failed[:3]
+
+    def _counter(self) -> Producer:
+        """The counters' producer: kept, because it takes half a second to be admitted."""
+        if self._producer is None:
+            self._producer = Producer(
+                {
+                    **self.client("counter"),
+                    "enable.idempotence": True,
+                    "linger.ms": 5,
+                    "message.timeout.ms": 240_000,
+                    "log_level": 0,
+                }
+            )
+        return self._producer
 
     def read(self, topic: str, config: dict[str, Any] | None = None) -> list[Any]:
         """Every committed record of a topic, partition by partition, to the ends as they are now."""
