@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from itertools import zip_longest
 from typing import TypeVar
 
+from shared.contracts.tiering_v1 import RevenueState
 from tests.support.model import SCHEMES, Change, Model
 from tests.support.streams import PROBE, Record
 
@@ -131,8 +132,8 @@ def _first_difference(
 
 
 def _same(name: str, got: Mapping[str, object], want: Mapping[str, object]) -> bool:
-    if name == "caused_by" and want["reason"] == "agreement_signed":
-        # A signing is one event, the registry's own; the model knows customers and not the registry's event ids.
+    if name == "caused_by" and want["reason"] in ("agreement_signed", "merged"):
+        # A signing or a merge is one event, the registry's own; the model knows customers and not the registry's event ids.
         cause = got.get(name)
         return isinstance(cause, Mapping) and cause.get("source") == "/registry"
     return got.get(name) == want[name]
@@ -157,6 +158,25 @@ def totals(actual: Mapping[tuple[str, str, int], int], model: Model) -> list[str
 def months(actual: Mapping[tuple[str, str, str], int], model: Model) -> list[str]:
     """Totals in fen by (customer, line, month as 2022-03)."""
     return _unequal(actual, {key: figures.fen for key, figures in model.months.items()}, "month")
+
+
+def revenue(latest: Iterable[RevenueState], model: Model) -> list[str]:
+    """The latest state of each customer's year, month by month and line by line; nothing is left to a merged customer, who
+    names the one it was merged into."""
+    found, told = [], {}
+    for state in latest:
+        into = model.customers[state.customer_code].merged_into
+        if state.merged_into != into:
+            found.append(f"{state.key}: merged into {into} expected, read {state.merged_into}")
+        for cell in state.months:
+            month = f"{state.year}-{cell.month:02d}"
+            told[state.customer_code, cell.line, month] = (cell.amount_fen, cell.pieces, cell.transactions)
+    wanted = {key: (figures.fen, figures.pieces, figures.count) for key, figures in model.months.items()}
+    return found + [
+        f"revenue of {key}: expected {wanted.get(key)}, read {told.get(key)}"
+        for key in sorted({*told, *wanted})
+        if told.get(key) != wanted.get(key)
+    ]
 
 
 def counts(actual: Mapping[tuple[str, str, int], tuple[int, int]], model: Model) -> list[str]:

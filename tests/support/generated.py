@@ -19,8 +19,9 @@ CITY_THRESHOLDS = (10_000_00, 50_000_00, 200_000_00, 1_000_000_00)
 LETTERS_THRESHOLDS = (8_000_00, 9_000_00, 10_000_00, 200_000_00, 2_000_000_00, 5_000_000_00)
 
 
-def build(seed: int = 1, size: int = 6_000, years: tuple[int, ...] = YEARS) -> Scenario:
-    """About `size` plain transactions of `size` / 50 customers over the years, before mischief is added."""
+def build(seed: int = 1, size: int = 6_000, merges: int = 0, years: tuple[int, ...] = YEARS) -> Scenario:
+    """About `size` plain transactions of `size` / 50 customers over the years, before mischief is added; `merges` at most
+    at each of some thirty places."""
     dice = Dice(seed)
     customers = max(10, size // 50)
     a_year = max(4, size // customers // len(years))
@@ -49,7 +50,7 @@ def build(seed: int = 1, size: int = 6_000, years: tuple[int, ...] = YEARS) -> S
         ordered = tuple(sent for _, sent in sorted(arrivals[chunk], key=lambda pair: pair[0]))
         year = years[0] + chunk // 2
         chunks.append(Chunk(ordered, year if chunk % 2 and year <= CLOSED_BY_HAND else None))
-    return Weaver(codes, START, dice).weave(chunks)
+    return Weaver(codes, START, dice, merges).weave(chunks)
 
 
 def _course(kind: int, year_index: int, length: int, dice: Dice) -> list[int]:

@@ -44,6 +44,7 @@ from tests.support.streams import (
     ClosePeriod,
     DecideHeld,
     ImportCustomers,
+    Merge,
     Phase,
     Publish,
     Scenario,
@@ -94,7 +95,7 @@ class LedgerBench:
 
     async def phase(self, phase: Phase) -> None:
         match phase:
-            case ImportCustomers(steps=steps):
+            case ImportCustomers(steps=steps) | Merge(steps=steps):
                 await self.tell(steps)
             case Publish(records=records):
                 await self.publish([(one.key, one.value, one.headers) for one in records])
@@ -139,6 +140,8 @@ class LedgerBench:
             unit_path=f"/CN/32/{customer.unit_code}",
             city_group=customer.city_group,
             registered_at=now,
+            aliases=customer.aliases,
+            merged_into=customer.merged_into,
             counter_codes=tuple(
                 CounterCode(code=one.code, valid_from=one.valid_from, valid_to=one.valid_to)
                 for one in customer.counter_codes

@@ -1,11 +1,11 @@
 """A tiny independent model of the tiering rules: what the product must answer, worked out the plain way.
 
-The model is written from the requirement page alone (TIE-1 to TIE-10, TIE-12, TIE-20, TIE-24) and shares no
+The model is written from the requirement page alone (TIE-1 to TIE-10, TIE-12, TIE-14, TIE-20, TIE-24) and shares no
 code with the services. It takes one step at a time, in the order in which the ledger sees them, and it is
 slow on purpose where slow is obvious. Money is integer fen; business dates are in Asia/Shanghai (UTC+8
 throughout the years used).
 
-It covers continuous schemes only (`city-default`, `guangdong-letters`). Quarterly schemes, merges,
+It covers continuous schemes only (`city-default`, `guangdong-letters`). Quarterly schemes,
 overrides, scheme changes and levels granted by registration are outside it.
 
 How sentences that leave room are read
@@ -62,6 +62,17 @@ Closing (TIE-9, TIE-10)
         the close.
 Figures (TIE-2)
     21. `count` counts ledger rows, `pieces` are signed like the amount.
+Merges (TIE-14)
+    22. A merge happens with the first of its two states, the survivor's that lists the alias or the alias's
+        own, and wholly: the alias's agreements and counter codes are the survivor's from then on.
+    23. The alias's last change is of the day of the merge (or its last `effective_on`, if later), its total
+        is what is left to it, nothing, and its period the year of that day.
+    24. The survivor's `effective_on` is the latest of the day of the merge and the dates of TIE-8. The
+        booking of the last rise is looked for among the bookings of both, in booking order.
+    25. The survivor's chain of agreements stays its own; where none is in force, the alias's goes on as its
+        own, with its signing date.
+    26. The figures at a close add up too: those of the survivor are then those of both.
+    27. A reversal held because its sale was another customer's is judged again when both become one.
 """
 
 from __future__ import annotations
@@ -127,6 +138,8 @@ class Customer:
     agreements: tuple[Agreement, ...] = ()
     status: str = "active"
     counter_codes: tuple[CounterCode, ...] = ()
+    aliases: tuple[str, ...] = ()
+    merged_into: str | None = None
 
 
 @dataclass(frozen=True)
@@ -347,6 +360,8 @@ class Model:
         self._owners: dict[str, list[tuple[CounterCode, str]]] = defaultdict(list)
         self._held_by_code: dict[str, list[Held]] = defaultdict(list)
         self._held_by_sale: dict[tuple[str, str], list[Held]] = defaultdict(list)
+        self._survivors: dict[str, str] = {}
+        """Merged customers, each with the one it was merged into."""
         self._courses: dict[tuple[str, str], dict[int, list[tuple[date, int]]]] = defaultdict(dict)
         self._rules = (self._future_date, self._year_too_old, self._code, self._reversal)
 
@@ -437,7 +452,7 @@ class Model:
         if sale is None:
             return "sale_unknown"
         if (self._owner(transaction.customer_code, transaction.day), transaction.line) != (
-            sale.customer,
+            self.survivor(sale.customer),
             sale.line,
         ):
             return "reversal_mismatch"
@@ -448,11 +463,17 @@ class Model:
     def _owner(self, code: str, day: date) -> str | None:
         """The customer that a code stands for on a day: a registry code always, a mapped one in its dates."""
         if code in self.customers:
-            return code
+            return self.survivor(code)
         for mapping, customer in self._owners[code]:
             if (mapping.valid_from or day) <= day <= (mapping.valid_to or day):
-                return customer
+                return self.survivor(customer)
         return None
+
+    def survivor(self, code: str) -> str:
+        """The customer that a customer is by now: itself unless it was merged."""
+        while code in self._survivors:
+            code = self._survivors[code]
+        return code
 
     # The ledger (TIE-1, TIE-2, TIE-7, TIE-10) -----------------------------------------------------
 
@@ -546,7 +567,11 @@ class Model:
                 version=len(history) + 1,
                 from_tier=scheme.tier(standing.level),
                 to_tier=scheme.tier(level),
-                direction="promotion" if level > standing.level else "demotion",
+                direction="correction"
+                if reason == "merged"
+                else "promotion"
+                if level > standing.level
+                else "demotion",
                 reason=reason,
                 effective_on=effective_on,
                 period=str(year),
@@ -561,6 +586,12 @@ class Model:
     # Customers and agreements (TIE-5, TIE-8) ------------------------------------------------------
 
     def _tell(self, customer: Customer) -> None:
+        if customer.merged_into is not None:
+            self._merge(customer.code, customer.merged_into)
+            self.customers[customer.code] = customer
+            return
+        for alias in customer.aliases:
+            self._merge(alias, customer.code)
         before = self.customers.get(customer.code)
         self.customers[customer.code] = customer
         for mappings in self._owners.values():
@@ -595,9 +626,10 @@ class Model:
         if not were:
             standing.chain_signed_on = min(agreement.signed_on for agreement in signed)
         if signed:
-            self._after_signing(scheme, after.code)
+            self._take_the_best(scheme, after.code, "agreement_signed")
 
-    def _after_signing(self, scheme: Scheme, code: str) -> None:
+    def _take_the_best(self, scheme: Scheme, code: str, reason: str, *more_dates: date) -> None:
+        """TIE-8: the best of the last closed year's and the open years' totals."""
         standing = self._standings[code, scheme.name]
         last_closed = self.last_closed
         courses = self._courses[code, scheme.name]
@@ -615,9 +647,64 @@ class Model:
             if running < threshold <= total:
                 rose_on = day
             running = total
-        dates = [standing.chain_signed_on, rose_on]
+        dates = [standing.chain_signed_on, rose_on, *more_dates]
         total = self._total(scheme, code, deciding)
-        self._change(scheme, code, best, "agreement_signed", dates, deciding, total, None)
+        self._change(scheme, code, best, reason, dates, deciding, total, None)
+
+    # Merges (TIE-14) ------------------------------------------------------------------------------
+
+    def _merge(self, one: str, other: str) -> None:
+        alias, survivor = self.survivor(one), self.survivor(other)
+        if alias == survivor:
+            return
+        self._survivors[alias] = survivor
+        gone, stays = self.customers[alias], self.customers[survivor]
+        numbers = {agreement.number for agreement in stays.agreements}
+        self.customers[survivor] = replace(
+            stays,
+            agreements=(*stays.agreements, *(a for a in gone.agreements if a.number not in numbers)),
+            counter_codes=(*stays.counter_codes, *gone.counter_codes),
+        )
+        for figures in (self.totals, self.months):
+            for key in [key for key in figures if key[0] == alias]:
+                moved = figures.pop(key)
+                total = figures[survivor, *key[1:]]  # type: ignore[index]
+                total.fen += moved.fen
+                total.pieces += moved.pieces
+                total.count += moved.count
+        for code, line, year in [key for key in self.at_close if key[0] == alias]:
+            fen = self.at_close.pop((code, line, year))
+            self.at_close[survivor, line, year] = self.at_close.get((survivor, line, year), 0) + fen
+        for scheme in SCHEMES:
+            self._join(scheme, alias, survivor)
+        self._free_by_merge(survivor)
+
+    def _join(self, scheme: Scheme, alias: str, survivor: str) -> None:
+        left, held = self._standings[alias, scheme.name], self._standings[survivor, scheme.name]
+        today = day_of(self.now)
+        if held.chain_signed_on is None:
+            held.chain_signed_on = left.chain_signed_on
+            held.ended_on = max((day for day in (held.ended_on, left.ended_on) if day), default=None)
+        left.chain_signed_on = None
+        if left.level:
+            self._change(scheme, alias, 0, "merged", [today], today.year, 0, None)
+        self._courses.pop((alias, scheme.name), None)
+        courses = self._courses[survivor, scheme.name] = {}
+        running: dict[int, int] = defaultdict(int)
+        for booking in self.ledger:
+            if booking.line in scheme.lines and self.survivor(booking.customer) == survivor:
+                running[booking.day.year] += booking.signed
+                course = courses.setdefault(booking.day.year, [])
+                course.append((booking.day, running[booking.day.year]))
+        if held.chain_signed_on is not None:
+            self._take_the_best(scheme, survivor, "merged", today)
+
+    def _free_by_merge(self, survivor: str) -> None:
+        """What was held for any code of both, or because its sale was the other's, in order of arrival."""
+        for item in list(self.suspense):
+            if item.state == "held" and item.reason in (*CODE_REASONS, "reversal_mismatch"):
+                if self._owner(item.transaction.customer_code, item.transaction.day) == survivor:
+                    self._judge(item, 2)
 
     # Closing (TIE-9) ------------------------------------------------------------------------------
 
@@ -707,6 +794,7 @@ class Model:
             replace(
                 first,
                 id=f"{first.id}~1",
+                customer=self.survivor(first.customer),
                 signed=-first.signed,
                 pieces=-first.pieces,
                 kind="reversal",

@@ -370,7 +370,18 @@ class AdvanceClock:
     to: datetime
 
 
-Phase = ImportCustomers | Publish | ClosePeriod | DecideHeld | AdvanceClock
+@dataclass(frozen=True)
+class Merge:
+    """Two customers become one: proposed, signed twice, carried out."""
+
+    title: str
+    survivor: str
+    alias: str
+    steps: tuple[Customer, ...]
+    """The states of both after it. They lie on two partitions, so either may come first."""
+
+
+Phase = ImportCustomers | Publish | ClosePeriod | DecideHeld | AdvanceClock | Merge
 
 
 @dataclass
@@ -386,7 +397,7 @@ class Scenario:
             case Publish(records=records):
                 keyed = [(record.key, record.step) for record in records]
                 return [*(interleaved(keyed, dice) if dice else (step for _, step in keyed))]
-            case ImportCustomers(steps=steps):
+            case ImportCustomers(steps=steps) | Merge(steps=steps):
                 return [*(interleaved([(s.code.encode(), s) for s in steps], dice) if dice else steps)]
             case ClosePeriod(year=year):
                 return [Close(year)]
@@ -448,6 +459,22 @@ class Book:
         self.states[code] = state
         return state
 
+    def merge(self, title: str, survivor: str, alias: str, alias_first: bool) -> Merge:
+        """REG-7: the alias's agreements, counter codes and earlier aliases are the survivor's from now on."""
+        stays, gone = self.states[survivor], self.states[alias]
+        numbers = {agreement.number for agreement in stays.agreements}
+        self.states[survivor] = replace(
+            stays,
+            agreements=(*stays.agreements, *(a for a in gone.agreements if a.number not in numbers)),
+            counter_codes=(*stays.counter_codes, *gone.counter_codes),
+            aliases=tuple(sorted((*stays.aliases, alias, *gone.aliases))),
+        )
+        self.states[alias] = replace(
+            gone, status="merged", merged_into=survivor, agreements=(), counter_codes=(), aliases=()
+        )
+        steps = (self.states[survivor], self.states[alias])
+        return Merge(title, survivor, alias, steps[::-1] if alias_first else steps)
+
 
 # Weaving -------------------------------------------------------------------------------------------
 
@@ -479,8 +506,11 @@ class Weaver:
     end is worked out anew from the phases alone.
     """
 
-    def __init__(self, codes: Sequence[str], start: datetime, dice: Dice) -> None:
+    def __init__(self, codes: Sequence[str], start: datetime, dice: Dice, merges: int = 0) -> None:
         self.dice = dice
+        self.merges = merges
+        """About so many merges are woven in at each of their places, by dice of their own."""
+        self.merging = Dice(merges + 1000)
         self.codes = list(codes)
         self.scenario = Scenario(start)
         self.model = Model(start)
@@ -518,12 +548,36 @@ class Weaver:
 
     def close(self, year: int, title: str = "") -> None:
         names = self.model.in_the_way(year)
+        self.merge_some(f"before the close of {year}")
         self.add(ClosePeriod(title or f"close {year}", year, 0 if names is None else 1, names))
+        self.merge_some(f"after the close of {year}")
 
     def advance(self, to: str) -> None:
         instant = datetime.fromisoformat(to).replace(tzinfo=SHANGHAI)
         self.add(AdvanceClock(f"the clock moves to {to}", instant))
         self.book.today = day_of(instant)
+
+    def merge_some(self, when: str) -> None:
+        """Merge pairs of registered customers; the alias may be a survivor of earlier merges, and so may the survivor."""
+        for _ in range(self.merging.roll(self.merges + 1)):
+            going_on = sorted(code for code, state in self.book.states.items() if state.status == "active")
+            if len(going_on) * 2 < len(self.codes):
+                return  # Enough of them must stay different.
+            survivor, alias = self.merging.shuffled(going_on)[:2]
+            self.add(
+                self.book.merge(
+                    f"{alias} into {survivor} {when}", survivor, alias, bool(self.merging.roll(2))
+                )
+            )
+
+    def key_of(self, code: str, key: bytes | None) -> bytes | None:
+        """Customers that are one are sent under one key, or the order between their transactions would show."""
+        state = self.book.states.get(code)
+        if state is None or not (state.aliases or state.merged_into):
+            return key
+        while state.merged_into is not None:
+            state = self.book.states[state.merged_into]
+        return self.keys[state.code]
 
     # Customers
 
@@ -677,6 +731,8 @@ class Weaver:
     ) -> None:
         """Write the transactions as records, with so many kinds of poison strewn among them."""
         dice = self.dice
+        if self.merges:
+            sent = [(one, self.key_of(one.customer_code, key)) for one, key in sent]
         lone: dict[str, int] = defaultdict(int)
         for transaction, _ in sent:
             lone[transaction.customer_code] += 1
@@ -687,7 +743,7 @@ class Weaver:
             in_binary = not mode.get(transaction.identity, not dice.roll(2))
             mode[transaction.identity] = in_binary
             if lone[transaction.customer_code] == 1 and dice.per_mille(300):
-                key = None
+                key = key if self.merges else None
             record = write(transaction, key, dice, in_binary)
             if transaction.fen == 0:
                 probe = f"zero-{transaction.id}"
@@ -748,6 +804,8 @@ class Weaver:
             sent.insert(dice.roll(len(sent) + 1), late)
         self.publish(f"chunk {index}", self._safe(sent), poisoned=200 if index % 4 == 0 else 12)
         rows = self.later_rows.pop(index, [])
+        rows = [row for row in rows if self.still_there(row["customer_code"])]
+        self.merge_some(f"after chunk {index}")
         if rows and index % 2:
             self.add(self.book.load(f"customers after chunk {index}", rows))
         if chunk.close is not None:
@@ -786,11 +844,12 @@ class Weaver:
         self.publish("on the eve of the close", self.some(20, [year], 60_000_00))
         self.advance(f"{year + 1}-01-06T12:00:00")  # The timer closes every open year in order.
         late = self.some(60, [year], 120_000_00) + self.some(30, [year - 1, year - 2, 1998], 900_000_00)
+        self.merge_some("after the timer's close")
         self.publish("late revenue", late)
         rows = [
             self.row(code, 7, f"{year + 1}-01-03")
             for code in sorted(self.book.states)
-            if self.dice.per_mille(100)
+            if self.dice.per_mille(100) and self.still_there(code)
         ]
         self.add(self.book.load("agreements signed after the close", rows))
         self.publish("the new year", self.some(60, [year + 1], 260_000_00, "01-05"))
@@ -801,11 +860,16 @@ class Weaver:
             40, [year, year + 1], 90_000_00
         )
         self.publish("years too old and years late", old, poisoned=200)
+        self.merge_some("after the old years")
         self.decide("the steward at the end")
         again = [
             (self.dice.pick(self.sent_plain(chunks)), self.dice.pick((None, b"again"))) for _ in range(300)
         ]
         self.publish("duplicates years later", self._safe(again))
+
+    def still_there(self, code: str) -> bool:
+        state = self.book.states.get(code)
+        return state is None or state.status == "active"
 
     def sent_plain(self, chunks: Sequence[Chunk]) -> Sequence[Transaction]:
         """Plain transactions of the first half that were sent as they are, whatever became of them."""

@@ -16,10 +16,10 @@ from services.tiering.adapters import rows
 from services.tiering.adapters.memory import Memory
 from services.tiering.domain.account import Account, Binding
 from services.tiering.domain.closing import ClosedYears
-from services.tiering.domain.holding import FREED_BY_CODE
+from services.tiering.domain.holding import HoldReason
 from services.tiering.domain.scheme import Scheme
 from services.tiering.handlers.books import NO_STANDING, Books, Pages
-from services.tiering.handlers.ports import Close, Decision
+from services.tiering.handlers.ports import Close, Decision, Described
 from services.tiering.handlers.postings import Arrived, BookedSale, Head, Hold
 from services.tiering.handlers.telling import holding, tier_changed, tier_states
 from shared.messaging.records import Outgoing
@@ -76,7 +76,8 @@ class PostgresLedger:
         result: dict[str, tuple[Binding, ...]] = {}
         missing: list[str] = []
         for code in codes:
-            remembered = self._memory.bindings(code)
+            # What this unit of work has changed itself is not remembered yet, and may never be.
+            remembered = None if code in self._changed_codes else self._memory.bindings(code)
             if remembered is None:
                 missing.append(code)
             else:
@@ -90,7 +91,7 @@ class PostgresLedger:
                 missing,
             ):
                 read[row["code"]] += (Binding(row["account"], row["valid_from"], row["valid_to"]),)
-            self._memory.learn({}, read)
+            self._memory.learn({}, {code: read[code] for code in read.keys() - self._changed_codes})
             result.update(read)
         return result
 
@@ -151,15 +152,27 @@ class PostgresLedger:
         )
         return [rows.hold(row) for row in found]
 
-    async def held_for_codes(self, codes: Collection[str]) -> list[Hold]:
+    async def held_for_codes(self, codes: Collection[str], reasons: Collection[HoldReason]) -> list[Hold]:
         db = await self._work.raw()
         found = await db.fetch(
             "SELECT * FROM suspense WHERE state = 'held' AND customer_code = ANY($1::text[]) "
             "AND reason = ANY($2::text[]) ORDER BY number",
             list(codes),
-            [reason.value for reason in FREED_BY_CODE],
+            [reason.value for reason in reasons],
         )
         return [rows.hold(row) for row in found]
+
+    async def codes_of(self, accounts: Collection[int]) -> list[str]:
+        db = await self._work.raw()
+        found = await db.fetch(
+            "SELECT DISTINCT code FROM bindings WHERE account = ANY($1::int[])", list(accounts)
+        )
+        return [row[0] for row in found]
+
+    async def merged_into(self, accounts: Collection[int]) -> list[int]:
+        db = await self._work.raw()
+        found = await db.fetch(rows.MERGED_INTO, list(accounts))
+        return [row[0] for row in found]
 
     async def hold(self, number: int) -> Hold | None:
         db = await self._work.raw()
@@ -181,12 +194,14 @@ class PostgresLedger:
         )
         return None if row is None else (rows.arrived_of_posting(row), row["account"])
 
-    async def bookings(self, account: int, year: int, lines: Collection[int]) -> list[tuple[date, int]]:
+    async def bookings(
+        self, accounts: Collection[int], year: int, lines: Collection[int]
+    ) -> list[tuple[date, int]]:
         db = await self._work.raw()
         found = await db.fetch(
-            "SELECT business_date, amount_fen FROM ledger WHERE account = $1 AND business_date >= $2 "
+            "SELECT business_date, amount_fen FROM ledger WHERE account = ANY($1::int[]) AND business_date >= $2 "
             "AND business_date < $3 AND line = ANY($4::smallint[]) ORDER BY seq",
-            account,
+            list(accounts),
             date(year, 1, 1),
             date(year + 1, 1, 1),
             list(lines),
@@ -225,24 +240,32 @@ class PostgresLedger:
             *rows.values_of_close(close),
         )
 
-    async def keep_accounts(self, described: Sequence[tuple[Account, Sequence[tuple[str, Binding]]]]) -> None:
+    async def keep_accounts(self, described: Sequence[Described]) -> Collection[str]:
         if not described:
-            return
+            return ()
         db = await self._work.raw()
-        accounts = [account for account, _ in described]
         await db.executemany(
-            rows.UPSERT_ACCOUNT, [rows.values_of_account(account, self._work.now) for account in accounts]
+            rows.UPSERT_ACCOUNT, [rows.values_of_account(one.account, self._work.now) for one in described]
         )
-        await db.execute(
-            "DELETE FROM bindings WHERE account = ANY($1::int[])", [account.number for account in accounts]
+        bound = [(one.account.number, one.bindings) for one in described if one.bindings is not None]
+        gone = await db.fetch(
+            "DELETE FROM bindings WHERE account = ANY($1::int[]) RETURNING code",
+            [number for number, _ in bound],
         )
         bindings = [
-            (code, one.account, one.valid_from, one.valid_to) for _, codes in described for code, one in codes
+            (code, one.account, one.valid_from, one.valid_to) for _, codes in bound for code, one in codes
         ]
         await db.copy_records_to_table(
             "bindings", records=bindings, columns=("code", "account", "valid_from", "valid_to")
         )
-        self._changed_codes.update(code for code, *_ in bindings)
+        changed = {row[0] for row in gone}.union(code for code, *_ in bindings)
+        self._changed_codes |= changed
+        return changed
+
+    async def move_totals(self, alias: int, survivor: int) -> None:
+        db = await self._work.raw()
+        await db.execute(rows.DUE_BY_MERGE, alias, survivor)
+        await db.execute(rows.MOVE_TOTALS, alias, survivor)
 
     async def decide(self, decision: Decision) -> None:
         db = await self._work.raw()

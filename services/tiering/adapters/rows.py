@@ -149,6 +149,9 @@ def account(row: Row) -> Account:
         city_group=row["city_group"],
         upstream=row["upstream"],
         agreements=tuple(_agreement(one) for one in _json(row["agreements"])),
+        merged_into=row["merged_into"],
+        merged_at=row["merged_at"],
+        merged_seq=row["merged_seq"],
     )
 
 
@@ -174,10 +177,11 @@ def _day(said: str | None) -> date | None:
 
 UPSERT_ACCOUNT: Final = """
     INSERT INTO accounts (number, code, state_version, status, unit_code, unit_path, manager, city_group, upstream,
-        agreements, updated_at)
-    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+        agreements, updated_at, merged_into, merged_at, merged_seq)
+    VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)
     ON CONFLICT (number) DO UPDATE SET state_version = $3, status = $4, unit_code = $5, unit_path = $6, manager = $7,
-        city_group = $8, upstream = $9, agreements = $10, updated_at = $11
+        city_group = $8, upstream = $9, agreements = $10, updated_at = $11, merged_into = $12, merged_at = $13,
+        merged_seq = $14
 """
 
 
@@ -196,8 +200,33 @@ def values_of_account(account: Account, now: datetime) -> tuple[Any, ...]:
     return (
         account.number, account.code, account.state_version, account.status.value, account.unit_code,
         account.unit_path, account.manager, account.city_group, account.upstream, json.dumps(agreements), now,
+        account.merged_into, account.merged_at, account.merged_seq,
     )  # fmt: skip
 
+
+MERGED_INTO: Final = """
+    WITH RECURSIVE parts AS (
+        SELECT number FROM accounts WHERE merged_into = ANY($1::int[])
+        UNION SELECT a.number FROM accounts a JOIN parts p ON a.merged_into = p.number
+    ) SELECT number FROM parts
+"""
+
+MOVE_TOTALS: Final = """
+    WITH gone AS (DELETE FROM month_totals WHERE account = $1 RETURNING *)
+    INSERT INTO month_totals AS t (account, month, line, amount_fen, pieces, count, late_fen)
+    SELECT $2, month, line, amount_fen, pieces, count, late_fen FROM gone
+    ON CONFLICT (account, month, line) DO UPDATE SET amount_fen = t.amount_fen + excluded.amount_fen,
+        pieces = t.pieces + excluded.pieces, count = t.count + excluded.count, late_fen = t.late_fen + excluded.late_fen
+"""
+
+# Updating what is due already makes a telling that goes on beside this one pass it over, and tell it after this has ended.
+DUE_BY_MERGE: Final = """
+    INSERT INTO revenue_due (account, year, since)
+    SELECT one, year, (SELECT seq FROM ledger_head) FROM unnest(ARRAY[$1::int, $2::int]) AS one,
+        (SELECT DISTINCT month / 100 AS year FROM month_totals WHERE account = $1) AS years
+    ORDER BY one, year
+    ON CONFLICT (account, year) DO UPDATE SET since = revenue_due.since
+"""
 
 UPSERT_STANDING: Final = """
     INSERT INTO standings (account, scheme, tier, version, effective_on, signed_on, ended_on, granted, closed_through,

@@ -7,7 +7,7 @@ transactions; everything it holds besides is a frozen value.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 
 from services.tiering.domain.agreement import Agreement
@@ -26,7 +26,8 @@ class Status(StrEnum):
 
 @dataclass(slots=True)
 class Account:
-    """`totals`: year → fen by line, in the order of LINES. `standings`: scheme code → standing."""
+    """`totals`: year → fen by line, in the order of LINES. `standings`: scheme code → standing. `merged_into` is the account
+    that a merged one went into, directly, and `merged_seq` the last booking before that."""
 
     number: int
     code: str
@@ -40,6 +41,9 @@ class Account:
     agreements: tuple[Agreement, ...] = ()
     totals: dict[int, list[int]] = field(default_factory=dict)
     standings: dict[str, Standing] = field(default_factory=dict)
+    merged_into: int | None = None
+    merged_at: datetime | None = None
+    merged_seq: int | None = None
 
     def copy(self) -> Account:
         return Account(
@@ -55,6 +59,9 @@ class Account:
             self.agreements,
             {year: lines.copy() for year, lines in self.totals.items()},
             self.standings.copy(),
+            self.merged_into,
+            self.merged_at,
+            self.merged_seq,
         )
 
     def year(self, year: int) -> list[int]:

@@ -43,11 +43,18 @@ class Cover:
 NEVER_COVERED: Final = Cover()
 
 
-def cover_after(before: Cover, version: SchemeVersion, agreements: Iterable[Agreement]) -> Cover:
-    """The cover once the registry's latest word about the customer's agreements is known."""
+def cover_after(
+    before: Cover, version: SchemeVersion, agreements: Iterable[Agreement], known: Iterable[Agreement] = ()
+) -> Cover:
+    """The cover once the registry's latest word about the customer's agreements is known; `known` is its word before. An
+    agreement that was over when it was first told was never in force, so its end is not the end of anything."""
     relevant = [agreement for agreement in agreements if version.covered_by(agreement.lines)]
     in_force = [agreement.signed_on for agreement in relevant if agreement.in_force]
     if in_force:
         return before if before.in_force else Cover(signed_on=min(in_force))
-    ended = [agreement.ended_on for agreement in relevant if agreement.ended_on is not None]
-    return Cover(ended_on=max(ended) if ended else before.ended_on)
+    if not before.in_force:
+        return before
+    were = {agreement.number for agreement in known if agreement.in_force}
+    ended = {agreement.number: agreement.ended_on for agreement in relevant if agreement.ended_on is not None}
+    ends = [day for number, day in ended.items() if number in were] or list(ended.values())
+    return Cover(ended_on=max(ends, default=None))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from enum import StrEnum
+from typing import Final
 
 from services.tiering.domain.closing import ClosedYears
 
@@ -25,8 +26,15 @@ class HoldReason(StrEnum):
     YEAR_TOO_OLD = "year_too_old"
 
 
-FREED_BY_CODE = (HoldReason.UNKNOWN_CODE, HoldReason.BAD_CHECK_DIGIT, HoldReason.RETIRED_CODE)
+FREED_BY_CODE: Final[tuple[HoldReason, ...]] = (
+    HoldReason.UNKNOWN_CODE,
+    HoldReason.BAD_CHECK_DIGIT,
+    HoldReason.RETIRED_CODE,
+)
 """Reasons that end by themselves when the registry makes the code good."""
+
+FREED_BY_MERGE: Final[tuple[HoldReason, ...]] = (*FREED_BY_CODE, HoldReason.REVERSAL_MISMATCH)
+"""Reasons that may end when two customers become one: a reversal under one code can name a sale under the other."""
 
 FOR_A_STEWARD = (HoldReason.FUTURE_DATE, HoldReason.YEAR_TOO_OLD, HoldReason.CONFLICT)
 """Reasons that only a person ends."""

@@ -25,6 +25,7 @@ class Reason(StrEnum):
     YEAR_END = "year_end"
     AGREEMENT_SIGNED = "agreement_signed"
     AGREEMENT_ENDED = "agreement_ended"
+    MERGED = "merged"
     GRANTED = "granted"
 
 

@@ -81,6 +81,8 @@ class Books:
         self.waiting: dict[UUID, list[Hold]] = {}
         self.holds: dict[int, Hold] = {}
         """Every row of suspense in hand, by its number: one row is one object, however often it is read."""
+        self.merged: dict[int, set[int]] = {}
+        """Accounts in hand that were merged directly into another, by that other's number."""
         self._last_closed = closed.last
 
     # -- accounts and standings -------------------------------------------------------------------------------------
@@ -91,6 +93,8 @@ class Books:
         for number, account in accounts.items():
             if number not in self.accounts:
                 copy = self.accounts[number] = account.copy()
+                if copy.merged_into is not None:
+                    self.merged.setdefault(copy.merged_into, set()).add(number)
                 if self._last_closed is not None:
                     self._settle(copy, self._last_closed)
 
@@ -158,8 +162,23 @@ class Books:
         """The account that a code means on a business date; None where the registry knows no such code."""
         for binding in self.bindings.get(code, ()):
             if binding.holds_on(day):
-                return self.accounts[binding.account]
+                account = self.accounts[binding.account]
+                return account if account.merged_into is None else self.survivor(account.number)
         return None
+
+    def survivor(self, number: int) -> Account:
+        """The account that this one is part of by now: itself unless it was merged (TIE-14)."""
+        account = self.accounts[number]
+        while account.merged_into is not None:
+            account = self.accounts[account.merged_into]
+        return account
+
+    def parts(self, number: int) -> set[int]:
+        """The numbers of an account and of all in hand that were merged into it."""
+        found = {number}
+        for other in self.merged.get(number, ()):
+            found |= self.parts(other)
+        return found
 
     # -- transactions -----------------------------------------------------------------------------------------------
 
@@ -190,7 +209,8 @@ class Books:
             return
         # A booking that is no sale has nothing to reverse, so that its account matches no reversal.
         left = booked.amount_fen - booked.reversed_fen
-        sale = Sale(booked.account if booked.is_sale else -1, booked.line, left)
+        owner = self.survivor(booked.account).number if booked.is_sale else -1
+        sale = Sale(owner, booked.line, left)
         reason = reversal_reason(sale, account.number, LINE_NUMBER[transaction.line], transaction.amount_fen)
         if reason is not None:
             self.hold(arrived, reason, hold)

@@ -14,7 +14,7 @@ from services.tiering.domain.holding import FOR_A_STEWARD, HoldReason
 from services.tiering.handlers.books import Books, Rulebook
 from services.tiering.handlers.ports import Decision, LedgerStore, OpenStore
 from services.tiering.handlers.postings import Arrived, Hold, HoldState
-from services.tiering.handlers.preparing import prepare
+from services.tiering.handlers.preparing import bring, prepare
 from shared.contracts.counter_v1 import Kind, identity
 from shared.ids import uuid_of
 from shared.messaging.work import Work
@@ -97,9 +97,9 @@ class DecideSuspense:
         if first is not None:
             booked, number = first
             back = _renamed(_opposite(booked), "~1")
-            books.admit(await store.accounts({number} - books.accounts.keys()))
+            await bring(books, store, [number])
             books.claim(back)
-            books.book(back, books.accounts[number])
+            books.book(back, books.survivor(number))
         books.claim(second)
         before = books.seq
         books.place(second)

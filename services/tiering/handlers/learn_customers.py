@@ -1,25 +1,34 @@
-"""Learn what the registry says of customers (TIE-5, TIE-8, TIE-20): open accounts, follow agreements, free what waited.
+"""Learn what the registry says of customers (TIE-5, TIE-8, TIE-14, TIE-20): open accounts, merge them, follow agreements,
+free what waited.
 
 One state record is one step: its agreement is in force before the transactions held for its codes are booked. States of
 one customer come in order on one partition; one that is not newer than what is known changes nothing, so that the topic
-can be read again from its beginning.
+can be read again from its beginning. The two states of a merge lie on two partitions; see `merge_accounts`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from datetime import date
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from services.tiering.domain.account import Account, Binding, Status
 from services.tiering.domain.agreement import Agreement, cover_after
-from services.tiering.domain.promotion import deciding_year, last_rise, on_grant, on_signing
-from services.tiering.domain.scheme import LINE_NUMBER, SchemeVersion
-from services.tiering.domain.standing import Standing, caught_up
+from services.tiering.domain.holding import FREED_BY_CODE, FREED_BY_MERGE
+from services.tiering.domain.merging import joined_agreements
+from services.tiering.domain.promotion import on_grant, on_signing
+from services.tiering.domain.scheme import LINE_NUMBER
+from services.tiering.domain.standing import caught_up
 from services.tiering.handlers.books import NO_STANDING, Books, Rulebook
-from services.tiering.handlers.ports import LedgerStore, OpenStore
-from services.tiering.handlers.preparing import prepare
+from services.tiering.handlers.merge_accounts import (
+    belong,
+    merge_accounts,
+    open_account,
+    own_code,
+    rise_of,
+)
+from services.tiering.handlers.ports import Described, LedgerStore, OpenStore
+from services.tiering.handlers.preparing import bring, prepare
 from shared.clock import business_date
 from shared.contracts import envelope
 from shared.contracts.fields import Invalid
@@ -34,6 +43,18 @@ class Told(NamedTuple):
     state: CustomerState
     cause: tuple[str, str]
     traceparent: str | None
+
+
+@dataclass(slots=True)
+class _Step:
+    """What a wave of states adds up to. `known` is customer code → account."""
+
+    known: dict[str, int]
+    described: dict[int, Described] = field(default_factory=dict)
+    freed: set[str] = field(default_factory=set)
+    """Codes that may have become good."""
+    merged: set[int] = field(default_factory=set)
+    """Accounts that are one with others since this wave."""
 
 
 class LearnCustomers:
@@ -67,33 +88,61 @@ class LearnCustomers:
         """Nothing to drop: the store remembers accounts only after their commit."""
 
     async def _learn(self, books: Books, store: LedgerStore, wave: Sequence[Told]) -> None:
-        known = await store.accounts_by_code([told.state.customer_code for told in wave])
-        books.admit(await store.accounts(set(known.values()) - books.accounts.keys()))
-        freed: list[str] = []
-        described: list[tuple[Account, list[tuple[str, Binding]]]] = []
+        known = dict(await store.accounts_by_code([code for told in wave for code in _named(told.state)]))
+        await bring(books, store, [*known.values(), *await store.merged_into(known.values())])
+        step = _Step(known)
         for told in wave:
-            state = told.state
-            number = known.get(state.customer_code)
-            account = books.accounts[number] if number is not None else _open_account(books, state)
-            if state.version <= account.state_version:
-                continue
-            bindings = _bindings(account, state)
-            _describe(account, state)
-            described.append((account, bindings))
-            await self._follow_agreements(books, store, account, told)
-            for code, _ in bindings:
-                books.bindings.pop(code, None)
-                if account.status is Status.ACTIVE:
-                    freed.append(code)
-        await store.keep_accounts(described)
+            account = _account_of(books, step, told.state.customer_code)
+            if told.state.version > account.state_version:
+                await self._learn_one(books, store, account, told, step)
+        for code in await store.keep_accounts(list(step.described.values())):
+            books.bindings.pop(code, None)
+        freed, reasons = step.freed, FREED_BY_CODE
+        if step.merged:
+            freed, reasons = freed.union(await store.codes_of(step.merged)), FREED_BY_MERGE
         if freed:
-            holds = [books.holds.setdefault(hold.number, hold) for hold in await store.held_for_codes(freed)]
+            found = await store.held_for_codes(freed, reasons)
+            holds = [books.holds.setdefault(hold.number, hold) for hold in found]
             await prepare(books, store, [hold.arrived for hold in holds])
             for hold in holds:
                 books.place(hold.arrived, hold)
 
+    async def _learn_one(
+        self, books: Books, store: LedgerStore, account: Account, told: Told, step: _Step
+    ) -> None:
+        state, known = told.state, account.agreements
+        _describe(books, account, state)
+        pairs = [(_account_of(books, step, code, account), account) for code in state.aliases]
+        if state.status == "merged" and state.merged_into is not None:
+            survivor = _account_of(books, step, state.merged_into, account)
+            if account.merged_into is None:
+                # The survivor's state will list them; until then they are what this customer had.
+                heir = books.survivor(survivor.number)
+                heir.agreements = joined_agreements(heir.agreements, account.agreements)
+            pairs.append((account, survivor))
+        for alias, survivor in pairs:
+            if await merge_accounts(books, store, alias, survivor, state.as_of, told.cause, told.traceparent):
+                step.merged |= books.parts(books.survivor(survivor.number).number)
+        for alias, _ in pairs if account.merged_into is None else ():
+            # From now on the codes of its counters are told as this customer's.
+            step.described[alias.number] = Described(alias, own_code(alias))
+        if account.merged_into is None:
+            bindings = _bindings(account, state)
+            step.described[account.number] = Described(account, bindings)
+            await self._follow_agreements(books, store, account, told, known)
+            if account.status is Status.ACTIVE:
+                step.freed.update(code for code, _ in bindings)
+        for number in books.parts(books.survivor(account.number).number):
+            belong(books, books.accounts[number])
+            step.described.setdefault(number, Described(books.accounts[number], None))
+
     async def _follow_agreements(
-        self, books: Books, store: LedgerStore, account: Account, told: Told
+        self,
+        books: Books,
+        store: LedgerStore,
+        account: Account,
+        told: Told,
+        known: tuple[Agreement, ...],
     ) -> None:
         today = business_date(books.now)
         last_closed = books.closed.last
@@ -102,7 +151,7 @@ class LearnCustomers:
             if version is None:
                 continue
             before = account.standings.get(scheme.code, NO_STANDING)
-            cover = cover_after(before.cover, version, account.agreements)
+            cover = cover_after(before.cover, version, account.agreements, known)
             granted = account.upstream and version.granted_to_upstream is not None
             if cover == before.cover and granted == before.granted:
                 continue
@@ -116,46 +165,46 @@ class LearnCustomers:
                 if move is not None:
                     after = books.move(account, version, after, move, told.cause, told.traceparent)
             if cover.in_force and not before.cover.in_force:
-                rose_on = await _rose_on(store, version, after, account, last_closed)
+                rose_on = await rise_of(books, store, version, after, account)
                 signing = on_signing(version, after, account.city_group, account.totals, last_closed, rose_on)
                 if signing is not None:
                     books.move(account, version, after, signing, told.cause, told.traceparent)
 
 
-async def _rose_on(
-    store: LedgerStore, version: SchemeVersion, standing: Standing, account: Account, last_closed: int | None
-) -> date | None:
-    """When the deciding year last rose to its level; looked up only where signing will promote."""
-    best = deciding_year(version, account.city_group, account.totals, last_closed)
-    if best is None or best[0] <= standing.tier:
-        return None
-    tier, year = best
-    bookings = await store.bookings(account.number, year, version.lines)
-    return last_rise(bookings, version.thresholds(account.city_group)[tier - 1])
+def _named(state: CustomerState) -> list[str]:
+    """Every customer that the state names: whose it is, its aliases, and the one that it was merged into."""
+    merged_into = [] if state.merged_into is None else [state.merged_into]
+    return [state.customer_code, *state.aliases, *merged_into]
 
 
 def _waves(told: Sequence[Told]) -> Iterator[list[Told]]:
-    """Parts in order, none of which has two states of one customer."""
+    """Parts in order, none of which names one customer in two states."""
     wave: list[Told] = []
     seen: set[str] = set()
     for one in told:
-        if one.state.customer_code in seen:
+        named = _named(one.state)
+        if not seen.isdisjoint(named):
             yield wave
             wave, seen = [], set()
         wave.append(one)
-        seen.add(one.state.customer_code)
+        seen.update(named)
     if wave:
         yield wave
 
 
-def _open_account(books: Books, state: CustomerState) -> Account:
-    books.account_number += 1
-    account = Account(books.account_number, state.customer_code)
-    books.accounts[account.number] = account
+def _account_of(books: Books, step: _Step, code: str, beside: Account | None = None) -> Account:
+    """The account of a customer, opened if this is the first that is told of it. Of a merge either side may be told before
+    its own state has come; then it belongs where the other one does."""
+    number = step.known.get(code)
+    if number is not None:
+        return books.accounts[number]
+    account = open_account(books, code, beside)
+    step.known[code] = account.number
+    step.described[account.number] = Described(account, own_code(account))
     return account
 
 
-def _describe(account: Account, state: CustomerState) -> None:
+def _describe(books: Books, account: Account, state: CustomerState) -> None:
     account.state_version = state.version
     account.status = Status(state.status)
     account.unit_code = state.unit_code
@@ -163,17 +212,23 @@ def _describe(account: Account, state: CustomerState) -> None:
     account.manager = state.manager_a
     account.city_group = state.city_group
     account.upstream = state.upstream_granted_by_province
-    account.agreements = tuple(
-        Agreement(
-            number=one.agreement_no,
-            signed_on=one.signed_on,
-            ends_on=one.ends_on,
-            lines=tuple(LINE_NUMBER[line] for line in one.lines),
-            in_force=one.state == "in_force",
-            ended_on=one.ended_on,
+    if account.status is not Status.MERGED:
+        account.agreements = tuple(
+            Agreement(
+                number=one.agreement_no,
+                signed_on=one.signed_on,
+                ends_on=one.ends_on,
+                lines=tuple(LINE_NUMBER[line] for line in one.lines),
+                in_force=one.state == "in_force",
+                ended_on=one.ended_on,
+            )
+            for one in state.agreements
         )
-        for one in state.agreements
-    )
+    for number in books.merged.get(account.number, ()):
+        alias = books.accounts[number]
+        if alias.code not in state.aliases:
+            # The state is older than a merge that its alias told of already.
+            account.agreements = joined_agreements(account.agreements, alias.agreements)
 
 
 def _bindings(account: Account, state: CustomerState) -> list[tuple[str, Binding]]:

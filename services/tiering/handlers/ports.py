@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 from uuid import UUID
 
 from services.tiering.domain.account import Account, Binding
 from services.tiering.domain.closing import ClosedYears
+from services.tiering.domain.holding import HoldReason
 from services.tiering.handlers.books import Books
 from services.tiering.handlers.postings import Arrived, BookedSale, Head, Hold
 from shared.messaging.work import Work
@@ -28,6 +29,13 @@ class Close:
     holders: int
     settled: int
     moves: int
+
+
+class Described(NamedTuple):
+    """An account to be written, and the codes bound to it; None leaves those as they are."""
+
+    account: Account
+    bindings: Sequence[tuple[str, Binding]] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +77,16 @@ class LedgerStore(Protocol):
         """Reversals in suspense that wait for one of these sales, in order of arrival."""
         ...
 
-    async def held_for_codes(self, codes: Collection[str]) -> list[Hold]:
-        """Transactions that wait for one of these codes to become good, in order of arrival."""
+    async def held_for_codes(self, codes: Collection[str], reasons: Collection[HoldReason]) -> list[Hold]:
+        """Transactions held under these codes for one of these reasons, in order of arrival."""
+        ...
+
+    async def codes_of(self, accounts: Collection[int]) -> list[str]:
+        """Every code that is bound to one of these accounts."""
+        ...
+
+    async def merged_into(self, accounts: Collection[int]) -> list[int]:
+        """The accounts that were merged into these, directly or by way of others."""
         ...
 
     async def hold(self, number: int) -> Hold | None: ...
@@ -83,7 +99,9 @@ class LedgerStore(Protocol):
         """What was booked under an identity, as it arrived, and its account."""
         ...
 
-    async def bookings(self, account: int, year: int, lines: Collection[int]) -> list[tuple[date, int]]:
+    async def bookings(
+        self, accounts: Collection[int], year: int, lines: Collection[int]
+    ) -> list[tuple[date, int]]:
         """(business date, signed fen) of one year and some lines, in the order of booking."""
         ...
 
@@ -99,8 +117,13 @@ class LedgerStore(Protocol):
         """The earliest year with bookings between a closed year and another one (both excluded)."""
         ...
 
-    async def keep_accounts(self, described: Sequence[tuple[Account, Sequence[tuple[str, Binding]]]]) -> None:
-        """Write accounts as the registry describes them, each with every code that means it."""
+    async def keep_accounts(self, described: Sequence[Described]) -> Collection[str]:
+        """Write accounts as the registry describes them, each with every code that means it; all codes that may mean
+        something else now."""
+        ...
+
+    async def move_totals(self, alias: int, survivor: int) -> None:
+        """Add an account's totals to those of the one that it is merged into, and have both told as revenue."""
         ...
 
     async def decide(self, decision: Decision) -> None: ...

@@ -6,7 +6,7 @@ for it, and their codes and accounts. No more than that is ever needed, because 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from services.tiering.handlers.books import Books
 from services.tiering.handlers.ports import LedgerStore
@@ -38,6 +38,15 @@ async def prepare(books: Books, store: LedgerStore, transactions: Sequence[Arriv
         for arrived in everything
         for binding in books.bindings[arrived.transaction.customer_code]
     }
-    missing = needed - books.accounts.keys()
-    if missing:
+    if named:
+        needed |= {sale.account for identity in named if (sale := books.sales.get(identity)) is not None}
+    await bring(books, store, needed)
+
+
+async def bring(books: Books, store: LedgerStore, numbers: Iterable[int]) -> None:
+    """Read accounts that are not in the books yet, each with those that it was merged into."""
+    missing = set(numbers) - books.accounts.keys()
+    while missing:
         books.admit(await store.accounts(missing))
+        into = {books.accounts[number].merged_into for number in missing}
+        missing = {number for number in into if number is not None} - books.accounts.keys()
