@@ -60,7 +60,10 @@ SELECT count(*) AS total, count(*) FILTER (WHERE c.kind = 'potential') AS potent
     count(*) FILTER (WHERE c.agreements_in_force > 0) AS with_agreement
 FROM customer_view c WHERE c.status = 'active'
 """
-_TIERS: Final = "SELECT scheme, tier, count(*) AS count FROM tier_view WHERE tier <> 'none' GROUP BY scheme, tier ORDER BY scheme, tier"
+_TIERS: Final = (
+    "SELECT scheme, tier, count(*) AS count FROM tier_view WHERE tier <> 'none' "
+    "GROUP BY scheme, tier ORDER BY scheme, tier"
+)
 _YEAR: Final = "SELECT max(year) AS year FROM revenue_view WHERE transactions > 0 AND year <= :present"
 
 
