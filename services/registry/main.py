@@ -29,22 +29,23 @@ def build(platform: Platform) -> Service:
     settings = platform.settings
     folder = settings.data_folder if isinstance(settings, RegistrySettings) else None
     configuration = read_configuration(folder) if folder else read_configuration()
+    work, reader, rules = platform.unit_of_work, platform.reader, configuration.rules
+    limits, industries = read_time_limits(folder or DATA), read_industries(folder or DATA)
     loaded = False
 
     async def load() -> None:
         nonlocal loaded
-        await loading.load_files(configuration, platform.unit_of_work)
+        await loading.load_files(configuration, work)
+        await declaration_timers.follow_organisation(work, limits, rules.default_unit)
         loaded = True
 
     async def organisation() -> str | None:
         return None if loaded else "the organisation is not loaded yet"
 
-    work, reader, rules = platform.unit_of_work, platform.reader, configuration.rules
     router = http.build_router(work, ReadModels(reader), rules, lambda: loaded)
     router.include_router(agreements.build_router(work))
     router.include_router(counter_codes.build_router(work, CounterCodeReads(reader), rules))
     router.include_router(merges.build_router(work, MergeReads(reader)))
-    limits, industries = read_time_limits(folder or DATA), read_industries(folder or DATA)
     desk = declarations.Parts(work, DeclarationReads(reader), rules, limits, industries, lambda: loaded)
     return Service(
         platform,

@@ -119,6 +119,18 @@ class PostgresDeclarations:
         if declaration.breached_at is None:
             await schedule(self._work, BREACH, subject, declaration.due_at, payload)
 
+    async def moved(self) -> list[Declaration]:
+        raw = await self._work.raw()
+        rows = await raw.fetch(
+            """
+            SELECT d.* FROM declarations d JOIN units u ON u.code = d.unit_code
+            JOIN units c ON c.code = d.deciding_unit LEFT JOIN units p ON p.code = d.pre_review_unit
+            WHERE (d.unit_path, d.deciding_path, d.pre_review_path) IS DISTINCT FROM (u.path, c.path, p.path)
+            ORDER BY d.number FOR UPDATE OF d
+            """
+        )
+        return [declaration_of(row) for row in rows]
+
     async def steps(self, id: str) -> list[Step]:
         raw = await self._work.raw()
         rows = await raw.fetch(
@@ -248,10 +260,14 @@ class PostgresDelegations:
             SELECT d.* FROM decision_delegations d JOIN units u ON u.code = d.unit_code
             WHERE d.to_user = $1 AND d.revoked_at IS NULL AND $3::date BETWEEN d.from_on AND d.to_on
                 AND starts_with($2 || '/', u.path || '/')
-                AND EXISTS (
-                    SELECT 1 FROM staff_roles r JOIN units g ON g.code = r.unit_code JOIN staff s USING (user_name)
-                    WHERE r.user_name = d.from_user AND r.role = ANY($4::text[]) AND s.active
-                        AND starts_with($2 || '/', g.path || '/')
+                -- Somebody who is not among the staff here has their roles from elsewhere, and had this one then.
+                AND (
+                    NOT EXISTS (SELECT 1 FROM staff s WHERE s.user_name = d.from_user)
+                    OR EXISTS (
+                        SELECT 1 FROM staff_roles r JOIN units g ON g.code = r.unit_code JOIN staff s USING (user_name)
+                        WHERE r.user_name = d.from_user AND r.role = ANY($4::text[]) AND s.active
+                            AND starts_with($2 || '/', g.path || '/')
+                    )
                 )
             ORDER BY d.number
             """,

@@ -1,4 +1,5 @@
-"""Timers of declarations: each looks at the limit that runs now."""
+"""What moves declarations without anybody's command: timers, each looking at the limit that runs now, and a changed
+organisation."""
 
 from __future__ import annotations
 
@@ -14,8 +15,10 @@ from services.registry.handlers.declaration_limits import (
     look_at_limit,
 )
 from services.registry.handlers.declaration_ports import Desk
+from services.registry.handlers.follow_units import follow_units
 from shared.clock import business_date
 from shared.messaging.timers import Timer, TimerHandler
+from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 
 
@@ -28,6 +31,12 @@ def handlers(limits: TimeLimits, default_unit: str) -> dict[str, TimerHandler]:
         )
 
     return {WARNING: look, BREACH: look, PRE_REVIEW_OVERDUE: look}
+
+
+async def follow_organisation(unit_of_work: UnitOfWork, limits: TimeLimits, default_unit: str) -> None:
+    """Once the organisation is loaded."""
+    async with unit_of_work.begin() as work:
+        await follow_units(await desk_of(work, limits, default_unit))
 
 
 async def desk_of(work: Work, limits: TimeLimits, default_unit: str) -> Desk:

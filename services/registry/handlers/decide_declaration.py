@@ -10,17 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from services.registry.domain import declarations as rules
-from services.registry.domain.codes import passed_marks
 from services.registry.domain.customers import Customer, Fact
 from services.registry.domain.declarations import Content, Decision, Declaration, Moved, PreReview, Refused
 from services.registry.domain.importing import ImportRow, Loaded, Policy, Rejected, register
 from services.registry.domain.organisation import assigning_division
+from services.registry.handlers.code_ranges import last_serials, tell_low_ranges
 from services.registry.handlers.declaration_ports import Desk
 from services.registry.handlers.declaration_steps import keep
 from services.registry.handlers.declare import Blocked, blocked_by
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import Customers, Rules
-from shared.contracts.registry_v1 import RegistryAlert
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,16 +96,14 @@ async def _register(
     row = _row(content, declaration.unit_code)
     division = assigning_division(units, declaration.unit_code)
     book = await customers.load_book([row], {division} - {None}, settings.issuing)  # type: ignore[arg-type]
-    before = {name: serials.last for name, serials in book.ranges.items()}
+    before = last_serials(book.ranges)
     outcome = register(book, row, declaration.unit_code, _policy(declaration, desk, settings))
     if isinstance(outcome, Rejected):
         return Refused(outcome.reasons[0], {"reasons": list(outcome.reasons)})
     told = replace(outcome, facts=_facts(declaration, outcome, desk))
     await customers.store_rows([told], book, units, settings.issuing, ruling.person)
     publish_customer(desk.publish, told.after, told.facts, units, ruling.person, desk.now)
-    for name, serials in book.ranges.items():
-        for percent in passed_marks(serials, before[name]):
-            desk.publish(*_range_alert(declaration, serials.scheme.id, name, percent, desk))
+    tell_low_ranges(book.ranges, before, units, desk.publish, desk.now)
     return told.after
 
 
@@ -146,12 +143,3 @@ def _facts(declaration: Declaration, loaded: Loaded, desk: Desk) -> tuple[Fact, 
         replace(fact, details={**fact.details, **named}) for fact in loaded.facts if fact.what != "imported"
     ]
     return (declared, Fact("approved", named), *others)
-
-
-def _range_alert(
-    declaration: Declaration, scheme: str, division: str, percent: int, desk: Desk
-) -> tuple[RegistryAlert, str]:
-    message = RegistryAlert(
-        alert="code_range_low", subject=division, unit_code=declaration.deciding_unit, at=desk.now
-    )
-    return message, f"alert|code_range_low|{scheme}|{division}|{percent}"

@@ -56,6 +56,9 @@ class Declarations(Protocol):
     async def schedule(self, declaration: Declaration) -> None:
         """Has the running limit looked at when it warns and when it ends."""
 
+    async def moved(self) -> list[Declaration]:
+        """Declarations of which a unit has another path than they say, locked."""
+
     async def steps(self, id: str) -> list[Step]:
         """The record in order."""
 

@@ -20,6 +20,7 @@ from services.registry.domain.importing import (
     read_row,
 )
 from services.registry.domain.organisation import assigning_division
+from services.registry.handlers.code_ranges import last_serials, tell_low_ranges
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import (
     AgreementTimers,
@@ -76,12 +77,14 @@ async def import_customers(
     read = [read_row(row, values, policy) for row, values in chunk.rows]
     rows = [each for each in read if isinstance(each, ImportRow)]
     book = await customers.load_book(rows, _divisions(rows, policy), rules.issuing)
+    before = last_serials(book.ranges)
     outcomes = [each if isinstance(each, Rejected) else decide(book, each, policy) for each in read]
     await _store(outcomes, book, policy, person, customers, timers)
     await imports.record(chunk, outcomes)
     for outcome in outcomes:
         if isinstance(outcome, Loaded) and outcome.result != "unchanged":
             publish_customer(publish, outcome.after, outcome.facts, organisation.units, person, now)
+    tell_low_ranges(book.ranges, before, organisation.units, publish, now)
     return outcomes
 
 
