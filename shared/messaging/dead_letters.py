@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from shared.contracts.operation_v1 import DISPOSED
 from shared.contracts.topics import BY_NAME, dead_letter_topic
 from shared.messaging.metrics import DEAD_LETTERS
 from shared.messaging.records import Headers, Outgoing, decode_headers, encode_headers
@@ -148,12 +149,28 @@ async def replay(work: Work, letter_id: int, decided_by: str, value: bytes | Non
 
 
 async def decide(work: Work, letter_id: int, state: Literal["replayed", "closed"], decided_by: str) -> bool:
-    """Dispose of an open dead letter; False where it is not open (any more)."""
+    """Dispose of an open dead letter and tell others so; False where it is not open (any more)."""
     done = await work.connection.execute(
         text(
             "UPDATE dead_letters SET state = :state, decided_by = :decided_by, decided_at = :now "
-            "WHERE id = :id AND state = 'open' RETURNING id"
+            "WHERE id = :id AND state = 'open' RETURNING consumer, topic, partition, \"offset\""
         ),
         {"state": state, "decided_by": decided_by, "now": work.now, "id": letter_id},
     )
-    return done.first() is not None
+    row = done.first()
+    if row is None:
+        return False
+    told = DISPOSED[work.service](
+        dead_letter_id=letter_id,
+        consumer=row.consumer,
+        origin_topic=row.topic,
+        origin_partition=row.partition,
+        origin_offset=row.offset,
+        state=state,
+        decided_by=decided_by,
+        decided_at=work.now,
+    )
+    # A dead letter is disposed of once, so the id says which event this is however often the request comes.
+    key, content, headers = told.outgoing(id=f"dead-letter|{work.service}|{letter_id}|{state}", time=work.now)
+    work.publish(Outgoing(told.TOPIC, key, content, headers))
+    return True
