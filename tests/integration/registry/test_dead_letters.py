@@ -13,7 +13,7 @@ from shared.ids import new_id
 from shared.messaging.records import Record
 from tests.integration.registry.conftest import Registry
 
-pytestmark = [pytest.mark.engines, pytest.mark.req("PLT-4")]
+pytestmark = [pytest.mark.engines, pytest.mark.req("PLT-2")]
 
 
 async def given_up(registry: Registry, offset: int) -> int:
