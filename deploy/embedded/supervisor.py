@@ -50,6 +50,7 @@ from deploy.embedded.postgres import SUPERUSER, VERIFIER, Postgres
 from deploy.embedded.processes import EngineError, ProcessId, bound_log, end, spawn, wait_until
 from deploy.embedded.stopping import end_engine_or_service
 from shared.clock import SandboxClock, SystemClock
+from shared.contracts.topics import SERVICES
 
 READY: Final = "READY"
 _TICK_S: Final = 0.1
@@ -235,6 +236,12 @@ class Supervisor:
             "KEYPOST_AUDIENCE": "keypost",
             "KEYPOST_FAILPOINTS_FILE": str(self.instance.failpoints_file(service)),
         }
+        if service == "reporting":
+            # The console does what people ask of it at the services that own it.
+            environment |= {
+                f"KEYPOST_{other.upper()}_URL": f"http://{HOST}:{self.setup.service_port(other)}"
+                for other in SERVICES
+            }
         if self.setup.mode == "sandbox":
             environment["KEYPOST_SANDBOX_CLOCK"] = str(self.instance.clock_file)
         return environment

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from services.reporting.adapters.listening import ViewListener
+from services.reporting.adapters.peers import Peers
 from services.reporting.adapters.read_models import ReadModels
 from services.reporting.adapters.views import PostgresViews
-from services.reporting.entrypoints.console import console
+from services.reporting.entrypoints.console import Hub, console
 from services.reporting.entrypoints.http import routes
 from services.reporting.handlers.build_views import TOPICS, BuildViews
+from services.reporting.settings import Settings
 from shared import dead_letter_routes
+from shared.db import plain_dsn
 from shared.service import Platform, Service
 
 BATCH_RECORDS = 2_000
@@ -18,6 +22,18 @@ loop for about a tenth of a second, which HTTP waits."""
 def build(platform: Platform) -> Service:
     """The service on its platform."""
     read = ReadModels(platform.reader, platform.clock)
+    settings = platform.settings
+    assert isinstance(settings, Settings)  # noqa: S101 - `__main__` reads them.
+    peers, hub = Peers(settings.service_urls()), Hub()
+    listener = ViewListener(plain_dsn(settings.reader_database_url.get_secret_value()), hub.heard)
+
+    async def follow_views() -> None:
+        try:
+            await listener.run()
+        finally:
+            hub.end()
+            await peers.aclose()
+
     return Service(
         platform,
         "keypost reporting",
@@ -26,7 +42,8 @@ def build(platform: Platform) -> Service:
         ],
         routers=[
             routes(read, platform.clock),
-            console(read),
+            *console(read, peers, hub, platform.clock, settings.mode),
             dead_letter_routes.routes(platform.unit_of_work),
         ],
+        background={"console": follow_views},
     )

@@ -1,0 +1,306 @@
+"""From a template and what it shows to an answer, with the headers that every page has."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from functools import lru_cache, partial
+from pathlib import Path
+from typing import Any, Final, get_args
+from urllib.parse import urlencode
+
+import orjson
+from fastapi import Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from fastapi.routing import APIRoute
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from services.reporting.entrypoints.console import formats
+from services.reporting.entrypoints.console.forms import Form
+from services.reporting.entrypoints.console.rooms import ROOMS, Room
+from services.reporting.entrypoints.console.static_files import StaticFiles
+from services.reporting.entrypoints.console.visitor import (
+    Manner,
+    NotSignedIn,
+    Visitor,
+    manner_of,
+    remember_language,
+    wire_language,
+)
+from services.reporting.texts import PageLanguage, say, word
+from shared.clock import SHANGHAI, Clock
+from shared.contracts.claims_v1 import PlanPhase, Stage
+from shared.contracts.topics import SERVICES
+from shared.problems import Problem, field_errors, title
+
+TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates"
+
+CONTENT_SECURITY_POLICY: Final = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+"""Nothing is loaded from anywhere else, and no script or style that stands in a page counts."""
+
+_HEADERS: Final = {
+    "content-security-policy": CONTENT_SECURITY_POLICY,
+    "cache-control": "no-store",
+    "x-content-type-options": "nosniff",
+    "referrer-policy": "same-origin",
+    "cross-origin-opener-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=()",
+}
+
+TIERS: Final = ("diamond", "platinum", "gold", "silver", "vip", "ordinary", "none")
+"""Tiers that filters offer, the highest first."""
+PLAN_STATES: Final[tuple[str, ...]] = get_args(PlanPhase)
+STAGES: Final[tuple[str, ...]] = get_args(Stage)
+LETTER_STATES: Final = ("open", "replayed", "closed", "all")
+STATUSES: Final = ("active", "retired", "merged", "annulled")
+
+Freshness = Callable[[Visitor], Awaitable[datetime | None]]
+
+
+@lru_cache(maxsize=1)
+def environment() -> Environment:
+    """The templates. Everything that they print is escaped unless it is markup made here."""
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.do"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+    made.filters |= {
+        "yuan": formats.yuan,
+        "yuan_text": formats.yuan_text,
+        "count": formats.count,
+        "instant": formats.instant,
+        "day": formats.day,
+        "json": lambda value: orjson.dumps(value, default=str).decode(),
+    }
+    made.globals |= {
+        "share": formats.share,
+        "percent": formats.percent,
+        "until": formats.until,
+        "highlighted": formats.highlighted,
+        "shanghai": SHANGHAI,
+    }
+    return made
+
+
+class Pages:
+    """Shows templates to visitors."""
+
+    def __init__(self, files: StaticFiles, clock: Clock, freshness: Freshness) -> None:
+        self._files = files
+        self._clock = clock
+        self._freshness = freshness
+
+    def now(self) -> datetime:
+        return self._clock.now()
+
+    async def show(
+        self,
+        request: Request,
+        who: Visitor,
+        template: str,
+        *,
+        status: int = 200,
+        refused: Problem | None = None,
+        form: Form | None = None,
+        **shown: Any,
+    ) -> HTMLResponse:
+        """A page for somebody who has signed in. `refused` is told at its top, and `form` fills its fields."""
+        if refused is not None and status == 200:
+            status = refused.status
+        as_of = await self._freshness(who) if who.may("customers.read") else None
+        shown |= {
+            "who": who,
+            "refused": None if refused is None else told(refused, who.manner.language),
+            "form": form or Form(),
+            "as_of": as_of,
+            "rooms": [room for room in ROOMS if who.may(room.operation)],
+            "done": _done(request),
+        }
+        return self._answer(request, who.manner, template, status, shown)
+
+    def plain(
+        self, request: Request, manner: Manner, template: str, *, status: int = 200, **shown: Any
+    ) -> HTMLResponse:
+        """A page for anybody."""
+        return self._answer(request, manner, template, status, shown)
+
+    def _answer(
+        self, request: Request, manner: Manner, template: str, status: int, shown: Mapping[str, Any]
+    ) -> HTMLResponse:
+        language = manner.language
+        content = (
+            environment()
+            .get_template(template)
+            .render(
+                **{
+                    "t": partial(_say, language),
+                    "w": partial(_word, language),
+                    "lang": language,
+                    "html_lang": wire_language(language),
+                    "theme": manner.theme,
+                    "static": self._files.url,
+                    "now": self._clock.now(),
+                    "here": _here(request),
+                    "path": request.url.path,
+                    "query": _filters(request),
+                    "month_names": [word("month", str(month), language) for month in range(1, 13)],
+                    "tier_options": _options("tier", TIERS, language),
+                    "status_options": _options("status", STATUSES, language),
+                    "plan_states": _options("plan", PLAN_STATES, language),
+                    "stages": _options("stage", STAGES, language),
+                    "service_options": _options("service", SERVICES, language),
+                    "letter_states": _options("letter_state", LETTER_STATES, language),
+                    "with_query": partial(_with_query, request),
+                    "large": lambda fen: formats.large(fen, language),
+                    "hours": lambda value: formats.hours(value, language),
+                    "joined": lambda parts: formats.joined(parts, language),
+                    "named": lambda row, stem="name": named(row, stem, language),
+                    **shown,
+                }
+            )
+        )
+        answer = HTMLResponse(content, status, _HEADERS)
+        remember_language(request, answer)
+        return answer
+
+
+def told(problem: Problem, language: PageLanguage) -> dict[str, Any]:
+    """A problem as a page shows it: a sentence, the fields that are wrong, and what to do about it."""
+    wire = wire_language(language)
+    errors = problem.extra.get("errors")
+    return {
+        "status": problem.status,
+        "code": problem.code,
+        "title": title(problem.status, wire),
+        "detail": problem.detail(wire),
+        "errors": {_field(fault): fault.get("detail") for fault in errors if isinstance(fault, dict)}
+        if isinstance(errors, list)
+        else {},
+        "members": problem.extra,
+        "advice": word("advice", problem.code, language) if problem.code in _ADVISED else None,
+    }
+
+
+_ADVISED: Final = (
+    "changed_meanwhile",
+    "window_held",
+    "forbidden",
+    "out_of_scope",
+    "own_request",
+    "service_away",
+)
+
+
+def _field(fault: Mapping[str, Any]) -> str:
+    """The field that an error is about: `/contacts/0/phone` is about `contacts`."""
+    pointer = str(fault.get("pointer") or fault.get("parameter") or "")
+    return pointer.strip("/").split("/")[0]
+
+
+def named(row: Mapping[str, Any], stem: str, language: PageLanguage) -> str:
+    """A unit's name in the reader's language, its code where the name has not been told yet."""
+    of = stem.removesuffix("name")
+    return row.get(f"{stem}_{language}") or row.get(f"{of}code") or row.get("unit_code") or ""
+
+
+class ConsoleRoute(APIRoute):
+    """A route whose refusals are pages, not JSON: the way to sign in, or a sentence that can be acted on."""
+
+    pages: Pages
+    """Set by `console()` on the class that it makes for its application."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        handler = super().get_route_handler()
+
+        async def handled(request: Request) -> Response:
+            try:
+                answer: Response = await handler(request)
+                return answer
+            except NotSignedIn as missing:
+                return _to_sign_in(request, expired=missing.expired)
+            except RequestValidationError as wrong:
+                faults = field_errors(wrong.errors(), wire_language(manner_of(request).language))
+                problem = Problem(
+                    422,
+                    "invalid_fields",
+                    "地址中的筛选条件不符合要求。",
+                    "A filter in the address breaks its rule.",
+                    errors=faults,
+                )
+                return self._told(request, problem)
+            except Problem as problem:
+                return self._told(request, problem)
+
+        return handled
+
+    def _told(self, request: Request, problem: Problem) -> Response:
+        manner = manner_of(request)
+        return self.pages.plain(
+            request, manner, "problem.html", status=problem.status, refused=told(problem, manner.language)
+        )
+
+
+def _to_sign_in(request: Request, *, expired: bool) -> Response:
+    asked = _here(request) if request.method == "GET" else request.url.path
+    query = {"next": asked} if asked != "/" else {}
+    if expired:
+        query["refused"] = "expired"
+    address = "/sign-in" + (f"?{urlencode(query)}" if query else "")
+    if request.headers.get("hx-request"):
+        # A fragment cannot show the sign-in page; the whole page goes there.
+        return Response(status_code=401, headers={"hx-redirect": address, "cache-control": "no-store"})
+    return RedirectResponse(address, 303, {"cache-control": "no-store"})
+
+
+def _options(kind: str, codes: Sequence[str], language: PageLanguage) -> list[tuple[str, str]]:
+    return [(code, word(kind, code, language)) for code in codes]
+
+
+def _say(language: PageLanguage, key: str, **values: Any) -> str:
+    return say(key, language, **values)
+
+
+def _word(language: PageLanguage, kind: str, code: object) -> str:
+    return formats.NO_FIGURE if code in (None, "") else word(kind, str(code), language)
+
+
+def _done(request: Request) -> str | None:
+    """The name of the sentence about what was just done; anything else in the address says nothing."""
+    asked = request.query_params.get("done", "")
+    return asked if asked.isidentifier() and len(asked) <= 40 else None
+
+
+def _here(request: Request) -> str:
+    query = request.url.query
+    return request.url.path + (f"?{query}" if query else "")
+
+
+def _filters(request: Request) -> str:
+    """What the list is narrowed to, as a query: for exports, and to offer that it be cleared."""
+    passing = ("cursor", "lang", "done")
+    return urlencode(
+        [(key, value) for key, value in request.query_params.multi_items() if value and key not in passing]
+    )
+
+
+def _with_query(request: Request, **changes: str | None) -> str:
+    """This address with some parameters set, or with None left out."""
+    params = [
+        (name, value)
+        for name, value in request.query_params.multi_items()
+        if name not in changes and name != "done" and value
+    ]
+    params += [(name, value) for name, value in changes.items() if value]
+    return request.url.path + (f"?{urlencode(params)}" if params else "")
+
+
+__all__ = ["ConsoleRoute", "Pages", "Room", "environment", "named", "told"]

@@ -1,0 +1,149 @@
+"""Held transactions: what they hold up, a decision about one, and mapping the code that holds many."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from fastapi.responses import Response
+
+from services.reporting.adapters.peers import Command, Told
+from services.reporting.entrypoints.console.forms import Form, path_of, seen, submitted
+from services.reporting.entrypoints.console.parts import ROWS, Console
+from services.reporting.entrypoints.console.visitor import SignedIn, Visitor
+from shared.problems import Problem
+
+Reason = Annotated[
+    Literal[
+        "",
+        "unknown_code",
+        "bad_check_digit",
+        "retired_code",
+        "conflict",
+        "over_reversal",
+        "reversal_mismatch",
+        "sale_unknown",
+        "future_date",
+        "year_too_old",
+    ]
+    | None,
+    Query(),
+]
+State = Annotated[Literal["", "held", "booked", "closed", "all"] | None, Query()]
+Code = Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00]*$")]
+After = Annotated[int, Query(ge=0)]
+
+MAPPABLE = ("unknown_code", "bad_check_digit", "retired_code")
+"""Reasons that a mapping of the code to a customer removes."""
+
+
+def routes(console: Console) -> APIRouter:
+    router = console.router()
+    read, pages, peers = console.read, console.pages, console.peers
+
+    async def listed(
+        request: Request,
+        who: Visitor,
+        reason: str | None,
+        state: str | None,
+        code: str | None,
+        cursor: int,
+    ) -> Response:
+        summary = await read.suspense_summary(who.principal)
+        away: Problem | None = None
+        try:
+            found = await peers.get(
+                who.on_behalf,
+                "tiering",
+                "/v1/suspense",
+                {
+                    "state": state or "held",
+                    "reason": reason,
+                    "customer_code": code,
+                    "after": cursor,
+                    "limit": ROWS,
+                },
+            )
+        except Problem as missing:
+            found, away = Told({"items": [], "more": False}), missing
+        return await pages.show(
+            request,
+            who,
+            "suspense.html",
+            refused=away,
+            summary=summary,
+            rows=found["items"],
+            next_cursor=str(found["next"]) if found["more"] else None,
+            reason=reason or "",
+            state=state or "held",
+            asked=request.query_params,
+        )
+
+    @router.get("/suspense")
+    async def suspense(
+        request: Request,
+        who: SignedIn,
+        reason: Reason = None,
+        state: State = None,
+        code: Code = None,
+        cursor: After = 0,
+    ) -> Response:
+        who.require("suspense.read")
+        return await listed(request, who, reason or None, state or None, code or None, cursor)
+
+    async def one(
+        request: Request, who: Visitor, number: int, refused: Problem | None = None, form: Form | None = None
+    ) -> Response:
+        found = await peers.get(who.on_behalf, "tiering", path_of("v1", "suspense", number))
+        same = None
+        if found["reason"] in MAPPABLE:
+            same = await console.perhaps(
+                peers.get(
+                    who.on_behalf,
+                    "tiering",
+                    "/v1/suspense",
+                    {"state": "held", "customer_code": found["customer_code"], "limit": 1000},
+                )
+            )
+        return await pages.show(
+            request,
+            who,
+            "suspense_one.html",
+            refused=refused,
+            form=form,
+            found=found,
+            same=[] if same is None else same["items"],
+            mappable=found["reason"] in MAPPABLE and found["state"] == "held",
+        )
+
+    @router.get("/suspense/{number}")
+    async def held(request: Request, who: SignedIn, number: int) -> Response:
+        who.require("suspense.read")
+        return await one(request, who, number)
+
+    @router.post("/suspense/{number}/decision")
+    async def decide(request: Request, who: SignedIn, number: int) -> Response:
+        form = await submitted(request, who)
+        command = Command(
+            "tiering",
+            path_of("v1", "suspense", number, "decision"),
+            form.given("decision", "comment"),
+            form.key,
+        )
+        try:
+            await peers.tell(who.on_behalf, command)
+        except Problem as refused:
+            return await one(request, who, number, refused, form.after(refused))
+        return seen(path_of("suspense", number), "suspense_decided")
+
+    @router.post("/suspense/{number}/map")
+    async def map_code(request: Request, who: SignedIn, number: int) -> Response:
+        form = await submitted(request, who)
+        body = form.given("code", "customer_code", "valid_from", "valid_to")
+        try:
+            await peers.tell(who.on_behalf, Command("registry", "/v1/counter-codes", body, form.key))
+        except Problem as refused:
+            return await one(request, who, number, refused, form.after(refused))
+        return seen("/suspense", "code_mapped")
+
+    return router
