@@ -8,6 +8,8 @@ from services.reporting.adapters.read_models import ReadModels
 from services.reporting.adapters.views import PostgresViews
 from services.reporting.entrypoints.console import Hub, console
 from services.reporting.entrypoints.http import routes
+from services.reporting.entrypoints.rebuilder import Rebuilder
+from services.reporting.entrypoints.rebuilds import rebuild_routes
 from services.reporting.handlers.build_views import TOPICS, BuildViews
 from services.reporting.settings import Settings
 from shared import dead_letter_routes
@@ -15,8 +17,8 @@ from shared.db import plain_dsn
 from shared.service import Platform, Service
 
 BATCH_RECORDS = 2_000
-"""A batch is one transaction and at most six statements, so a large one is cheap. Reading the records of one keeps the event
-loop for about a tenth of a second, which HTTP waits."""
+"""A batch is one transaction and some twenty statements at most, so a large one is cheap. Reading the records of one keeps the
+event loop for about a tenth of a second, which HTTP waits."""
 
 
 def build(platform: Platform) -> Service:
@@ -34,16 +36,17 @@ def build(platform: Platform) -> Service:
             hub.end()
             await peers.aclose()
 
+    builder = platform.consumer("views", TOPICS, BuildViews(PostgresViews), max_records=BATCH_RECORDS)
+    rebuilder = Rebuilder(platform, builder.group)
     return Service(
         platform,
         "keypost reporting",
-        consumers=[
-            platform.consumer("views", TOPICS, BuildViews(PostgresViews), max_records=BATCH_RECORDS),
-        ],
+        consumers=[builder],
         routers=[
             routes(read, platform.clock),
+            rebuild_routes(platform.unit_of_work, rebuilder),
             *console(read, peers, hub, platform.clock, settings.mode),
             dead_letter_routes.routes(platform.unit_of_work),
         ],
-        background={"console": follow_views},
+        background={"console": follow_views, "rebuilder": rebuilder.run},
     )
