@@ -18,7 +18,7 @@ def festival_day(festival: str, year: int) -> date | None:
         return date(year, 1, 1)
     month, day = _LUNAR[festival]
     try:
-        found: date = LunarDate(year, month, day).toSolarDate()
+        found: date = LunarDate(year, month, day).to_solar_date()
     except ValueError:
         return None
     return found

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
+from services.claims.domain.days import day_of
 from services.claims.domain.festivals import FestivalDays
 from services.claims.domain.plans import (
     Plan,
@@ -54,7 +55,7 @@ class Desk:
         """The rule that the plan's window opened under, before that the one of the day it was handed in."""
         if plan.rule_version is not None:
             return self.rules.version(plan.rule_version)
-        return self.rules.holding(plan.unit_path, (plan.submitted_at or self.now).date())
+        return self.rules.holding(plan.unit_path, day_of(plan.submitted_at or self.now))
 
     async def docket_of_plan(self, plan_id: str) -> Docket | None:
         """The docket on which a plan is, up to date; None where there is no such plan."""

@@ -151,13 +151,13 @@ async def submit_plan(desk: Desk, plan_id: str, allow: Allow, confirm: Confirm) 
 async def hand_over(desk: Desk, docket: Docket, plan: Plan) -> Step | Refusal:
     """Whether the plan can be handed in now, and the step if so."""
     rule = desk.rules.holding(plan.unit_path, day_of(desk.now))
+    step = submit(plan, rule, desk.now, docket.holder())
+    if not isinstance(step, Step):
+        return step
     for other in docket.plans.values():
         same = (other.unit_code, other.manager_a) == (plan.unit_code, plan.manager_a)
         if other.state == "submitted" and same and other.id != plan.id:
             return AlreadyFiled(other.id)
-    step = submit(plan, rule, desk.now, docket.holder())
-    if not isinstance(step, Step):
-        return step
     cooled = cooling(plan.unit_code, tuple(docket.plans.values()), rule, desk.now)
     return cooled or outside_season(desk, plan) or step
 

@@ -3,6 +3,7 @@ the real engines."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -36,6 +37,8 @@ from tests.support.states import HandlerBench, Sent, customer, unit
 START = datetime(2026, 3, 9, 2, tzinfo=UTC)
 """A Monday, ten o'clock in Shanghai."""
 KUNSHAN = "/CN/32/3205/320583"
+RIVALS = 50
+"""Units of Nanjing R00, R01 … each with a manager `rival-0`, `rival-1` … of its own."""
 
 
 @pytest.fixture(scope="package")
@@ -72,6 +75,14 @@ async def claims(engines: Engines, tmp_path: Path) -> AsyncIterator[ServiceProce
     finally:
         service.kill()
         engines.drop_database(service.database)
+
+
+def _add_person(secrets: Path, user: str, role: str, path: str) -> None:
+    """Somebody whom the development issuer does not know by itself."""
+    file = secrets / development.USERS_FILE
+    grant = {"role": role, "unit": path.rpartition("/")[2], "path": path, "lines": []}
+    people = json.loads(file.read_text())
+    file.write_text(json.dumps([*people, {"user": user, "name": user, "roles": [grant]}]))
 
 
 @dataclass
@@ -242,6 +253,9 @@ async def desk(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> As
     folder = tmp_path_factory.mktemp("claims")
     secrets = folder / "secrets"
     development.ensure_issuer(secrets)
+    _add_person(secrets, "centre-zhejiang", "centre", "/CN/33")
+    for number in range(RIVALS):
+        _add_person(secrets, f"rival-{number}", "manager", f"/CN/32/3201/R{number:02}")
     await upgrade("claims", database.owner)
     clock = SandboxClock.create(folder / "clock", START)
     settings = Settings(
@@ -268,6 +282,10 @@ async def desk(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> As
             unit("3201", "/CN/32/3201", name_zh="南京市大客户中心", name_en="Nanjing", division="320100"),
             unit("320583", KUNSHAN, level="county", parent="3205", name_en="Kunshan", division="320583"),
             unit("33", "/CN/33", level="province", parent="CN", name_zh="浙江", name_en="Zhejiang"),
+            *(
+                unit(f"R{number:02}", f"/CN/32/3201/R{number:02}", level="county", parent="3201")
+                for number in range(RIVALS)
+            ),
         )
         yield running
     await service.platform.writer.dispose()

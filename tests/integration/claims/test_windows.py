@@ -71,7 +71,7 @@ async def test_an_agreement_of_the_holder_within_the_window_makes_it_a_success(d
     await desk.take(records)
     await desk.wait(days=90)
     assert (await desk.read(opened))["version"] == done["version"]
-    events = [one for one in await desk.published("claims.events.v1", code)]
+    events = await desk.published("claims.events.v1", code)
     success = events[-1]
     assert (success["event"], success["development_unit"], success["lead"]) == (
         "window_succeeded",
