@@ -55,7 +55,7 @@
         axisLine: { lineStyle: { color: look.line } }, axisLabel: { color: look.ink3, fontSize: 12, interval: "auto" },
       },
       yAxis: {
-        type: "value", name: content.unit, nameTextStyle: { color: look.ink3, align: "right", padding: [0, 6, 0, 0] },
+        type: "value",
         axisLabel: { color: look.ink3, fontSize: 12, formatter: (value) => short(value, content.wan) },
         splitLine: { lineStyle: { color: look.line } }, splitNumber: 4,
       },

@@ -24,7 +24,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "customer.status": ("状态", "Status"),
     "customer.tier": ("客户级别", "Tier"),
     "customer.key_account": ("大客户", "Key account"),
-    "customer.period_total": ("累计用邮（元）", "Revenue of the period (yuan)"),
+    "customer.period_total": ("累计用邮（元）", "Revenue (yuan)"),
     "customer.agreements": ("用邮协议", "Service agreements"),
     "customer.managers": ("客户经理", "Managers"),
     "customer.manager_a": ("客户经理 A 角", "Account manager A"),

@@ -15,6 +15,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "suspense.amount_held": ("涉及金额", "Amount held up"),
     "suspense.codes": ("客户代码数", "Codes"),
     "suspense.by_reason": ("按原因", "By reason"),
+    "suspense.by_code": ("按代码", "By code"),
+    "suspense.by_code_do": (
+        "对应一个代码，其下全部交易随之入账。",
+        "Mapping one code books everything behind it.",
+    ),
+    "suspense.look": ("查看", "Look at it"),
     "suspense.all_reasons": ("全部原因", "All reasons"),
     "suspense.reason": ("原因", "Reason"),
     "suspense.count": ("笔数", "Number"),

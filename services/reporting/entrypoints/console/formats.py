@@ -24,6 +24,14 @@ def yuan(fen: int | Decimal | None) -> str:
     return f"{'-' if fen < 0 else ''}{whole:,}.{rest:02d}"
 
 
+def fen_of(text: object) -> int:
+    """Fen of a decimal string; 0 for what is none."""
+    try:
+        return int(Decimal(str(text)) * 100)
+    except (ArithmeticError, ValueError):
+        return 0
+
+
 def yuan_text(text: str | None) -> str:
     """The same of a decimal string such as services send."""
     if text is None:

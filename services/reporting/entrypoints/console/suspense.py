@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
+from services.reporting.entrypoints.console.formats import fen_of
 from services.reporting.entrypoints.console.forms import Form, path_of, seen, submitted
 from services.reporting.entrypoints.console.parts import ROWS, Console
 from services.reporting.entrypoints.console.visitor import SignedIn, Visitor
@@ -37,6 +38,10 @@ MAPPABLE = ("unknown_code", "bad_check_digit", "retired_code")
 """Reasons that a mapping of the code to a customer removes."""
 
 
+GROUPED_MAX = 1000
+"""Held transactions that are looked at to group them by code; the largest groups show among the first of them."""
+
+
 def routes(console: Console) -> APIRouter:
     router = console.router()
     read, pages, peers = console.read, console.pages, console.peers
@@ -51,6 +56,7 @@ def routes(console: Console) -> APIRouter:
     ) -> Response:
         summary = await read.suspense_summary(who.principal)
         away: Problem | None = None
+        grouped = reason in MAPPABLE and state in (None, "held") and not cursor and not code
         try:
             found = await peers.get(
                 who.on_behalf,
@@ -61,19 +67,23 @@ def routes(console: Console) -> APIRouter:
                     "reason": reason,
                     "customer_code": code,
                     "after": cursor,
-                    "limit": ROWS,
+                    "limit": GROUPED_MAX if grouped else ROWS,
                 },
             )
         except Problem as missing:
             found, away = Told({"items": [], "more": False}), missing
+        rows = found["items"][:ROWS]
         return await pages.show(
             request,
             who,
             "suspense.html",
             refused=away,
             summary=summary,
-            rows=found["items"],
-            next_cursor=str(found["next"]) if found["more"] else None,
+            rows=rows,
+            groups=_by_code(found["items"]) if grouped else [],
+            next_cursor=str(rows[-1]["number"])
+            if rows and (found["more"] or len(found["items"]) > ROWS)
+            else None,
             reason=reason or "",
             state=state or "held",
             asked=request.query_params,
@@ -147,3 +157,15 @@ def routes(console: Console) -> APIRouter:
         return seen("/suspense", "code_mapped")
 
     return router
+
+
+def _by_code(items: list[Told]) -> list[dict[str, object]]:
+    """What waits behind each code, the largest sum first: mapping one code books all of it."""
+    groups: dict[str, dict[str, Any]] = {}
+    for item in items:
+        code = item["customer_code"]
+        group = groups.setdefault(code, {"code": code, "count": 0, "fen": 0, "number": item["number"]})
+        group["count"] += 1
+        said = item["data"] or {}
+        group["fen"] += fen_of(said.get("amount")) * (-1 if said.get("kind") == "reversal" else 1)
+    return sorted(groups.values(), key=lambda group: (-group["fen"], group["code"]))
