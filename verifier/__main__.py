@@ -13,12 +13,14 @@ from typing import Final
 
 import asyncpg
 
+from verifier.bookings import read_merges
 from verifier.check_books import check_books
 from verifier.check_changes import check_changes
 from verifier.check_codes import check_codes
 from verifier.check_customers import check_customers
 from verifier.check_ledger import check_ledger
 from verifier.check_offsets import check_offsets
+from verifier.check_revenue import check_revenue
 from verifier.check_suspense import check_suspense
 from verifier.check_tier_states import check_tier_states
 from verifier.report import Difference, Report
@@ -26,9 +28,9 @@ from verifier.schemes import read_schemes
 from verifier.settings import Settings, SettingsError, load
 from verifier.sources import open_sources
 from verifier.topics import TopicError
-from verifier.words import CUSTOMER_EVENTS, CUSTOMERS, TIER_CHANGES, TIERS, TRANSACTIONS
+from verifier.words import CUSTOMER_EVENTS, CUSTOMERS, REVENUE, TIER_CHANGES, TIERS, TRANSACTIONS
 
-TOPICS: Final = (TRANSACTIONS, CUSTOMERS, CUSTOMER_EVENTS, TIER_CHANGES, TIERS)
+TOPICS: Final = (TRANSACTIONS, CUSTOMERS, CUSTOMER_EVENTS, TIER_CHANGES, TIERS, REVENUE)
 TABLES: Final = {
     "registry": ("customers", "agreements", "code_assignments", "code_ranges", "code_skips", "code_schemes"),
     "tiering": (
@@ -82,8 +84,10 @@ async def one_pass(settings: Settings) -> Report:
         groups = await check_customers(sources, report)
         tiering = sources.database("tiering")
         if tiering is not None and await tiering.has("ledger"):
-            marks = await check_ledger(tiering, report)
-            await check_books(tiering, schemes, marks, groups, report)
+            merges = await read_merges(tiering)
+            marks = await check_ledger(tiering, merges, report)
+            expected = await check_books(tiering, schemes, marks, groups, merges, report)
+            await check_revenue(sources, expected, report)
             await check_changes(sources, report)
             await check_tier_states(sources, schemes, report)
             await check_offsets(sources, report)

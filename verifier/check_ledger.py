@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from verifier.bookings import Merges
 from verifier.report import Difference, Report
 from verifier.snapshot import Snapshot
 from verifier.words import LINES, identity_of, yuan
@@ -115,7 +116,7 @@ _ENTRIES = (
 )
 
 
-async def check_ledger(db: Snapshot, report: Report) -> list[CloseMark]:
+async def check_ledger(db: Snapshot, merges: Merges, report: Report) -> list[CloseMark]:
     """Everything about the ledger; returns the closes with their places in it, for the check of tiers."""
     closes = await db.rows("SELECT year, closed_at, finished_at FROM closes WHERE closed_at IS NOT NULL")
     order = Order(marks_of((row[0], row[1], row[2]) for row in closes))
@@ -126,7 +127,7 @@ async def check_ledger(db: Snapshot, report: Report) -> list[CloseMark]:
     report.add(order.found)
     report.add(await _heads(db, order.last_seq))
     report.add(await _identities(db))
-    report.add(await _reversals(db))
+    report.add(await _reversals(db, merges))
     await _narrow(db, order.marks)
     return list(order.marks)
 
@@ -267,13 +268,14 @@ _REVERSALS = """
 """
 
 
-async def _reversals(db: Snapshot) -> list[Difference]:
+async def _reversals(db: Snapshot, merges: Merges) -> list[Difference]:
     found: list[Difference] = []
     async for rows in db.chunks(_REVERSALS):
         for row in rows:
-            takers = frozenset(pair for pair in (tuple(row)[3:5], tuple(row)[5:7]) if pair[0] is not None)
+            # A reversal under the survivor's account may take from a sale of an alias (TIE-14).
+            takers = frozenset((merges.root(row[at]), row[at + 1]) for at in (3, 5) if row[at] is not None)
             sales = frozenset(
-                three for three in (tuple(row)[7:10], tuple(row)[10:13]) if three[0] is not None
+                (merges.root(row[at]), row[at + 1], row[at + 2]) for at in (7, 10) if row[at] is not None
             )
             found += reversal_differences(NamedSale(row[0], row[1], row[2], takers, sales))
     return found

@@ -10,6 +10,7 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 from uuid import UUID
 
+from verifier.bookings import read_merges
 from verifier.report import Difference, Report
 from verifier.snapshot import Snapshot
 from verifier.sources import Sources
@@ -21,8 +22,9 @@ OVERDUE_AFTER: Final = timedelta(minutes=5)
 _ROWS: Final = """
     SELECT s.number, s.identity, s.source, s.id, s.state, s.reason, i.identity IS NOT NULL AS claimed,
            i.content = s.content AS first, i.seq AS points_to, l.seq AS own, w.seq AS sale,
-           EXISTS (SELECT FROM bindings b JOIN accounts a ON a.number = b.account WHERE b.code = s.customer_code
-                   AND a.status = 'active'
+           EXISTS (SELECT FROM bindings b LEFT JOIN unnest($1::int[], $2::int[]) AS m (merged, root)
+                   ON m.merged = b.account JOIN accounts a ON a.number = coalesce(m.root, b.account)
+                   WHERE b.code = s.customer_code AND a.status = 'active'
                    AND (b.valid_from IS NULL OR b.valid_from <= (s.transaction ->> 'business_date')::date)
                    AND (b.valid_to IS NULL OR b.valid_to >= (s.transaction ->> 'business_date')::date)) AS known
     FROM suspense s LEFT JOIN identities i ON i.identity = s.identity LEFT JOIN identities w ON w.identity = s.waits_for
@@ -64,7 +66,7 @@ async def check_suspense(sources: Sources, report: Report) -> None:
     tiering = sources.database("tiering")
     if tiering is None or not await tiering.has("suspense"):
         return
-    async for rows in tiering.chunks(_ROWS):
+    async for rows in tiering.chunks(_ROWS, *(await read_merges(tiering)).arrays):
         report.count("rows of suspense", len(rows))
         for row in rows:
             report.add(row_differences(Waiting._make(row)))

@@ -135,6 +135,18 @@ async def check_tier_states(sources: Sources, versions: Sequence[SchemeVersion],
         await _movement_view(sources, reporting, report)
 
 
+_SURVIVORS: Final = """
+    WITH RECURSIVE part (alias, code) AS (
+        SELECT customer_code, merged_into FROM customer_view WHERE merged_into IS NOT NULL
+        UNION SELECT p.alias, c.merged_into FROM part p JOIN customer_view c ON c.customer_code = p.code
+            WHERE c.merged_into IS NOT NULL
+    ), survivor AS (
+        SELECT p.* FROM part p JOIN customer_view c ON c.customer_code = p.code WHERE c.merged_into IS NULL
+    )
+"""
+"""A merged customer's rows belong to the unit and the managers of the one it is part of."""
+
+
 async def _tier_view(db: Snapshot, states: States, report: Report) -> None:
     expected = {key: facts for key, (_, _, facts) in states.viewed.items()}
     async for rows in db.chunks("SELECT * FROM tier_view ORDER BY customer_code, scheme"):
@@ -152,8 +164,10 @@ async def _tier_view(db: Snapshot, states: States, report: Report) -> None:
     )
     for view in ("tier_view", "tier_movement_view"):
         for row in await db.rows(
-            f"SELECT v.customer_code, v.unit_path, c.unit_path FROM {view} v LEFT JOIN customer_view c "
-            "USING (customer_code) WHERE (v.unit_path, v.manager_a, v.manager_b) IS DISTINCT FROM "
+            f"{_SURVIVORS} SELECT v.customer_code, v.unit_path, c.unit_path FROM {view} v "
+            "LEFT JOIN survivor s ON s.alias = v.customer_code "
+            "LEFT JOIN customer_view c ON c.customer_code = coalesce(s.code, v.customer_code) "
+            "WHERE (v.unit_path, v.manager_a, v.manager_b) IS DISTINCT FROM "
             "(c.unit_path, c.manager_a, c.manager_b) LIMIT 1000"
         ):
             report.add([Difference(VIEWS, f"{view} {row[0]}", "unit and managers", str(row[2]), str(row[1]))])

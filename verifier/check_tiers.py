@@ -1,9 +1,11 @@
-"""Tiers: each change follows from the bookings it names, and what is held is what they justify (TIE-7 to TIE-10, TIE-20).
+"""Tiers: each change follows from the bookings it names, and what is held is what they justify (TIE-7 to TIE-10, TIE-14,
+TIE-20).
 
 Proved by replaying one account's bookings in the order of the ledger. The ledger does not say between which bookings an
 agreement was signed or ended, so of those changes only the chain, the total (which must have stood at some moment) and
 the level are proved; a change that names its booking is proved in full, and so is a demotion at a close. Where the
-place of a close between two bookings is not known for certain, every outcome that was possible is accepted.
+place of a close between two bookings is not known for certain, every outcome that was possible is accepted. At a merge,
+whose place is noted, the alias's totals go over to the survivor as the replay has them.
 """
 
 from __future__ import annotations
@@ -11,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, Final
+from itertools import combinations
+from typing import Any, Final, NamedTuple
 
 from verifier.bookings import Booking, Change, Pages, Standing
 from verifier.check_ledger import UNIT_OF_WORK_MAX, CloseMark
@@ -24,7 +27,7 @@ Groups = frozenset[int | None]
 
 _BY_BOOKING: Final = ("threshold_reached", "late_revenue")
 _BY_CLOSE: Final = ("year_end", "agreement_ended")
-_BY_HAND: Final = ("corrected", "scheme_changed", "merged", "granted", "quarter_end")
+_BY_HAND: Final = ("corrected", "scheme_changed", "granted", "quarter_end")
 """Reasons after which what is held need not be what bookings justify."""
 _FIELDS: Final = ("customer_code", "scheme", "scheme_version", "version", "from_tier", "to_tier", "direction", "reason",
                   "effective_on", "period", "total", "key_account", "decided_at", "caused_by")  # fmt: skip
@@ -64,6 +67,17 @@ class _AtClose:
     """(scheme version, city group) → levels."""
 
 
+class _Taken(NamedTuple):
+    """What came from another account at a merge: behind which booking, and what it had booked in time by scheme version."""
+
+    seq: int
+    on_time: list[dict[int, int]]
+
+
+TIED_MAX: Final = 6
+"""Merges behind one booking of which every order is tried; of more, only that all of them happened."""
+
+
 class Tiers:
     """Replays one account."""
 
@@ -85,6 +99,8 @@ class Tiers:
         self._previous: dict[str, Change | None] = {}
         self._caused: dict[tuple[str, str], list[Change]] = {}
         self._awaited: dict[tuple[int, int, int], list[Change]] = {}
+        self._by_merge: dict[tuple[int, int, int], list[Change]] = {}
+        self._taken: list[_Taken] = []
         self._checked: set[str] = set()
         for change in pages.changes:
             self._expect(change)
@@ -123,6 +139,29 @@ class Tiers:
             if reason == "agreement_signed":
                 self._reaches(change, self._rules.schemes[number], change.total_fen)
             self._awaited.setdefault((number, change.year, change.total_fen), []).append(change)
+        elif reason == "merged":
+            self._merged(change, number)
+
+    def _merged(self, change: Change, number: int) -> None:
+        """TIE-14: the alias ends with nothing; the survivor takes what both together reach."""
+        account = self._pages.account
+        merged = account is not None and account.merged_into is not None
+        if change.event["to_tier"] == NONE:
+            if not merged:
+                self._differs(change, "to_tier of a survivor", "a tier", NONE)
+            if change.total_fen:
+                self._differs(change, "total left to an alias", yuan(0), yuan(change.total_fen))
+            if account is not None and account.merged_on is not None:
+                floor = max(account.merged_on, self._before(change) or date.min)
+                if change.effective_on != floor:
+                    self._differs(change, "effective_on", floor, change.effective_on)
+            return
+        self._reaches(change, self._rules.schemes[number], change.total_fen)
+        self._by_merge.setdefault((number, change.year, change.total_fen), []).append(change)
+
+    def _before(self, change: Change) -> date | None:
+        chain = self._by_scheme.get(change.scheme)
+        return chain[-1].effective_on if chain else None
 
     # -- the ledger, booking by booking -----------------------------------------------------------------------------
 
@@ -148,6 +187,68 @@ class Tiers:
             self._crossed(change, booking)
         if self._next_close < len(self._closes):
             self._note_possibilities()
+
+    # -- merges -----------------------------------------------------------------------------------------------------
+
+    def take_in(self, others: Sequence[tuple[int, Tiers]]) -> None:
+        """Accounts merged into this one, all behind the same booking; in which order is not known."""
+        seq = others[0][0]
+        self._pass_closes_by_merge(seq)
+        for number in range(len(self._rules.schemes)):
+            self._meet_merges(number, [other._totals[number] for _, other in others])
+            totals = self._totals[number]
+            for _, other in others:
+                for year, fen in other._totals[number].items():
+                    totals[year] = totals.get(year, 0) + fen
+            for year, fen in totals.items():
+                if fen > 0 and self._counts(year):
+                    level = self._rules.schemes[number].highest(fen, self._groups)
+                    self._peaks[number] = max(self._peaks[number], level)
+                self._checked.update(one.id for one in self._awaited.get((number, year, fen), ()))
+        for _, other in others:
+            self._taken.append(_Taken(seq, other._on_time))
+            # What came to that one earlier comes here now.
+            self._taken += [_Taken(seq, taken.on_time) for taken in other._taken]
+        if self._next_close < len(self._closes):
+            self._note_possibilities()
+
+    def _meet_merges(self, number: int, gained: Sequence[Mapping[int, int]]) -> None:
+        """Mark the changes whose totals stand when some of the others, or all, have come over."""
+        if not self._by_merge:
+            return
+        some = (
+            [part for size in range(1, len(gained) + 1) for part in combinations(gained, size)]
+            if len(gained) <= TIED_MAX
+            else [tuple(gained)]
+        )
+        for part in some:
+            for year in self._totals[number].keys() | {year for one in part for year in one}:
+                fen = self._totals[number].get(year, 0) + sum(one.get(year, 0) for one in part)
+                self._checked.update(one.id for one in self._by_merge.get((number, year, fen), ()))
+
+    def _pass_closes_by_merge(self, seq: int) -> None:
+        for index in range(self._next_close, len(self._closes)):
+            at = self._closes[index]
+            side = side_of_merge(at.mark, seq)
+            if side < 0:
+                return
+            if not at.later:
+                self._reach(at)
+            if side > 0:
+                self._next_close = index + 1
+
+    def _closing_totals(self, number: int, mark: CloseMark) -> set[int]:
+        """What the closed year's total may have been at its close: one possibility, or several where a merge stands beside
+        it."""
+        possible = {self._on_time[number].get(mark.year, 0)}
+        for taken in self._taken:
+            fen = taken.on_time[number].get(mark.year, 0)
+            side = side_of_merge(mark, taken.seq)
+            if side < 0:
+                possible = {one + fen for one in possible}
+            elif side == 0:
+                possible |= {one + fen for one in possible}
+        return possible
 
     def _counts(self, year: int) -> bool:
         """Years before the last one closed correct figures and move nothing (TIE-10)."""
@@ -257,11 +358,12 @@ class Tiers:
             return
         number = self._rules.schemes.index(version)
         # A year that an earlier close covered is not this one's: each close names its own year.
-        total = self._on_time[number].get(at.mark.year, 0)
-        if change.total_fen != total:
-            self._differs(
-                change, f"total of {at.mark.year} at its close", yuan(total), yuan(change.total_fen)
-            )
+        possible = self._closing_totals(number, at.mark)
+        total = change.total_fen
+        if total not in possible:
+            expected = " or ".join(yuan(one) for one in sorted(possible))
+            self._differs(change, f"total of {at.mark.year} at its close", expected, yuan(total))
+            total = max(possible)
         before = self._previous[change.id]
         floor = max(date(at.mark.year + 1, 1, 1), before.effective_on if before else date.min)
         ended = change.event["reason"] == "agreement_ended"
@@ -290,9 +392,12 @@ class Tiers:
                 self._reach(at)
         for change in self._pages.changes:
             reason = change.event.get("reason")
+            provable: tuple[str, ...] = (*_BY_BOOKING, "agreement_signed", "granted")
+            if change.event.get("to_tier") != NONE:
+                provable = (*provable, "merged")
             if reason in _BY_CLOSE and "total" in change.event and not list(event_differences(change)):
                 self._closed(change)
-            elif reason in (*_BY_BOOKING, "agreement_signed", "granted") and change.id not in self._checked:
+            elif reason in provable and change.id not in self._checked:
                 self._unmet(change)
         for scheme in sorted({version.scheme for version in self._rules.schemes} | self._by_scheme.keys()):
             self._standing(scheme)
@@ -327,6 +432,11 @@ class Tiers:
         if account is None:
             self._found.append(Difference(CHECK, where, "account", "registered", "none"))
             return
+        if account.merged_into is not None:
+            if standing.tier:
+                held = version.code(standing.tier)
+                self._found.append(Difference(CHECK, where, "tier of a merged customer", NONE, held))
+            return
         agreed = covers(account.agreements, version)
         if agreed != (standing.signed_on is not None):
             self._found.append(
@@ -348,8 +458,7 @@ class Tiers:
                     Difference(CHECK, where, "closed through", str(last), str(standing.closed_through))
                 )
             return
-        merged = self._pages.account is not None and self._pages.account.status == "merged"
-        if (standing.signed_on is not None or not version.needs_agreement) and not merged:
+        if standing.signed_on is not None or not version.needs_agreement:
             least = max(
                 (
                     version.lowest(fen, self._groups)
@@ -366,7 +475,7 @@ class Tiers:
                 )
         most = self._peaks[number]
         if last is not None:
-            at_close = self._on_time[number].get(last, 0)
+            at_close = max(self._closing_totals(number, self._rules.marks[-1]))
             most = max(most, version.highest(at_close, self._groups))
         if standing.tier > most:
             self._found.append(
@@ -387,6 +496,13 @@ def side_of(mark: CloseMark, seq: int, booked_at: datetime) -> int:
     if mark.finished_at is not None and booked_at > mark.finished_at:
         return 1
     return 0
+
+
+def side_of_merge(mark: CloseMark, seq: int) -> int:
+    """Where a merge behind a booking stands to a close: -1 before it, 1 after it, 0 when that cannot be known."""
+    if seq < mark.after_seq:
+        return -1
+    return 1 if mark.before_seq is not None and seq >= mark.before_seq else 0
 
 
 def event_differences(change: Change) -> Iterable[Difference]:

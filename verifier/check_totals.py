@@ -1,4 +1,5 @@
-"""Totals: every month's total of an account and line is the sum of the ledger (TIE-2, invariant I1).
+"""Totals: every month's total of a customer and line is the sum of the ledger (TIE-2, invariant I1), of all accounts that
+were merged into it too (TIE-14).
 
 Proved from the ledger alone: the amount, the pieces, the count and the part booked after the close are summed again
 booking by booking; a total nobody booked and a booking nobody totalled are both differences.
@@ -16,18 +17,19 @@ CHECK: Final = "totals"
 
 
 class Totals:
-    """Sums one account's bookings and compares them with its stored totals."""
+    """Sums one customer's bookings and compares them with its stored totals."""
 
     def __init__(self, pages: Pages) -> None:
         self._pages = pages
-        self._sums: dict[tuple[int, int], list[int]] = {}
+        self.sums: dict[tuple[int, int], list[int]] = {}
+        """(yyyymm, line) → fen, pieces, bookings, late part."""
 
     def book(self, booking: Booking) -> None:
         day = booking.business_date
         key = (day.year * 100 + day.month, booking.line)
-        sums = self._sums.get(key)
+        sums = self.sums.get(key)
         if sums is None:
-            sums = self._sums[key] = [0, 0, 0, 0]
+            sums = self.sums[key] = [0, 0, 0, 0]
         sums[0] += booking.amount_fen
         sums[1] += booking.pieces or 0
         sums[2] += 1
@@ -35,13 +37,13 @@ class Totals:
             sums[3] += booking.amount_fen
 
     def years(self) -> set[int]:
-        return {month // 100 for month, _ in self._sums}
+        return {month // 100 for month, _ in self.sums}
 
     def differences(self) -> list[Difference]:
         found: list[Difference] = []
-        for month, line in sorted(self._sums.keys() | self._pages.months.keys()):
+        for month, line in sorted(self.sums.keys() | self._pages.months.keys()):
             where = f"{self._pages.name} {month} {_line(line)}"
-            sums = self._sums.get((month, line))
+            sums = self.sums.get((month, line))
             total = self._pages.months.get((month, line))
             if sums is None:
                 found.append(
@@ -74,6 +76,16 @@ def _line(line: int) -> str:
 
 def _shown(total: MonthTotal | None) -> str:
     return "none" if total is None else yuan(total.amount_fen)
+
+
+def alias_differences(pages: Pages) -> list[Difference]:
+    """A merged account has handed its totals over (TIE-14)."""
+    return [
+        Difference(
+            CHECK, f"{pages.name} {month} {_line(line)}", "month total", "none, it was merged", _shown(total)
+        )
+        for (month, line), total in sorted(pages.months.items())
+    ]
 
 
 def booked_years_differences(booked: set[int], stored: set[int]) -> list[Difference]:

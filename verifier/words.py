@@ -17,6 +17,7 @@ CUSTOMERS: Final = "registry.customers.v1"
 CUSTOMER_EVENTS: Final = "registry.customer-events.v1"
 TIER_CHANGES: Final = "tiering.tier-changes.v1"
 TIERS: Final = "tiering.tiers.v1"
+REVENUE: Final = "tiering.revenue.v1"
 
 
 def identity_of(source: str, id: str) -> UUID:

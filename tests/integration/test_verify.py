@@ -1,7 +1,7 @@
 """The outside checker on a whole book made by the real handlers: it passes, and one thing changed by hand is found.
 
-The book comes from a generated scenario with duplicates, conflicts, replaced contents, reversals, closes, late revenue
-and every class of poison, so that passing without a difference is a proof of its own.
+The book comes from a generated scenario with duplicates, conflicts, replaced contents, reversals, closes, late revenue,
+merges and every class of poison, so that passing without a difference is a proof of its own.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.engines
 @pytest.fixture(scope="module")
 async def book(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WholeBook]:
     """Engines of its own: the checker reads whole topics, so nobody else may write to them."""
-    scenario = generated.build(seed=11, size=800)
+    scenario = generated.build(seed=11, size=800, merges=2)
     with own_folder("verify") as folder, running_engines(folder) as engines:
         made = await make_book(engines, scenario.start, tmp_path_factory.mktemp("clock") / "clock")
         await made.bench.play(scenario)
@@ -52,6 +52,7 @@ async def test_a_book_made_by_the_services_has_no_difference(book: WholeBook) ->
         "customers of reporting",
         "rows of tier_view",
         "rows of tier_movement_view",
+        "years of revenue",
     ):
         assert report.compared[what] > 0, what
 
@@ -72,9 +73,11 @@ CORRUPTIONS = {
     "a view's tier": ("reporting", "tier_view", "tier = 'x'", ("reporting views", "tier")),
     "a view's movement": ("reporting", "tier_movement_view", "reason = 'x'", ("reporting views", "reason")),
     "a customer": ("reporting", "customer_view", "name = 'x'", ("customers", "name")),
+    "a merge undone": ("tiering", "accounts", "merged_into = NULL", ("totals", "month total")),
+    "a merge's place": ("tiering", "accounts", "merged_seq = 0", ("totals", "booked for")),
     "a known agreement": ("tiering", "accounts", "agreements = '[]'", ("customers", "agreements")),
 }
-ALWAYS = ("a total", "a change's version", "an amount", "a view's tier")
+ALWAYS = ("a total", "a change's version", "an amount", "a view's tier", "a merge undone")
 """What every run of the tests corrupts; the rest belongs to the long tests, because each is a whole pass."""
 FIRST = {
     "month_totals": "(account, month, line) = (SELECT account, month, line FROM month_totals ORDER BY 1, 2, 3 LIMIT 1)",
@@ -86,8 +89,9 @@ FIRST = {
     "tier_movement_view": "(customer_code, scheme, version) = (SELECT customer_code, scheme, version "
     "FROM tier_movement_view ORDER BY 1, 2, 3 LIMIT 1)",
     "customer_view": "customer_code = (SELECT min(customer_code) FROM customer_view)",
-    "accounts": "number = (SELECT min(number) FROM accounts WHERE agreements <> '[]')",
+    "accounts": "number = (SELECT min(number) FROM accounts WHERE agreements <> '[]' AND merged_into IS NULL)",
 }
+MERGED = "number = (SELECT min(account) FROM ledger WHERE account IN (SELECT number FROM accounts WHERE merged_seq > 0))"
 
 
 @pytest.mark.req("TIE-2", "PLT-2")
@@ -97,9 +101,8 @@ FIRST = {
 async def test_one_row_changed_by_hand_is_found(book: WholeBook, name: str) -> None:
     service, table, change, expected = CORRUPTIONS[name]
     database = book.tiering if service == "tiering" else book.reporting
-    book.sql(
-        f"CREATE TABLE kept AS TABLE {table}; UPDATE {table} SET {change} WHERE {FIRST[table]};", database
-    )
+    which = MERGED if "merge" in name else FIRST[table]
+    book.sql(f"CREATE TABLE kept AS TABLE {table}; UPDATE {table} SET {change} WHERE {which};", database)
     try:
         differences = await found(book)
         assert differences, name

@@ -112,6 +112,7 @@ class WholeBook:
     async def publish(self) -> None:
         """Write every topic, what tiering has to tell included, let reporting read it, and note the time."""
         SandboxClock.create(self.clock, self.bench.clock.now())
+        await self.bench.tell_revenue()
         async with self.bench.engine.connect() as connection:
             statement = text("SELECT topic, key, value, headers FROM outbox ORDER BY id")
             rows = (await connection.execute(statement)).all()
