@@ -29,6 +29,8 @@ _WORDS: dict[str, tuple[str, str]] = {
         "Customer {customer_code} (unit {unit_code}, {status}) as of {as_of}",
     ),
     "alias": ("{asked_code} 现为 {customer_code}。", "{asked_code} is {customer_code} now."),
+    "aliases": ("已并入的客户：{value}", "customers merged into it: {value}"),
+    "sent_as": ("（所报代码 {code}）", " (sent as {code})"),
     "tier": (
         "{scheme}（第{scheme_version}版）：{tier_name}",
         "{scheme} (version {scheme_version}): {tier_name}",
@@ -124,10 +126,14 @@ def as_text(told: dict[str, Any], tongue: Language) -> str:
     say = _Sayer(tongue)
     head = told | {"status": say(told["status"])}
     lines = [say("head", **head)]
-    if told["asked_code"] != told["customer_code"]:
+    if told.get("notice"):
+        lines.insert(0, told["notice"])
+    elif told["asked_code"] != told["customer_code"]:
         lines.insert(0, say("alias", **told))
+    if told.get("aliases"):
+        lines.append(say("aliases", value=", ".join(told["aliases"])))
     for one in told["tiers"]:
-        lines += ["", *_tier(one, say)]
+        lines += ["", *_tier(one, told["customer_code"], say)]
     return "\n".join(lines)
 
 
@@ -148,7 +154,7 @@ class _Sayer:
         return " · ".join(f"{name} {value}" for name, value in pairs.items())
 
 
-def _tier(one: dict[str, Any], say: _Sayer) -> list[str]:
+def _tier(one: dict[str, Any], code: str, say: _Sayer) -> list[str]:
     line = say("tier", **one)
     if one["since"]:
         line += say("since", since=one["since"], reason=say.reason(one["reason"]))
@@ -163,7 +169,7 @@ def _tier(one: dict[str, Any], say: _Sayer) -> list[str]:
     if one.get("change"):
         lines.append("  " + _change(one["change"], say))
     if one.get("evidence"):
-        lines += _evidence(one["evidence"], say)
+        lines += _evidence(one["evidence"], code, say)
     return lines
 
 
@@ -175,7 +181,7 @@ def _agreement(told: dict[str, Any], say: _Sayer) -> str:
     return say("no_agreement" if told["needed"] else "not_needed")
 
 
-def _evidence(told: dict[str, Any], say: _Sayer) -> list[str]:
+def _evidence(told: dict[str, Any], code: str, say: _Sayer) -> list[str]:
     deciding = say("deciding", **told)
     if told["total_at_close"] is not None:
         deciding += say("at_close", **told)
@@ -186,10 +192,16 @@ def _evidence(told: dict[str, Any], say: _Sayer) -> list[str]:
         lines.append("  " + say("bookings", bookings=told["bookings"], shown=len(told["latest_bookings"])))
         lines += [
             f"    {row['business_date']}  {_signed(row):>14}"
-            f"  {say(row['line'])}  {say(row['kind'])}  {row['source']} {row['id']}"
+            f"  {say(row['line'])}  {say(row['kind'])}  {row['source']} {row['id']}{_sent_as(row, code, say)}"
             for row in told["latest_bookings"]
         ]
     return lines
+
+
+def _sent_as(row: dict[str, Any], code: str, say: _Sayer) -> str:
+    """Of a merged customer, or under a counter's own code."""
+    sent = row["customer_code"]
+    return "" if sent == code else say("sent_as", code=sent)
 
 
 def _signed(row: dict[str, Any]) -> str:

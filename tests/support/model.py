@@ -702,9 +702,9 @@ class Model:
     def _free_by_merge(self, survivor: str) -> None:
         """What was held for any code of both, or because its sale was the other's, in order of arrival."""
         for item in list(self.suspense):
-            if item.state == "held" and item.reason in (*CODE_REASONS, "reversal_mismatch"):
-                if self._owner(item.transaction.customer_code, item.transaction.day) == survivor:
-                    self._judge(item, 2)
+            waits = item.state == "held" and item.reason in (*CODE_REASONS, "reversal_mismatch")
+            if waits and self._owner(item.transaction.customer_code, item.transaction.day) == survivor:
+                self._judge(item, 2)
 
     # Closing (TIE-9) ------------------------------------------------------------------------------
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -18,21 +18,31 @@ from services.tiering.handlers.ports import Close
 Row = Mapping[str, Any]
 
 
-async def account_of(connection: AsyncConnection, code: str) -> Account | None:
-    """The account that a registry code or a mapped counter code means today, with totals and standings."""
-    found = (
-        await connection.execute(
-            text(
-                "SELECT a.* FROM accounts a WHERE a.number = coalesce((SELECT number FROM accounts WHERE code = :code), "
-                "(SELECT account FROM bindings WHERE code = :code AND valid_to IS NULL LIMIT 1))"
-            ),
-            {"code": code},
-        )
-    ).mappings()
-    row = found.first()
-    if row is None:
+_MEANT = text("""
+    WITH RECURSIVE meant AS (
+        SELECT a.*, 0 AS step FROM accounts a
+        WHERE a.number = coalesce((SELECT number FROM accounts WHERE code = :code),
+                                  (SELECT account FROM bindings WHERE code = :code AND valid_to IS NULL LIMIT 1))
+        UNION ALL SELECT a.*, m.step + 1 FROM accounts a JOIN meant m ON a.number = m.merged_into
+    ) SELECT * FROM meant ORDER BY step
+""")
+
+
+class Meant(NamedTuple):
+    """The customer that a code means today, with totals and standings. `path` are the customers from the one whose code it
+    is to that one: several where it was merged."""
+
+    account: Account
+    path: list[Account]
+
+
+async def account_of(connection: AsyncConnection, code: str) -> Meant | None:
+    """What a registry code, also a merged one, or a mapped counter code means today."""
+    found = (await connection.execute(_MEANT, {"code": code})).mappings()
+    path = [rows.account(dict(row)) for row in found]
+    if not path:
         return None
-    account = rows.account(dict(row))
+    account = path[-1]
     totals = await connection.execute(
         text(
             "SELECT month / 100 AS year, line, sum(amount_fen)::bigint AS fen FROM month_totals "
@@ -47,7 +57,20 @@ async def account_of(connection: AsyncConnection, code: str) -> Account | None:
     )
     for standing in standings.mappings():
         account.standings[standing["scheme"]] = rows.standing(dict(standing))
-    return account
+    return Meant(account, path)
+
+
+async def parts_of(connection: AsyncConnection, account: int) -> dict[int, str]:
+    """number → code of an account and of all that were merged into it, directly or by way of others."""
+    found = await connection.execute(
+        text(
+            "WITH RECURSIVE parts AS (SELECT number, code FROM accounts WHERE number = :account "
+            "UNION SELECT a.number, a.code FROM accounts a JOIN parts p ON a.merged_into = p.number) "
+            "SELECT number, code FROM parts ORDER BY code"
+        ),
+        {"account": account},
+    )
+    return {row.number: row.code for row in found}
 
 
 async def late_fen(connection: AsyncConnection, account: int, year: int, lines: Sequence[int]) -> int:
@@ -92,15 +115,15 @@ async def feed(
 
 
 async def bookings_of(
-    connection: AsyncConnection, account: int, year: int, lines: Sequence[int], limit: int
+    connection: AsyncConnection, accounts: Collection[int], year: int, lines: Sequence[int], limit: int
 ) -> tuple[int, list[Row]]:
-    """How many bookings a year's total rests on, and the latest of them in the order of booking."""
+    """How many bookings of these accounts a year's total rests on, and the latest of them in the order of booking."""
     where = (
-        "FROM ledger WHERE account = :account AND business_date >= :first AND business_date < :end "
+        "FROM ledger WHERE account = ANY(:accounts) AND business_date >= :first AND business_date < :end "
         "AND line = ANY(:lines)"
     )
     values = {
-        "account": account,
+        "accounts": list(accounts),
         "first": date(year, 1, 1),
         "end": date(year + 1, 1, 1),
         "lines": list(lines),
@@ -109,7 +132,7 @@ async def bookings_of(
     count = await connection.scalar(text(f"SELECT count(*) {where}"), values)
     found = await connection.execute(
         text(
-            "SELECT seq, source, id, customer_code, line, kind, business_date, amount_fen, counter_id, arrived_at, "
+            "SELECT seq, account, source, id, customer_code, line, kind, business_date, amount_fen, counter_id, arrived_at, "
             f"booked_at, late {where} ORDER BY seq DESC LIMIT :limit"
         ),
         values,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from services.tiering.domain.account import Account
 from services.tiering.domain.explanation import Explanation
 from services.tiering.domain.scheme import SchemeVersion
 from services.tiering.domain.standing import Reason, Standing
+from shared.clock import business_date
 from shared.money import format_yuan
 from shared.texts import Language
 
@@ -28,6 +32,10 @@ _WHY: dict[Reason, tuple[str, str]] = {
     Reason.AGREEMENT_ENDED: (
         "用邮协议终止且未续签，{year}年度结账时不再列为大客户",
         "the agreement had ended without renewal when {year} was closed",
+    ),
+    Reason.MERGED: (
+        "与其他客户合并，{year}年合计用邮{total}元，按合计确定级别",
+        "customers were merged; together they have a total of {total} yuan in {year}",
     ),
     Reason.GRANTED: (
         "省局登记为上游大客户，按规定授予",
@@ -68,6 +76,18 @@ def sentences(
             else f"距{name}（年用邮{threshold}元）{ahead.year}年还差{missing}元"
         )
     return said
+
+
+def merge_notice(path: Sequence[Account], language: Language) -> str | None:
+    """That a code is a merged customer's and what is told is its survivor's; None where it is not. `path` leads from the one
+    to the other."""
+    if len(path) < 2:
+        return None
+    alias, survivor, merged_at = path[0].code, path[-1].code, path[0].merged_at
+    day = "" if merged_at is None else business_date(merged_at).isoformat()
+    if language == "en":
+        return f"{alias} was merged on {day}; this is the answer for {survivor}, which it is part of."
+    return f"{alias}已于{day}合并，以下为合并后客户{survivor}的情况。"
 
 
 def tier_name(version: SchemeVersion, tier: int, language: Language) -> str:

@@ -14,7 +14,7 @@ from services.tiering.domain.account import Account
 from services.tiering.domain.explanation import explain
 from services.tiering.domain.scheme import LINES, Scheme, SchemeVersion
 from services.tiering.domain.standing import Standing
-from services.tiering.entrypoints.sentences import sentences, tier_name
+from services.tiering.entrypoints.sentences import merge_notice, sentences, tier_name
 from shared.auth.http import Caller, require
 from shared.clock import Clock, business_date
 from shared.contracts.envelope import schema_uri
@@ -39,7 +39,8 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
         as_of: date | None = None,
         explain: bool = False,
     ) -> dict[str, Any]:
-        """A customer's tier under each scheme, since when and why; with `explain` the transactions behind it."""
+        """A customer's tier under each scheme, since when and why; with `explain` the transactions behind it. A merged
+        customer's code is answered for its survivor, and `notice` says so."""
         require(caller, "tiers.read")
         language = language_of(request.headers.get("accept-language"))
         wanted = [one for one in schemes if scheme in (None, one.code)]
@@ -48,28 +49,31 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
                 404, "unknown_scheme", f"没有分级标准“{scheme}”。", f"There is no scheme {scheme!r}."
             )
         async with reading(engine, caller, "tiers.read") as connection:
-            account = await read_models.account_of(connection, code)
-            if account is None:
+            meant = await read_models.account_of(connection, code)
+            if meant is None:
                 raise Problem(
                     404,
                     "unknown_customer",
                     f"登记中没有代码“{code}”，或不在您的机构范围内。",
                     f"No customer with the code {code!r} is known within your scope.",
                 )
+            account = meant.account
+            parts = await read_models.parts_of(connection, account.number)
             closes = await read_models.closes(connection)
             started = [close.year for close in closes if close.closed_at is not None]
-            teller = _Teller(
-                connection, account, max(started, default=None), business_date(clock.now()), language
-            )
+            today = business_date(clock.now())
+            teller = _Teller(connection, account, parts, max(started, default=None), today, language)
             tiers = []
             for one in wanted:
                 tiers.append(await teller.tier(one, as_of, explain))
         return {
             "asked_code": code,
             "customer_code": account.code,
+            "notice": merge_notice(meant.path, language),
+            "aliases": [alias for number, alias in parts.items() if number != account.number],
             "unit_code": account.unit_code,
             "status": account.status.value,
-            "as_of": (as_of or business_date(clock.now())).isoformat(),
+            "as_of": (as_of or today).isoformat(),
             "tiers": [tier for tier in tiers if tier is not None],
         }
 
@@ -131,12 +135,14 @@ class _Teller:
         self,
         connection: AsyncConnection,
         account: Account,
+        parts: dict[int, str],
         last_closed: int | None,
         today: date,
         language: Language,
     ) -> None:
         self._connection = connection
         self._account = account
+        self._parts = parts
         self._last_closed = last_closed
         self._today = today
         self._language = language
@@ -204,7 +210,7 @@ class _Teller:
         move = standing.last_move
         year = move.year if move else self._today.year
         count, bookings = await read_models.bookings_of(
-            self._connection, self._account.number, year, version.lines, EVIDENCE_MAX
+            self._connection, self._parts, year, version.lines, EVIDENCE_MAX
         )
         total = version.total_of(self._account.totals[year]) if year in self._account.totals else 0
         late = await read_models.late_fen(self._connection, self._account.number, year, version.lines)
@@ -226,6 +232,7 @@ class _Teller:
                     "source": row["source"],
                     "id": row["id"],
                     "customer_code": row["customer_code"],
+                    "booked_for": self._parts[row["account"]],
                     "line": LINES[row["line"]],
                     "kind": row["kind"],
                     "business_date": row["business_date"].isoformat(),
