@@ -23,6 +23,9 @@ from verifier.check_offsets import check_offsets
 from verifier.check_revenue import check_revenue
 from verifier.check_suspense import check_suspense
 from verifier.check_tier_states import check_tier_states
+from verifier.check_windows import TABLES as WINDOW_TABLES
+from verifier.check_windows import TOPICS as WINDOW_TOPICS
+from verifier.check_windows import check_windows
 from verifier.report import Difference, Report
 from verifier.schemes import read_schemes
 from verifier.settings import Settings, SettingsError, load
@@ -30,7 +33,7 @@ from verifier.sources import open_sources
 from verifier.topics import TopicError
 from verifier.words import CUSTOMER_EVENTS, CUSTOMERS, REVENUE, TIER_CHANGES, TIERS, TRANSACTIONS
 
-TOPICS: Final = (TRANSACTIONS, CUSTOMERS, CUSTOMER_EVENTS, TIER_CHANGES, TIERS, REVENUE)
+TOPICS: Final = (TRANSACTIONS, CUSTOMERS, CUSTOMER_EVENTS, TIER_CHANGES, TIERS, REVENUE, *WINDOW_TOPICS)
 TABLES: Final = {
     "registry": ("customers", "agreements", "code_assignments", "code_ranges", "code_skips", "code_schemes"),
     "tiering": (
@@ -43,7 +46,7 @@ TABLES: Final = {
         "tier_changes",
         "closes",
     ),
-    "claims": ("customers",),
+    "claims": ("customers", *WINDOW_TABLES),
     "reporting": ("customer_view", "tier_view", "tier_movement_view"),
 }
 """What each service's database must show this checker's role."""
@@ -93,6 +96,7 @@ async def one_pass(settings: Settings) -> Report:
             await check_offsets(sources, report)
         await check_suspense(sources, report)
         await check_codes(sources, report)
+        await check_windows(sources, report)
     return report
 
 
