@@ -60,18 +60,22 @@ def end(
     number: Number,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with it.")],
     ends_on: EndsOn = None,
+    now: Annotated[
+        bool, typer.Option("--now", help="End it at once, not when its last day is over.")
+    ] = False,
     version: Version = None,
     user: As = OPERATOR,
     data: Data = None,
     json_: Json = False,
     timeout: Timeout = PATIENCE_S,
 ) -> None:
-    """End an agreement. Without --ends-on today is its last day."""
+    """End an agreement on its last day, which is today unless --ends-on names another."""
     code, agreement_no = _named(customer, number)
     body = {
         "agreement_no": agreement_no,
         "ends_on": day(ends_on, "--ends-on"),
         "reason": needed(reason, "理由（--reason）", "a reason (--reason)"),
+        "now": now or None,
     }
     session = open_session(data, user, timeout)
     path = f"/v1/customers/{segment(code)}"

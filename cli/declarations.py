@@ -397,6 +397,7 @@ def _text(told: dict[str, Any]) -> str:
                 ("审批机构", "decided by", told.get("deciding_unit")),
                 ("办理时限", "due", moment(limit["due_at"]) if limit.get("due_at") else None),
                 ("超时", "overdue since", moment(limit["breached_at"]) if limit.get("breached_at") else None),
+                ("已报上级", "told to", limit.get("escalated_to")),
             ]
         ),
     ]

@@ -1,27 +1,29 @@
-"""`keypost demo`: plays a file of real transactions, or a small simulated stream, and shows tiers as they move."""
+"""`keypost demo`: simulated counters and people at work on a sandbox whose clock moves, or a file of real transactions."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sys
-import time
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
-from typing import Annotated, Any, Final
+from random import Random  # noqa: TID251 -- seeded with an identifier of the run
+from typing import Annotated, Final
 
 import typer
 
-from cli import dead_letters, suspense
-from cli.close_period import close_and_wait
+from cli.acts import everything
+from cli.customer_book import load
+from cli.demo_days import Days, label
+from cli.demo_news import Tail, Teller
+from cli.demo_player import FilePlayer
 from cli.demo_screen import Picture, Screen
+from cli.demo_stories import Stage, stories
+from cli.demo_watch import Watch
+from cli.feed import CounterFeed
 from cli.idle import wait_idle
 from cli.import_customers import import_customers
-from cli.imports import progress
 from cli.instance import (
     OPERATOR,
     PATIENCE_S,
@@ -30,38 +32,34 @@ from cli.instance import (
     Data,
     Exit,
     Json,
-    Refused,
     Session,
     Timeout,
     open_session,
     show,
 )
-from cli.language import accept_language
+from cli.language import in_language
 from cli.lifecycle import up
-from cli.played_stream import EventFile, Item, Stream, opened
-from cli.simulated_counters import CUSTOMERS, Simulation
-from cli.transaction_rows import Rejected
+from cli.played_stream import EventFile, opened
+from cli.simulated.counters import Counters, registered, settled
+from cli.simulated.province import CUSTOMERS
 from deploy.embedded.instance import Instance, find
 from deploy.embedded.kafka import ROOT, say
-from shared.clock import SHANGHAI, Clock, SandboxClock, SystemClock, business_date
+from shared.clock import SHANGHAI, SandboxClock, SystemClock, business_date
 from shared.ids import new_id
 
 DEMO_DATA: Final = ROOT / ".keypost" / "demo"
 """Where the demo makes an instance of its own when none is up and none is named."""
 FILE_SPEED: Final = 30.0
-SIMULATED_SPEED: Final = 3.0
-_ROWS_A_CALL: Final = 500
-_EVENTS_A_CALL: Final = 1000
-_PAGE: Final = 1000
-_TICK_S: Final = 0.15
-_COUNT_EVERY_S: Final = 2.0
-_GAP_DAYS_MAX: Final = 40
-"""A longer gap in a file is passed over as fast as this one."""
+SIMULATED_SPEED: Final = 1.0
+DAYS: Final = 90
+_RATE: Final = 240
+_OPENS: Final = (1, 5)
+_OPENS_AT: Final = time_of_day(8)
+"""A new sandbox begins with the first working week of the year, so that a whole year lies before it."""
 _MARGIN_DAYS: Final = 40
 """A new sandbox's clock stands so long after the day that a file reaches: one release of a system that exports its
 transactions by the month may hold any day of it."""
-_CLOSES_ON: Final = (1, 6)
-_COUNTED: Final = re.compile(r"^(keypost_records_total|keypost_duplicates_total)\{([^}]*)\} (\S+)$", re.M)
+_SEEDS: Final = 10_000
 
 
 def register(app: typer.Typer) -> None:
@@ -84,22 +82,36 @@ def demo(
             "--speed",
             metavar="N",
             min=0,
-            help="Business days a second; 0 goes as fast as it can. Default: 30, simulated 3.",
+            help="Business days a second; 0 goes as fast as it can. Default: 1, of a file 30.",
         ),
     ] = None,
-    days: Annotated[int, typer.Option("--days", min=1, max=730, help="Length of the simulated stream.")] = 60,
-    seed: Annotated[int, typer.Option("--seed", help="Another simulated stream.")] = 1,
+    days: Annotated[
+        int, typer.Option("--days", min=1, max=730, help="How many days the simulated counters are played.")
+    ] = DAYS,
+    rate: Annotated[
+        int,
+        typer.Option("--rate", metavar="N", min=1, help="Simulated transactions of an ordinary working day."),
+    ] = _RATE,
+    seed: Annotated[
+        int | None,
+        typer.Option("--seed", min=0, help="Which simulated province. Default: another each time."),
+    ] = None,
+    for_: Annotated[
+        float | None, typer.Option("--for", metavar="S", min=0, help="End after so many seconds of playing.")
+    ] = None,
     user: As = OPERATOR,
     data: Data = None,
     json_: Json = False,
     timeout: Timeout = PATIENCE_S,
 ) -> None:
-    """Play transactions at a visible pace and show tiers as they move. Starts an instance if none is up.
+    """Show the system at work at a visible pace. Starts a sandbox if no instance is up, and leaves it up.
 
-    Without --events the stream is simulated, and marked so: late, twice, reversed and with wrong codes. A file has the
-    columns of `import transactions`, or event_id, customer, line, amount (minor units, negative for a reversal) and
-    business_date, in the order of arrival. Its customers are registered with an agreement from its first date, and
-    the years that it passes are closed on their 6 January. Ctrl-C ends it.
+    Without --events counters are simulated, and marked so: late, twice, reversed, with wrong codes. The sandbox's clock
+    moves with them, and people declare customers, decide, file plans, sign, map codes and merge: everything shown is
+    read from the topics and the interfaces. A file has the columns of `import transactions`, or event_id, customer,
+    line, amount (minor units, negative for a reversal) and business_date, in the order of arrival. Its customers are
+    registered with an agreement from its first date, and the years that it passes are closed on their 6 January.
+    Ctrl-C ends it.
     """
     if events is None and customers is not None:
         raise CommandError("--customers goes with --events; a simulated stream has its own", Exit.BAD_CALL)
@@ -108,18 +120,28 @@ def demo(
         session = open_session(_instance_up(data, file, timeout), user, timeout)
         if session.setup.mode == "production":
             raise CommandError("a demo is not played into an instance in production")
-        today = business_date(_clock(session).now())
-        stream: Stream
-        if file is None:
-            say("the transactions that follow are simulated: made up by this program")
-            stream = _simulation(session, today, days, seed)
-        else:
-            _announce(file, today)
-            _register(session, file, customers)
-            stream = file
+        for sentence in ways_in(session):
+            say(sentence)
         pace = speed if speed is not None else SIMULATED_SPEED if file is None else FILE_SPEED
-        picture = play(session, stream, pace, quiet=json_)
+        if file is None:
+            picture = _simulated(session, days, rate, seed, pace, for_, quiet=json_)
+        else:
+            picture = _file(session, file, customers, pace, for_, quiet=json_)
     show(picture.summary(), json_, lambda: _ending(session, picture))
+
+
+def ways_in(session: Session) -> list[str]:
+    """The console's address, and how to sign in."""
+    where = f"--data {session.instance.data}"
+    return [
+        f"console: {session.url('reporting')}/",
+        in_language(
+            f"登录：粘贴 keypost token --user centre {where} 给出的令牌（还有 operator、manager、reviewer、steward、"
+            "approver、centre-nanjing 等用户）",
+            f"sign in with what `keypost token --user centre {where}` prints (also operator, manager, reviewer, steward,"
+            " approver, centre-nanjing …)",
+        ),
+    ]
 
 
 # The instance
@@ -128,7 +150,7 @@ def demo(
 
 def _instance_up(data: Path | None, file: EventFile | None, timeout_s: float) -> Path:
     """The folder of the instance to play into: the one that is named, else the last one if it is up, else one of the
-    demo's own, a sandbox whose clock suits the file."""
+    demo's own, a sandbox whose clock suits what is played."""
     instance = find(data, os.environ)
     named = data is not None or bool(os.environ.get("KEYPOST_DATA"))
     if not named and instance.supervisor() is None:
@@ -136,24 +158,135 @@ def _instance_up(data: Path | None, file: EventFile | None, timeout_s: float) ->
     if instance.supervisor() is None:
         say(f"starting the instance in {instance.data}")
         new = not instance.exists()
-        clock = None
-        if new and file is not None:
-            noon = datetime.combine(file.last + timedelta(days=_MARGIN_DAYS), time_of_day(12), SHANGHAI)
-            clock = noon.isoformat(timespec="minutes")
         # What `up` has to print is not this command's result.
         with contextlib.redirect_stdout(sys.stderr):
-            up(detach=True, data=instance.data, sandbox=new, clock=clock, timeout=timeout_s)
+            up(
+                detach=True,
+                data=instance.data,
+                sandbox=new,
+                clock=_opening(file) if new else None,
+                timeout=timeout_s,
+            )
     return instance.data
 
 
-def _clock(session: Session) -> Clock:
-    if session.setup.mode == "sandbox":
-        return SandboxClock(session.instance.clock_file)
-    return SystemClock()
+def _opening(file: EventFile | None) -> str:
+    """Where the clock of a new sandbox begins."""
+    if file is not None:
+        noon = datetime.combine(file.last + timedelta(days=_MARGIN_DAYS), time_of_day(12), SHANGHAI)
+        return noon.isoformat(timespec="minutes")
+    year = business_date(SystemClock().now()).year
+    return datetime.combine(date(year, *_OPENS), _OPENS_AT, SHANGHAI).isoformat(timespec="minutes")
 
 
-# Customers
-# ------------------------------------------------------------------------------------------------------
+# Simulated counters, and people
+# -------------------------------------------------------------------------------------------------------
+
+
+def _simulated(
+    session: Session,
+    days: int,
+    rate: int,
+    seed: int | None,
+    speed: float,
+    seconds: float | None,
+    *,
+    quiet: bool,
+) -> Picture:
+    run = new_id()
+    dice = Random(run)  # noqa: S311
+    if seed is None:
+        seed = dice.randrange(_SEEDS)
+    say(
+        in_language(
+            f"以下均为模拟数据（种子 {seed}）",
+            f"what follows is simulated: made up by this program (seed {seed})",
+        )
+    )
+    clock = session.clock()
+    moves = clock if isinstance(clock, SandboxClock) else None
+    now = clock.now().astimezone(SHANGHAI)
+    if moves is None:
+        say(
+            in_language(
+                "此实例没有自己的时钟：播放的是已过去的日子，时限按实际时间计",
+                "this instance has no clock of its own: days that have passed are played, and time limits run in real time",
+            )
+        )
+    began = now if moves is not None else now - timedelta(days=days)
+    province = settled(session, seed, CUSTOMERS)
+    codes = registered(session, province, began.date())
+    say(in_language("等待各服务认得这些客户", "waiting until every service knows the customers"))
+    wait_idle(session)
+    picture = Picture(label(seed, began), business_date(began))
+    counters = Counters(CounterFeed(session), province, codes, began, rate)
+    watch = Watch(session, picture, Screen(picture, quiet=quiet))
+    teller = Teller(
+        units={
+            unit["unit_code"]: (unit["name_zh"], unit["name_en"])
+            for unit in everything(session, "registry", "/v1/units")
+        },
+        names={
+            window["window_key"]: window["name"] for window in everything(session, "claims", "/v1/windows")
+        }
+        | {codes[each.number]: each.name for each in province.customers if each.number in codes},
+    )
+    tail = Tail(session)
+    stage = Stage(session, teller, lambda told: played.tell(told), province, codes, dice, run[:4], began)
+    played = Days(stage, counters, watch, tail, moves, speed, began + timedelta(days=days), seconds)
+    for after, about, story in stories(stage):
+        played.add(began + after, about, story)
+    watch.begin()
+    try:
+        with watch.screen:
+            played.play()
+    except KeyboardInterrupt:
+        _stopped()
+        with contextlib.suppress(KeyboardInterrupt):
+            counters.feed.flush()
+            played.look(everything=True)
+    finally:
+        tail.close()
+    return picture
+
+
+def _stopped() -> None:
+    say(
+        in_language(
+            "已停止；已发出的照常入账，实例仍在运行",
+            "stopped; what was sent before is booked all the same, the instance stays up",
+        )
+    )
+
+
+# A file
+# -------------------------------------------------------------------------------------------------------
+
+
+def _file(
+    session: Session,
+    file: EventFile,
+    customers: Path | None,
+    speed: float,
+    seconds: float | None,
+    *,
+    quiet: bool,
+) -> Picture:
+    _announce(file, business_date(session.clock().now()))
+    _register(session, file, customers)
+    picture = Picture(file.label, file.first)
+    watch = Watch(session, picture, Screen(picture, quiet=quiet))
+    try:
+        say("waiting until tiering knows the customers")
+        wait_idle(session)
+        watch.begin()
+        with watch.screen:
+            FilePlayer(session, file, speed, watch, seconds).play()
+    except KeyboardInterrupt:
+        _stopped()
+        with contextlib.suppress(KeyboardInterrupt):
+            watch.look(everything=True)
+    return picture
 
 
 def _announce(file: EventFile, today: date) -> None:
@@ -184,201 +317,12 @@ def _register(session: Session, file: EventFile, customers: Path | None) -> None
         for code in file.customers
         if code
     ]
-    results = _load_customers(session, rows, file.label, file.table.sha256)
+    results = load(session, rows, file.label, file.table.sha256)
     if refused := [result for result in results if result["result"] == "rejected"]:
         say(
             f"{len(refused)} of {len(rows)} customers were not registered anew"
             f" ({', '.join(sorted({reason for result in refused for reason in result['reasons']}))})"
         )
-
-
-def _simulation(session: Session, today: date, days: int, seed: int) -> Simulation:
-    """Registers customers of its own for this run, so that a second run moves tiers too."""
-    run = new_id()[:8]
-    first = today - timedelta(days=days - 1)
-    rows = [
-        {
-            "name": f"Simulated customer {run}-{number:02d}",
-            "agreement_no": f"SIM-{run}-{number:02d}",
-            "agreement_signed_on": first.isoformat(),
-        }
-        for number in range(1, CUSTOMERS + 1)
-    ]
-    results = _load_customers(session, rows, f"simulated {run}", "0" * 64)
-    codes = [result["customer_code"] for result in results if result["result"] != "rejected"]
-    if not codes:
-        raise CommandError("none of the simulated customers could be registered")
-    return Simulation(run, seed, today, days, codes)
-
-
-def _load_customers(
-    session: Session, rows: list[dict[str, Any]], name: str, sha256: str
-) -> list[dict[str, Any]]:
-    import_id = new_id()
-    results: list[dict[str, Any]] = []
-    with progress("customers", len(rows)) as advance:
-        for start in range(0, len(rows), _ROWS_A_CALL):
-            some = rows[start : start + _ROWS_A_CALL]
-            answer = session.post(
-                "registry",
-                "/v1/customer-imports",
-                {
-                    "import_id": import_id,
-                    "file_name": name.encode("utf-8", "replace").decode()[:255],
-                    "file_sha256": sha256,
-                    "rows_total": len(rows),
-                    "rows": [{"row": start + place, **row} for place, row in enumerate(some, start=2)],
-                },
-                headers={"Idempotency-Key": f"{import_id}-{start}"},
-            )
-            results += answer["results"]
-            advance(len(some))
-    return results
-
-
-# Playing
-# --------------------------------------------------------------------------------------------------------
-
-
-def play(session: Session, stream: Stream, speed: float, *, quiet: bool = False) -> Picture:
-    """Publishes a stream step by step and follows what tiering makes of it, to the last change of the last event."""
-    picture = Picture(stream.label, stream.first)
-    player = _Player(session, stream, speed, picture, Screen(picture, quiet=quiet))
-    try:
-        say("waiting until tiering knows the customers")
-        wait_idle(session)
-        player.begin()
-        with player.screen:
-            player.run()
-    except KeyboardInterrupt:
-        say("stopped; what was sent before is booked all the same")
-        with contextlib.suppress(KeyboardInterrupt):
-            player.look(everything=True)
-    return picture
-
-
-@dataclass(slots=True)
-class _Player:
-    session: Session
-    stream: Stream
-    speed: float
-    picture: Picture
-    screen: Screen
-    _cursor: str = ""
-    _counted_at: float = -1e9
-    _metrics: dict[str, float] = field(default_factory=dict)
-    _handled: float = 0
-    _before: tuple[int, int] = (0, 0)
-    """How many were held and dead-lettered before."""
-
-    def begin(self) -> None:
-        """Takes note of everything that was there before."""
-        for change in self._news():
-            self.picture.know(change)
-        self._metrics = self._scraped()
-        self._before = self._waiting()
-
-    def run(self) -> None:
-        for step in self.stream.steps():
-            self.picture.day = step.on
-            self._send_over(step.items, step.on, step.until)
-            if self.stream.closes_years:
-                self._close_years(step.on, step.until)
-        self.picture.day = self.stream.last
-        wait_idle(self.session)
-        self.look(everything=True)
-
-    def _send_over(self, items: Sequence[Item], on: date, until: date) -> None:
-        """Sends a step's transactions evenly over the time that its days take."""
-        # A demo lasts as long as its stream; patience is for each step of it.
-        self.session.began = time.monotonic()
-        length = min((until - on).days, _GAP_DAYS_MAX)
-        seconds = length / self.speed if self.speed else 0.0
-        parts = max(1, round(seconds / _TICK_S), -(-len(items) // _EVENTS_A_CALL))
-        began = time.monotonic()
-        for part in range(parts):
-            self._send(items[len(items) * part // parts : len(items) * (part + 1) // parts])
-            self.picture.day = on + timedelta(days=(until - on).days * part // parts)
-            self.look()
-            time.sleep(max(0.0, began + seconds * (part + 1) / parts - time.monotonic()))
-
-    def _send(self, items: Sequence[Item]) -> None:
-        events = [item for item in items if not isinstance(item, Rejected)]
-        self.picture.rejected += len(items) - len(events)
-        if not events:
-            return
-        answer = self.session.post("tiering", "/v1/transactions", events)
-        self.picture.sent += answer["accepted"]
-        self.picture.rejected += answer["rejected"]
-
-    def _close_years(self, on: date, until: date) -> None:
-        """Closes a year whose 6 January lies on the way to the next step, once all that was sent is booked."""
-        for year in range(on.year - 1, until.year):
-            if not on < date(year + 1, *_CLOSES_ON) <= until:
-                continue
-            wait_idle(self.session)
-            try:
-                _close, new = close_and_wait(self.session, str(year), quiet=True)
-            except Refused as refused:
-                self.picture.notes.append(f"{year} was not closed: {refused}")
-                continue
-            if new:
-                self.picture.closed_years.append(str(year))
-            self.look()
-
-    # What came of it
-    # ---------------------------------------------------------------------------------------------------
-
-    def look(self, *, everything: bool = False) -> None:
-        """Brings the picture up to date; the counters only now and then, because they cost more."""
-        for change in self._news():
-            self.picture.add(change)
-            self.screen.moved(change)
-        if everything or time.monotonic() - self._counted_at > _COUNT_EVERY_S:
-            self._count()
-        self.screen.refresh()
-
-    def _news(self) -> Iterator[dict[str, Any]]:
-        while True:
-            page = self.session.get(
-                "tiering",
-                "/v1/tier-changes",
-                params={"after": self._cursor, "limit": _PAGE},
-                headers=accept_language(),
-            )
-            for event in page["items"]:
-                yield event["data"]
-            self._cursor = page["next"]
-            if not page["more"]:
-                return
-
-    def _count(self) -> None:
-        found = self._scraped()
-        grown = {
-            # A service that was restarted counts from zero again.
-            name: value - self._metrics.get(name, 0.0) if value >= self._metrics.get(name, 0.0) else value
-            for name, value in found.items()
-        }
-        self._metrics = found
-        self._handled += grown.get("keypost_records_total", 0.0)
-        self.picture.repeated += int(grown.get("keypost_duplicates_total", 0.0))
-        held, dead = self._waiting()
-        self.picture.held, self.picture.dead_letters = held - self._before[0], dead - self._before[1]
-        not_booked = self.picture.repeated + self.picture.held + self.picture.dead_letters
-        self.picture.booked = max(0, int(self._handled) - not_booked)
-        self._counted_at = time.monotonic()
-
-    def _scraped(self) -> dict[str, float]:
-        text = self.session.request("GET", "tiering", "/metrics").text
-        return {
-            name: float(value)
-            for name, labels, value in _COUNTED.findall(text)
-            if 'consumer="tiering.transactions"' in labels
-        }
-
-    def _waiting(self) -> tuple[int, int]:
-        held = suspense.listed(self.session)
-        return len(held), len(dead_letters.listed(self.session, "tiering", "open"))
 
 
 def _ending(session: Session, picture: Picture) -> str:
@@ -394,15 +338,18 @@ def _ending(session: Session, picture: Picture) -> str:
         f"customers by tier, {scheme}: " + ", ".join(f"{tier} {count}" for tier, count in counted.items())
         for scheme, counted in told["customers_by_tier"].items()
     ]
+    if told["happened"]:
+        lines.append("told: " + ", ".join(f"{name} {count}" for name, count in told["happened"].items()))
     if picture.closed_years:
         lines.append(f"years closed: {', '.join(picture.closed_years)}")
     lines += picture.notes
     some = picture.moves[-1]["customer_code"] if picture.moves else "CODE"
     where = f"--data {session.instance.data}"
     lines += [
-        f"console: {session.url('reporting')}/",
-        f"look further: keypost tier {some} --explain · keypost suspense list · keypost dead-letters list ·"
-        f" keypost export tier-changes · keypost verify  (each with {where})",
+        *ways_in(session),
+        f"look further: keypost tier {some} --explain · keypost declarations list · keypost windows ·"
+        f" keypost suspense list · keypost dead-letters list · keypost export tier-changes · keypost verify"
+        f"  (each with {where})",
         f"stop it: keypost down {where}",
     ]
     return "\n".join(lines)

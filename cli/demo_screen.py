@@ -1,4 +1,4 @@
-"""What `keypost demo` shows while it plays: a table that moves on a terminal, elsewhere a line for every change."""
+"""What `keypost demo` shows while it plays: tables that move on a terminal, elsewhere a line for everything that happens."""
 
 from __future__ import annotations
 
@@ -14,11 +14,25 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from cli.language import in_language
 from cli.printable import visible
+from cli.words import word
 
-_MOVES_SHOWN: Final = 14
+_MOVES_SHOWN: Final = 10
+_NEWS_SHOWN: Final = 14
 _TIERS: Final = ("none", "ordinary", "vip", "silver", "gold", "platinum", "diamond")
 _COLOURS: Final = {"promotion": "green", "demotion": "red", "correction": "yellow"}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Something that happened, as a topic or an answer told it: when, in words, and under which name it is counted."""
+
+    on: str
+    """The business time, to the minute."""
+    text: str
+    counted: str
+    alarming: bool = False
 
 
 @dataclass(slots=True)
@@ -37,6 +51,9 @@ class Picture:
     closed_years: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     moves: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_MOVES_SHOWN))
+    news: deque[Told] = field(default_factory=lambda: deque(maxlen=_NEWS_SHOWN))
+    happened: Counter[str] = field(default_factory=Counter)
+    """How often something was told under each name, such as `declaration.approved` or `claims.window_opened`."""
     tiers: dict[tuple[str, str], str] = field(default_factory=dict)
     """The tier of each scheme and customer."""
     directions: Counter[str] = field(default_factory=Counter)
@@ -50,6 +67,10 @@ class Picture:
         self.changes += 1
         self.directions[change["direction"]] += 1
         self.moves.append(change)
+
+    def tell(self, told: Told) -> None:
+        self.news.append(told)
+        self.happened[told.counted] += 1
 
     def by_tier(self) -> dict[str, dict[str, int]]:
         """How many customers hold each tier, per scheme, low to high."""
@@ -72,6 +93,7 @@ class Picture:
             "directions": dict(self.directions),
             "closed_years": self.closed_years,
             "customers_by_tier": self.by_tier(),
+            "happened": dict(sorted(self.happened.items())),
             "notes": self.notes,
         }
 
@@ -111,6 +133,11 @@ class Screen:
         if self._live is None and not self._quiet:
             print(line(change, self._picture.day), flush=True)
 
+    def told(self, told: Told) -> None:
+        """Something that happened, where there is no table to show it in."""
+        if self._live is None and not self._quiet:
+            print(f"{told.on}  {told.text}", flush=True)
+
 
 def line(change: dict[str, Any], day: date) -> str:
     """A change in one line, with the business day at which it came."""
@@ -121,30 +148,67 @@ def line(change: dict[str, Any], day: date) -> str:
 
 
 def _drawn(picture: Picture) -> Group:
-    moves = Table(title="latest tier changes", title_justify="left", expand=False)
-    for name in ("customer", "scheme", "from", "to", "total, yuan", "effective", "why"):
-        moves.add_column(name, justify="right" if name.startswith("total") else "left", no_wrap=True)
+    parts: list[Any] = [_head(picture)]
+    if picture.news:
+        parts.append(_news(picture))
+    return Group(*parts, _moves(picture), _tiers(picture))
+
+
+def _head(picture: Picture) -> Text:
+    figures = (
+        (in_language("已发", "sent"), picture.sent),
+        (in_language("已入账", "booked"), picture.booked),
+        (in_language("重复", "came twice"), picture.repeated),
+        (in_language("待处理", "held"), picture.held),
+        (in_language("拒收", "rejected"), picture.rejected),
+        (in_language("死信", "dead letters"), picture.dead_letters),
+        (in_language("级别变动", "tier changes"), picture.changes),
+    )
+    closed = in_language("已结账年度：", "years closed: ") + ", ".join(picture.closed_years)
+    return Text.assemble(
+        (f"{picture.label}   ", "bold"),
+        (in_language("营业日 ", "business day "), ""),
+        (f"{picture.day}\n", "bold cyan"),
+        "   ".join(f"{name} {figure}" for name, figure in figures),
+        f"\n{closed}" if picture.closed_years else "",
+        *(f"\n{note}" for note in picture.notes),
+    )
+
+
+def _news(picture: Picture) -> Table:
+    table = Table(title=in_language("刚刚发生", "what happened"), title_justify="left", expand=True)
+    table.add_column(in_language("时间", "when"), no_wrap=True, width=16)
+    table.add_column("", ratio=1, overflow="ellipsis", no_wrap=True)
+    for told in reversed(picture.news):
+        table.add_row(told.on, Text(told.text, style="bold red" if told.alarming else ""))
+    return table
+
+
+def _moves(picture: Picture) -> Table:
+    table = Table(title=in_language("最近的级别变动", "latest tier changes"), title_justify="left")
+    for zh, en in (
+        ("客户", "customer"), ("分级标准", "scheme"), ("原级别", "from"), ("现级别", "to"), ("累计（元）", "total, yuan"),
+        ("生效", "effective"), ("原因", "why"),
+    ):  # fmt: skip
+        justify = "right" if en.startswith("total") else "left"
+        table.add_column(in_language(zh, en), justify=justify, no_wrap=True)  # type: ignore[arg-type]
     for change in reversed(picture.moves):
-        moves.add_row(
+        table.add_row(
             Text(visible(change["customer_code"])),
             change["scheme"],
-            change["from_tier"],
-            Text(change["to_tier"], style=_COLOURS.get(change["direction"], "")),
+            word(change["from_tier"]),
+            Text(word(change["to_tier"]), style=_COLOURS.get(change["direction"], "")),
             change["total"],
             change["effective_on"],
-            change["reason"],
+            word(change["reason"]),
         )
-    tiers = Table(title="customers by tier", title_justify="left")
-    tiers.add_column("scheme")
-    tiers.add_column("tiers")
+    return table
+
+
+def _tiers(picture: Picture) -> Table:
+    table = Table(title=in_language("各级别客户数", "customers by tier"), title_justify="left")
+    table.add_column(in_language("分级标准", "scheme"))
+    table.add_column("")
     for scheme, counted in picture.by_tier().items():
-        tiers.add_row(scheme, "   ".join(f"{tier} {count}" for tier, count in counted.items()))
-    head = Text.assemble(
-        (f"{picture.label}   ", "bold"),
-        ("business day ", ""),
-        (f"{picture.day}\n", "bold cyan"),
-        f"sent {picture.sent}   booked {picture.booked}   came twice {picture.repeated}   held {picture.held}   "
-        f"rejected {picture.rejected}   dead letters {picture.dead_letters}   tier changes {picture.changes}",
-        f"\nyears closed: {', '.join(picture.closed_years)}" if picture.closed_years else "",
-    )
-    return Group(head, moves, tiers)
+        table.add_row(scheme, "   ".join(f"{word(tier)} {count}" for tier, count in counted.items()))
+    return table

@@ -23,6 +23,7 @@ class State(enum.StrEnum):
     PROPOSED = "proposed"
     MERGED = "merged"
     REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
 
 
 class _ProposesByDefault(TyperGroup):
@@ -92,7 +93,7 @@ def refuse(
     json_: Json = False,
     timeout: Timeout = PATIENCE_S,
 ) -> None:
-    """Refuse a merge, as an approver: that ends it."""
+    """Refuse a merge as an approver, or withdraw one's own proposal: that ends it."""
     body = {"reason": needed(reason, "理由（--reason）", "a reason (--reason)")}
     session = open_session(data, user, timeout)
     done = session.post("registry", f"{_one(id_)}/refuse", body, headers=accept_language())
@@ -144,11 +145,7 @@ def _text(told: dict[str, Any]) -> str:
         ),
     ]
     rows += [
-        "  "
-        + in_language("签署 ", "signed ")
-        + visible(str(one.get("person") or one.get("signed_by")))
-        + "  "
-        + moment(one.get("at") or one.get("signed_at"))
+        "  " + in_language("签署 ", "signed ") + visible(one["person"]) + "  " + moment(one["signed_at"])
         for one in told.get("signatures") or []
     ]
     for name, part in (told.get("preview") or {}).items():

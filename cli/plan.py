@@ -43,7 +43,7 @@ from cli.instance import (
 )
 from cli.language import in_language
 from cli.printable import moment, visible
-from cli.words import lines_of, said, word, words
+from cli.words import lines_of, word, words
 
 _PATH: Final = "/v1/plans"
 _FILERS: Final = ("manager", "reviewer", "centre")
@@ -52,7 +52,10 @@ Id = Annotated[str, typer.Argument(metavar="ID", help="As `plan list` shows it."
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with it.")]
 Note = Annotated[str, typer.Option("--note", metavar="TEXT", help="What was done or found.")]
 Evidence = Annotated[
-    str | None, typer.Option("--evidence", metavar="TEXT", help="What shows it: a letter, a file, a visit.")
+    list[str] | None,
+    typer.Option(
+        "--evidence", metavar="TEXT", help="What shows it: a letter, a file; may be given several times."
+    ),
 ]
 Margin = Annotated[
     str | None, typer.Option("--margin", metavar="YUAN", help="Expected margin a year, such as 20000.00.")
@@ -61,6 +64,12 @@ Text = Annotated[str | None, typer.Option("--text", metavar="TEXT", help="The pl
 TextFile = Annotated[
     Path | None, typer.Option("--text-file", metavar="FILE", help="The plan itself, from a file (UTF-8).")
 ]
+
+
+class Festival(enum.StrEnum):
+    MID_AUTUMN = "mid_autumn"
+    NEW_YEAR = "new_year"
+    SPRING_FESTIVAL = "spring_festival"
 
 
 class Kind(enum.StrEnum):
@@ -134,7 +143,7 @@ def file(
         Kind, typer.Option("--kind", help="A festival plan's window is shorter and lies in its season.")
     ] = Kind.REGULAR,
     festival: Annotated[
-        str | None, typer.Option("--festival", metavar="NAME", help="Which one, such as spring_festival.")
+        Festival | None, typer.Option("--festival", help="Which one; goes with --kind festival.")
     ] = None,
     manager_a: ManagerA = None,
     manager_b: ManagerB = None,
@@ -169,12 +178,22 @@ def file(
             "uscc": needed(prospect_uscc or "", "信用代码（--prospect-uscc）", "--prospect-uscc"),
             "name": needed(prospect_name or "", "名称（--prospect-name）", "--prospect-name"),
         }
+    if (kind is Kind.FESTIVAL) != (festival is not None):
+        raise CommandError(
+            in_language("--festival 与 --kind festival 同用", "--festival goes with --kind festival"),
+            Exit.BAD_CALL,
+        )
     needed(body.get("plan_text", ""), "开发预案（--text 或 --text-file）", "the plan (--text or --text-file)")
     session = open_session(data, user, timeout)
     body.setdefault("manager_a", session.user)
     body.setdefault("lines", [])
     body["unit_code"] = unit or unit_of(session.token(), _FILERS)
-    body |= {"kind": kind.value, "queue": queue, "submit": not draft, **given({"festival": festival})}
+    body |= {
+        "kind": kind.value,
+        "queue": queue,
+        "submit": not draft,
+        **given({"festival": festival and festival.value}),
+    }
     made = create(session, "claims", _PATH, body)
     show(made, json_, lambda: _text(made))
 
@@ -252,7 +271,7 @@ def progress(
     body = {
         "stage": stage.value,
         "note": needed(note, "情况（--note）", "a note (--note)"),
-        "evidence": evidence,
+        "evidence": evidence or None,
     }
     done = act(open_session(data, user, timeout), "claims", _one(id_), "progress", body, version=version)
     show(done, json_, lambda: _text(done))
@@ -281,7 +300,10 @@ def extend(
     id_: Id,
     until: Annotated[str, typer.Argument(metavar="DATE", help="The window's new last day.")],
     reason: Reason,
-    evidence: Evidence = None,
+    evidence: Annotated[
+        list[str],
+        typer.Option("--evidence", metavar="TEXT", help="Evidence of work; may be given several times."),
+    ],
     version: Version = None,
     user: As = OPERATOR,
     data: Data = None,
@@ -321,6 +343,7 @@ def list_(
     customer: Annotated[
         str | None, typer.Option("--customer", metavar="CODE", help="Only this customer's.")
     ] = None,
+    mine: Annotated[bool, typer.Option("--mine", help="Only those that one filed or manages.")] = False,
     user: As = OPERATOR,
     data: Data = None,
     json_: Json = False,
@@ -328,7 +351,9 @@ def list_(
 ) -> None:
     """List plans; --json prints all of them as one array."""
     session = open_session(data, user, timeout)
-    found = everything(session, "claims", _PATH, state=state and state.value, unit=unit, customer=customer)
+    found = everything(
+        session, "claims", _PATH, state=state and state.value, unit=unit, customer=customer, mine=mine or None
+    )
     show(found, json_, lambda: "\n".join(map(_row, found)) or in_language("没有开发预案", "no plans"))
 
 
@@ -384,17 +409,12 @@ def _content(path: Path) -> str:
 # --------------------------------------------------------------------------------------------------------
 
 
-def _name(told: dict[str, Any]) -> str:
-    prospect = told.get("prospect") or {}
-    return visible(str(told.get("name") or told.get("customer_name") or prospect.get("name") or ""))
-
-
 def _row(told: dict[str, Any]) -> str:
     until = in_language("至 ", "until ") + moment(told["ends_at"]) if told.get("ends_at") else "-"
-    who = told.get("customer_code") or told.get("uscc") or (told.get("prospect") or {}).get("uscc") or "-"
+    who = told.get("customer_code") or told.get("uscc") or "-"
     return (
-        f"{told['id']}  {word(told['state']):<12} {word(told.get('kind')):<9} {told['unit_code']:<14}"
-        f" {who:<19} {until:<26} {_name(told)}"
+        f"{told['plan_id']}  {word(told['state']):<12} {word(told['kind']):<9} {told['unit_code']:<14}"
+        f" {who:<19} {until:<26} {visible(told['name'])}"
     )
 
 
@@ -402,30 +422,34 @@ def _text(told: dict[str, Any]) -> str:
     state = word(told["state"])
     if told.get("queued"):
         state += in_language("，排队等候", ", queued")
+    who = f"{told.get('customer_code') or told.get('uscc') or ''}  {visible(told['name'])}".strip()
     rows = [
-        f"{told['id']}  {state}",
+        f"{told['plan_id']}  {state}",
         *lines_of(
             [
-                (
-                    "客户",
-                    "customer",
-                    f"{told.get('customer_code') or told.get('uscc') or ''}  {_name(told)}".strip(),
-                ),
+                ("客户", "customer", who),
                 ("机构", "unit", told.get("unit_code")),
                 ("类别", "kind", word(told.get("kind"))),
                 ("业务", "lines", words(told.get("lines") or [])),
                 ("预计年用邮（元）", "expected yuan a year", told.get("expected_yearly_revenue")),
                 ("审核机构", "reviewed by", told.get("reviewing_unit")),
                 ("审核时限", "review due", moment(told["due_at"]) if told.get("due_at") else None),
+                ("审核意见", "review", told.get("review_reason")),
                 ("独家开发期", "window", _window(told)),
                 ("进展", "progress", _progress(told)),
+                ("指导意见", "guidance", told.get("guidance")),
                 ("协议", "agreement", told.get("agreement_no")),
             ]
         ),
     ]
-    for step in told.get("steps") or told.get("events") or []:
-        rows.append(f"  {said(step)}")
+    rows += [_step(step) for step in told.get("steps") or []]
     return "\n".join(rows)
+
+
+def _step(step: dict[str, Any]) -> str:
+    about = [word(step["stage"]) if step.get("stage") else "", step.get("note") or step.get("reason") or ""]
+    head = f"  {moment(step['at'])}  {word(step['step'])}  {visible(step['person'])}"
+    return "  ".join([head, *(visible(part) for part in about if part)])
 
 
 def _window(told: dict[str, Any]) -> str | None:

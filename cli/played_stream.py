@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from cli.tabular import FILE_BYTES_MAX, Table, TableRow, UnusableFile, open_table
 from cli.transaction_rows import (
@@ -52,30 +52,6 @@ class Step:
     items: Sequence[Item]
 
 
-class Stream(Protocol):
-    """A finite stream of transactions to be played."""
-
-    @property
-    def label(self) -> str: ...
-
-    @property
-    def first(self) -> date:
-        """The earliest business date; agreements of the customers begin here."""
-        ...
-
-    @property
-    def last(self) -> date:
-        """The business day that is reached at the end."""
-        ...
-
-    @property
-    def closes_years(self) -> bool:
-        """Whether years that it passes are to be closed."""
-        ...
-
-    def steps(self) -> Iterator[Step]: ...
-
-
 @dataclass(slots=True)
 class EventFile:
     """A file of transactions that was read through once."""
@@ -89,8 +65,9 @@ class EventFile:
     lines: dict[str, str] = field(default_factory=dict)
     """Postal line of each line in the file."""
     first: date = _EARLIEST
+    """The earliest business date; agreements of the customers begin here."""
     last: date = _EARLIEST
-    closes_years: bool = True
+    """The business day that is reached at the end."""
 
     @property
     def label(self) -> str:

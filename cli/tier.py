@@ -200,7 +200,7 @@ def _evidence(told: dict[str, Any], code: str, say: _Sayer) -> list[str]:
 
 def _sent_as(row: dict[str, Any], code: str, say: _Sayer) -> str:
     """Of a merged customer, or under a counter's own code."""
-    sent = row["customer_code"]
+    sent = row.get("customer_code", code)
     return "" if sent == code else say("sent_as", code=sent)
 
 

@@ -15,8 +15,12 @@ from cli.words import word
 
 
 class State(enum.StrEnum):
+    REGISTERED = "registered"
     ACTIVE = "active"
     SETTLING = "settling"
+    SUCCEEDED = "succeeded"
+    EXPIRED = "expired"
+    WITHDRAWN = "withdrawn"
 
 
 def register(app: typer.Typer) -> None:
@@ -25,7 +29,10 @@ def register(app: typer.Typer) -> None:
 
 def windows(
     customer: Annotated[
-        str | None, typer.Argument(metavar="CUSTOMER", help="Only this customer's window.")
+        str | None,
+        typer.Argument(
+            metavar="CUSTOMER", help="Only this customer's: its code, or uscc: and its credit code."
+        ),
     ] = None,
     unit: Annotated[
         str | None,
@@ -37,7 +44,7 @@ def windows(
     json_: Json = False,
     timeout: Timeout = PATIENCE_S,
 ) -> None:
-    """List the exclusive windows in force or settling; --json prints all of them as one array."""
+    """List the exclusive windows in force, settling or about to open; --json prints all of them as one array."""
     session = open_session(data, user, timeout)
     found = everything(
         session, "claims", "/v1/windows", customer=customer, unit=unit, state=state and state.value
@@ -46,14 +53,9 @@ def windows(
 
 
 def _row(one: dict[str, Any]) -> str:
-    holder = in_language(
-        str(one.get("holder_name_zh") or one.get("unit_name_zh") or ""),
-        str(one.get("holder_name_en") or one.get("unit_name_en") or ""),
-    )
+    holder = in_language(one["unit_name_zh"], one["unit_name_en"])
     until = in_language("至 ", "until ") + moment(one["ends_at"])
     who = one.get("customer_code") or one.get("uscc") or "-"
-    unit = one.get("unit_code") or one.get("holder_unit") or "-"
     return (
-        f"{who:<19} {word(one['state']):<12} {unit:<14} {until}  {visible(str(one.get('name') or ''))}"
-        f"  {holder}"
-    ).rstrip()
+        f"{who:<19} {word(one['state']):<12} {one['unit_code']:<14} {until}  {visible(one['name'])}  {holder}"
+    )

@@ -21,6 +21,14 @@ _ZH: Final[Mapping[str, str]] = {
     "registered": "登记备案", "active": "独家开发期内", "settling": "待结转", "succeeded": "开发成功", "expired": "到期",
     "refused": "不予登记", "regular": "常规", "festival": "节日", "contact": "客户接触", "proposal": "方案推介",
     "negotiation": "销售谈判", "trial": "试用", "contract": "签约成交",
+    "plan_submitted": "项目报备", "plan_queued": "排队等候", "plan_registered": "登记备案", "plan_refused": "不予登记",
+    "plan_withdrawn": "撤回预案", "review_overdue": "审核超时", "window_opened": "独家开发期开始",
+    "window_ending": "独家开发期将到期", "window_silent": "过半未报进展", "guidance_missing": "中期尚无指导意见",
+    "progress_reported": "报告进展",
+    "progress_judged": "评定进展", "window_extended": "独家开发期延长",
+    "window_settling": "独家开发期到期，待结转",
+    "window_succeeded": "开发成功", "window_expired": "到期未成功", "window_withdrawn": "放弃独家开发",
+    "window_released": "独家开发权已释放", "case_opened": "立案待中心处理", "case_decided": "中心已裁定",
     # Agreements, codes, merges
     "in_force": "有效", "ended": "已终止", "proposed": "待签署", "signed": "已签署", "merged": "已合并",
     # Lines of business
@@ -28,6 +36,10 @@ _ZH: Final[Mapping[str, str]] = {
     "information": "信息", "philately": "集邮",
     # Transactions
     "sale": "销售", "reversal": "冲销", "held": "待处理", "released": "已入账", "closed": "已关闭",
+    # Why a tier changed
+    "threshold_reached": "达到标准", "late_revenue": "补记用邮", "year_end": "年度结账", "quarter_end": "季度结账",
+    "agreement_signed": "协议生效", "agreement_ended": "协议终止", "scheme_changed": "标准变更", "granted": "授予",
+    "corrected": "更正",
     # Tiers
     "none": "无级别", "ordinary": "普通", "silver": "白银", "gold": "黄金", "platinum": "白金", "diamond": "钻石", "vip": "VIP",
     "promotion": "晋级", "demotion": "降级", "correction": "更正",

@@ -25,7 +25,7 @@ CHANCES: Final[Mapping[Mishap, float]] = {
     "ahead": 0.001,     # The counter's calendar is weeks ahead.
     "garbled": 0.001,   # The amount or the line is written in no form that is allowed.
 }  # fmt: skip
-LOCAL_CHANCE: Final = 0.35
+LOCAL_CHANCE: Final = 0.25
 """Of a sale at the counter that has a code of its own for the customer."""
 BURST_CHANCE: Final = 0.006
 """Of a customer's day: a mailing is handed in at once, as many small sales within minutes."""

@@ -20,7 +20,7 @@ _MOST_FEN: Final = 400_000_000
 """What the smallest and the largest customer spend a year: from below every level to far above the highest one."""
 _HOME_SHARE: Final = 0.6
 """How many of the customers belong to the home city; the rest are spread over the province."""
-_WITH_LOCAL_CODE: Final = 0.25
+_WITH_LOCAL_CODE: Final = 0.2
 _WITHOUT_AGREEMENT: Final = 0.15
 _BASE: Final = date(2026, 1, 1)
 """Growth and decline are counted from here, so that the stream of a day does not depend on where a run begins."""

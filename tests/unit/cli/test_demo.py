@@ -2,19 +2,30 @@
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Callable, Iterable
+from datetime import date, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 from typing import Any
 
+import httpx
 import pytest
 from rich.console import Console
 
-from cli import demo
-from cli.demo_screen import Picture, _drawn, line
+from cli import demo, demo_player
+from cli.demo_days import Days
+from cli.demo_news import Record, Teller
+from cli.demo_player import FilePlayer
+from cli.demo_screen import Picture, Told, _drawn, line
+from cli.demo_stories import Stage, Story
+from cli.instance import Refused
 from cli.played_stream import EventFile
 from cli.tabular import Table
 from deploy.embedded.instance import Instance
+from services.registry.domain.uscc import clean_uscc
+from shared.clock import SHANGHAI
 
 pytestmark = pytest.mark.req("PLT-7")
 
@@ -65,19 +76,32 @@ def test_an_instance_that_is_down_is_started_as_it_was(ups: list[dict[str, Any]]
     assert (call["sandbox"], call["clock"]) == (False, None)
 
 
+def test_without_a_file_a_new_sandbox_begins_with_the_first_working_week_of_the_year(
+    ups: list[dict[str, Any]],
+) -> None:
+    demo._instance_up(None, None, 1)
+    (call,) = ups
+    assert call["sandbox"]
+    opens = datetime.fromisoformat(call["clock"])
+    assert (opens.month, opens.day, opens.hour) == (1, 5, 8)
+
+
 def test_the_table_shows_changes_and_counts_and_nothing_that_moves_the_cursor() -> None:
     picture = Picture("x.csv", date(2012, 3, 9), sent=7)
     picture.know({**CHANGE, "customer_code": "L0", "to_tier": "silver"})
     picture.add(CHANGE)
     picture.add({**CHANGE, "to_tier": "none", "direction": "demotion"})
+    picture.tell(Told("2012-03-09 10:00", "a window opened", "claims.window_opened"))
     assert picture.by_tier() == {"city-default": {"none": 1, "silver": 1}}
     console = Console(width=140, record=True, file=None, color_system=None)
     with console.capture() as captured:
         console.print(_drawn(picture))
     text = captured.get()
     assert "\x1b" not in text
-    assert all(word in text for word in ("sent 7", r"L\x1b1", "200000.00", "silver 1", "2012-03-09"))
+    shown = ("sent 7", r"L\x1b1", "200000.00", "silver 1", "2012-03-09", "a window opened")
+    assert all(word in text for word in shown)
     assert line(CHANGE, date(2012, 3, 9)).isprintable()
+    assert picture.summary()["happened"] == {"claims.window_opened": 1}
 
 
 @pytest.mark.req("TIE-9")
@@ -85,14 +109,252 @@ def test_a_year_is_closed_when_its_6_january_is_passed_and_only_then(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     closed: list[str] = []
-    monkeypatch.setattr(demo, "wait_idle", lambda *_: None)
-    monkeypatch.setattr(demo, "close_and_wait", lambda _s, year, quiet: (closed.append(year), True))
-    monkeypatch.setattr(demo._Player, "look", lambda *_, **__: None)
-    picture = Picture("x", date(2012, 1, 1))
-    player = demo._Player(None, None, 1, picture, None)  # type: ignore[arg-type]
+    monkeypatch.setattr(demo_player, "wait_idle", lambda *_: None)
+    monkeypatch.setattr(demo_player, "close_and_wait", lambda _s, year, quiet: (closed.append(year), True))
+    player = FilePlayer(None, None, 1, Looking())  # type: ignore[arg-type]
     days = [date(2012, 1, 4), date(2012, 1, 5), date(2012, 1, 6), date(2012, 1, 7), date(2015, 2, 1)]
     found = []
     for on, until in pairwise(days):
         player._close_years(on, until)
         found.append(list(closed))
     assert found == [[], ["2011"], ["2011"], ["2011", "2012", "2013", "2014"]]
+
+
+# What is told
+# --------------------------------------------------------------------------------------------------------
+
+
+def told(teller: Teller, *records: tuple[str, dict[str, Any]]) -> list[Told]:
+    return teller.say(iter([Record(f"keypost.{kind}.v1", data) for kind, data in records]))
+
+
+def declaration(version: int, state: str, **more: Any) -> tuple[str, dict[str, Any]]:
+    return "registry.declaration-state", {
+        "declaration_id": "d", "version": version, "state": state, "name": "甲\x1b公司", "deciding_unit": "3205",
+        "pre_review_unit": "320583", "as_of": f"2026-01-05T0{version}:00:00+00:00", **more,
+    }  # fmt: skip
+
+
+UNITS = {
+    "3205": ("苏州市大客户中心", "Suzhou centre"),
+    "320583": ("昆山市局", "Kunshan office"),
+    "32": ("省公司", "Jiangsu"),
+}
+
+
+def test_each_step_of_a_declaration_is_told_once_and_a_breach_with_its_true_time() -> None:
+    teller = Teller(UNITS)
+    first = told(teller, declaration(1, "submitted", waiting_for="pre_review"))
+    assert [one.text for one in first] == [
+        r"declaration of “甲\x1b公司”: submitted, waiting for pre review (Kunshan office)"
+    ]
+    assert first[0].on == "2026-01-05 09:00"
+    assert told(teller, declaration(1, "submitted", waiting_for="pre_review")) == []
+    arrived = declaration(2, "pre_reviewed", waiting_for="centre")
+    assert [one.counted for one in told(teller, arrived)] == ["declaration.pre_reviewed"]
+    breach = {"waiting_for": "centre", "breached_at": "2026-01-07T02:00:00+00:00", "escalated_to": "32"}
+    (overdue,) = told(teller, declaration(3, "pre_reviewed", **breach))
+    assert (overdue.on, overdue.counted, overdue.alarming) == (
+        "2026-01-07 10:00",
+        "declaration.breached",
+        True,
+    )
+    assert "Jiangsu" in overdue.text
+    decided = {**breach, "waiting_for": None, "decided_by": "centre", "customer_code": "3205000000011"}
+    (approved,) = told(teller, declaration(4, "approved", **decided))
+    assert approved.text.endswith("approved, code 3205000000011 (centre)")
+
+
+def test_what_happens_to_windows_and_customers_is_told_by_their_names(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("KEYPOST_LANGUAGE", "zh")
+    teller = Teller(UNITS)
+    opened = {"event": "window_opened", "subject": "C1", "unit_code": "320583", "happened_at": "2026-01-06T01:00:00+00:00",
+              "ends_at": "2026-03-05T16:00:00+00:00"}  # fmt: skip
+    (one,) = told(
+        teller,
+        ("registry.customer-state", {"customer_code": "C1", "name": "乙公司"}),
+        ("claims.claims-event", opened),
+    )
+    assert (one.text, one.counted) == (
+        "乙公司 (C1)：昆山市局 独家开发期开始，至 2026-03-06 00:00",
+        "claims.window_opened",
+    )
+    (expired,) = told(teller, ("claims.claims-event", {**opened, "event": "window_expired"}))
+    assert (expired.text, expired.alarming) == ("乙公司 (C1)：昆山市局 到期未成功", True)
+    mapped = {
+        "event": "code_mapped",
+        "customer_code": "C1",
+        "counter_code": "K-1",
+        "happened_at": opened["happened_at"],
+    }
+    assert [one.text for one in told(teller, ("registry.customer-event", mapped))] == [
+        "网点代码 K-1 对应 乙公司 (C1)"
+    ]
+    assert told(teller, ("registry.customer-event", {**mapped, "event": "managers_bound"})) == []
+    assert told(teller, ("something.else", {})) == []
+
+
+def test_releases_of_held_transactions_are_told_together_and_the_rest_stays_counted() -> None:
+    teller = Teller()
+    held = {
+        "customer_code": "K-1",
+        "state": "held",
+        "reason": "unknown_code",
+        "at": "2026-01-06T01:00:00+00:00",
+    }
+    assert (
+        told(teller, *[("tiering.suspense", held)] * 5, ("tiering.suspense", {**held, "reason": "conflict"}))
+        == []
+    )
+    assert teller.held == {"K-1": 5}
+    released = {**held, "state": "released", "booked_for": "C1"}
+    (one,) = told(
+        teller, *[("tiering.suspense", released)] * 3, ("tiering.suspense", {**held, "state": "closed"})
+    )
+    assert one.text == "3 held transactions of K-1 booked themselves for C1"
+    assert teller.held["K-1"] == 1
+    assert told(teller) == []
+
+
+# Who acts when
+# -------------------------------------------------------------------------------------------------------
+
+
+class Looking:
+    """A watch that only has a picture."""
+
+    def __init__(self) -> None:
+        self.picture = Picture("x", date(2026, 1, 5))
+        self.screen = self
+
+    def look(self, **_: Any) -> None: ...
+
+    def told(self, _: Told) -> None: ...
+
+
+class Sending:
+    """Counters that note up to when they were asked to send, and topics on which nothing comes."""
+
+    def __init__(self) -> None:
+        self.until: list[datetime] = []
+        self.feed = self
+        self.sent = 0
+
+    def send_until(self, instant: datetime) -> None:
+        self.until.append(instant)
+
+    def flush(self) -> None: ...
+
+    def news(self) -> Iterable[Record]:
+        return iter(())
+
+
+START = datetime(2026, 1, 5, 8, tzinfo=SHANGHAI)
+HOUR = timedelta(hours=1)
+
+
+def days_of(*stories: Callable[[Stage], Story], hours: int = 30) -> tuple[Days, Sending]:
+    """Days at a pace of a step an hour and more, whose stories begin after an hour; played to their end."""
+    sending: Any = Sending()
+    stage = Stage(
+        SimpleNamespace(began=0.0),
+        Teller(),
+        lambda told: days.tell(told),
+        Any,
+        {},
+        Any,
+        "x",
+        START,  # type: ignore[arg-type]
+    )
+    days = Days(stage, sending, Looking(), sending, None, 50.0, START + hours * HOUR)  # type: ignore[arg-type]
+    for story in stories:
+        days.add(START + HOUR, story.__name__, story(stage))
+    days.play()
+    return days, sending
+
+
+def refusal(code: str = "window_held") -> Refused:
+    return Refused(httpx.Response(409, json={"code": code, "detail": "Kunshan holds it until 6 March."}))
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps of an hour and a quarter that take a millisecond, and services that are done at once."""
+    monkeypatch.setattr("cli.demo_days.TICK_S", 0.001)
+    monkeypatch.setattr("cli.demo_days.wait_idle", lambda *_: None)
+
+
+@pytest.mark.usefixtures("quick")
+def test_people_act_at_their_very_instant_however_long_a_step_is() -> None:
+    acted: list[datetime] = []
+
+    def story(stage: Stage) -> Story:
+        for wait in (timedelta(minutes=7), START + 3 * HOUR):
+            acted.append(stage.now)
+            yield wait
+        acted.append(stage.now)
+
+    days, sending = days_of(story)
+    assert acted == [START + HOUR, START + HOUR + timedelta(minutes=7), START + 3 * HOUR]
+    assert sending.until == sorted(sending.until)
+    assert sending.until[-1] == days.stage.now == START + 30 * HOUR
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_refusal_ends_its_story_is_told_in_the_services_words_and_stops_nobody_else() -> None:
+    acted: list[str] = []
+
+    def refused(stage: Stage) -> Story:
+        yield HOUR
+        raise refusal()
+
+    def forgiven(stage: Stage) -> Story:
+        with stage.refusals_told("a second plan"):
+            raise refusal()
+        yield HOUR
+        acted.append("on")
+
+    days, _sending = days_of(refused, forgiven)
+    assert acted == ["on"]
+    texts = [told.text for told in days.watch.picture.news]
+    assert texts == [
+        "a second plan: refused: Kunshan holds it until 6 March.",
+        "refused: refused: Kunshan holds it until 6 March.",
+    ]
+    assert days.watch.picture.happened == {"refused.window_held": 2}
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_a_service_does_not_know_yet_is_asked_again_later() -> None:
+    asked: list[datetime] = []
+
+    def story(stage: Stage) -> Story:
+        def ask() -> str:
+            asked.append(stage.now)
+            if len(asked) < 3:
+                raise refusal("unknown_customer")
+            return "done"
+
+        assert (yield from stage.once_known(ask)) == "done"
+
+    days_of(story)
+    assert asked == [START + HOUR, START + 3 * HOUR, START + 5 * HOUR]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_demo_of_so_many_seconds_ends_before_its_days_do() -> None:
+    sending: Any = Sending()
+    stage = Stage(SimpleNamespace(began=0.0), Teller(), lambda _: None, Any, {}, Any, "x", START)  # type: ignore[arg-type]
+    days = Days(stage, sending, Looking(), sending, None, 1.0, START + 1000 * HOUR, seconds=0.02)  # type: ignore[arg-type]
+    days.play()
+    assert START < stage.now < START + 1000 * HOUR
+
+
+def test_made_up_names_and_credit_codes_are_marked_and_valid() -> None:
+    stage = Stage(Any, Teller(), lambda _: None, Any, {}, Random(1), "1f3a", START)  # type: ignore[arg-type]
+    assert stage.name("有限公司") == "演示1f3a有限公司"
+    codes = {stage.credit_code() for _ in range(20)}
+    assert len(codes) == 20
+    assert all(clean_uscc(code) == code for code in codes)

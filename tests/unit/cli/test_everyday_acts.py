@@ -36,8 +36,9 @@ MERGE = {
     "preview": {"before": {"survivor": {"units": ["3205"]}}}, "signatures": [],
 }  # fmt: skip
 PLAN = {
-    "id": "p1", "state": "submitted", "version": 5, "kind": "regular", "unit_code": "3205", "customer_code": "3205000000011",
-    "name": "A", "lines": ["express"], "queued": True,
+    "plan_id": "p1", "state": "submitted", "version": 5, "kind": "regular", "unit_code": "3205",
+    "customer_code": "3205000000011", "name": "A", "lines": ["express"], "queued": True,
+    "steps": [{"step": "submitted", "person": "manager", "at": "2026-01-05T02:00:00+00:00", "evidence": []}],
 }  # fmt: skip
 
 
@@ -130,15 +131,15 @@ def everyday(*arguments: str) -> Any:
         (("plan", "review", "p1", "register"), "claims", "/v1/plans/p1/review", {"decision": "register"}),
         (
             ("plan", "progress", "p1", "trial", "--note", "n", "--evidence", "e"),
-            "claims", "/v1/plans/p1/progress", {"stage": "trial", "note": "n", "evidence": "e"},
+            "claims", "/v1/plans/p1/progress", {"stage": "trial", "note": "n", "evidence": ["e"]},
         ),
         (
             ("plan", "judge", "p1", "not-significant", "--note", "n"),
             "claims", "/v1/plans/p1/judge", {"significant": False, "note": "n"},
         ),
         (
-            ("plan", "extend", "p1", "2026-04-01", "--reason", "r"),
-            "claims", "/v1/plans/p1/extend", {"until": "2026-04-01", "reason": "r"},
+            ("plan", "extend", "p1", "2026-04-01", "--reason", "r", "--evidence", "a", "--evidence", "b"),
+            "claims", "/v1/plans/p1/extend", {"until": "2026-04-01", "reason": "r", "evidence": ["a", "b"]},
         ),
         (("plan", "withdraw", "p1", "--reason", "r"), "claims", "/v1/plans/p1/withdraw", {"reason": "r"}),
     ],
@@ -292,7 +293,10 @@ def test_broken_fields_are_named(services: Services) -> None:
         ("plan", "file", "C", "--text-file", "/no/such/file"),
         ("plan", "review", "p1", "refuse"),
         ("plan", "progress", "p1", "sleep", "--note", "n"),
-        ("plan", "extend", "p1", "later", "--reason", "r"),
+        ("plan", "extend", "p1", "later", "--reason", "r", "--evidence", "e"),
+        ("plan", "extend", "p1", "2026-04-01", "--reason", "r"),
+        ("plan", "file", "C", "--text", "t", "--kind", "festival"),
+        ("plan", "file", "C", "--text", "t", "--festival", "new_year"),
         ("windows", "--state", "open"),
     ],
 )
@@ -367,6 +371,7 @@ def test_a_text_shows_steps_limits_and_candidates_and_moves_no_cursor(
     text = everyday("declarations", "show", "d1").stdout
     assert all(part in text for part in ("已提交，待预审", "办理时限", "速递", "1 个客户名称相近"))
     assert "，排队等候" in everyday("plan", "show", "p1").stdout
+    assert "2026-01-05 10:00:00  已提交  manager" in everyday("plan", "show", "p1").stdout
     assert "B1 → A1" in everyday("merge", "show", "m1").stdout
     assert "一直 – 长期" in everyday("map", "K-1", "3205000000011").stdout
     assert "有效" in everyday("agreement", "sign", "3205000000011", "XY-1").stdout

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import gzip
-from collections import Counter
 from datetime import date, timedelta
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.played_stream import Item, _steps, minor_event, opened, postal_lines
-from cli.simulated_counters import Simulation
 from cli.tabular import UnusableFile
 from cli.transaction_rows import Rejected
 from services.tiering.entrypoints.transactions import read_items
@@ -23,7 +20,6 @@ from shared.contracts.counter_v1 import LINES
 pytestmark = pytest.mark.req("PLT-14")
 
 MINOR = "event_id,customer,line,amount,business_date\n"
-CODES = [f"3205000000{number:03d}" for number in range(36)]
 
 
 def written(folder: Path, text: str, name: str = "events.csv") -> Path:
@@ -135,50 +131,6 @@ def test_a_mistyped_year_and_a_late_row_do_not_move_the_day() -> None:
     steps = list(_steps(zip(dates, items, strict=True), 20))
     assert steps[-1].until < date(2012, 4, 1)
     assert steps[0].on == first
-
-
-def simulated(seed: int = 1, days: int = 60) -> list[dict[str, Any]]:
-    stream = Simulation("test", seed, date(2026, 2, 10), days, CODES)
-    return [item for step in stream.steps() for item in step.items if isinstance(item, dict)]
-
-
-def test_a_simulated_stream_is_finite_can_be_had_again_and_says_that_it_is_simulated() -> None:
-    events = simulated()
-    assert events == simulated()
-    assert events != simulated(seed=2)
-    assert {event["source"] for event in events} == {"/simulated/test"}
-    assert {event["data"]["product"] for event in events} == {"simulated"}
-    assert len(read_items(events[:1000]).outgoing) == 1000
-
-
-def test_a_simulated_stream_does_what_real_counters_do() -> None:
-    events = simulated()
-    identities = Counter(event["id"] for event in events)
-    assert 0 < sum(count > 1 for count in identities.values()) < len(events) / 20
-    late = [event for event in events if event["data"]["business_date"] < event["data"]["occurred_at"][:10]]
-    assert 0 < len(late) < len(events) / 10
-    assert any(event["data"]["customer_code"] not in CODES for event in events)
-    assert any(event["data"]["customer_code"].startswith("OLD-") for event in events)
-    sales = {event["id"]: event["data"] for event in events if event["data"]["kind"] == "sale"}
-    reversals = {event["id"]: event["data"] for event in events if event["data"]["kind"] == "reversal"}
-    assert reversals
-    named = [said["reverses"] for said in reversals.values()]
-    assert len(named) == len(set(named))
-    for said in reversals.values():
-        sale = sales[said["reverses"]]
-        assert (said["customer_code"], said["line"], said["amount"]) == (
-            sale["customer_code"],
-            sale["line"],
-            sale["amount"],
-        )
-
-
-@given(st.integers(), st.integers(1, 40))
-def test_simulated_days_end_with_the_day_asked_for(seed: int, length: int) -> None:
-    stream = Simulation("test", seed, date(2026, 2, 10), length, CODES[:5])
-    steps = list(stream.steps())
-    assert len(steps) == length
-    assert (steps[0].on, steps[-1].until) == (stream.first, stream.last)
 
 
 @given(st.dictionaries(st.sampled_from(MINOR.strip().split(",")), st.text(max_size=12)))

@@ -58,6 +58,19 @@ def test_a_tier_is_told_in_the_language_of_the_user(tongue: Any, words: list[str
     assert "{" not in text
 
 
+@pytest.mark.req("TIE-14")
+def test_a_merged_code_is_said_to_be_one_and_transactions_say_under_which_code_they_came() -> None:
+    evidence = TOLD["tiers"][0]["evidence"]
+    row = {**evidence["latest_bookings"][0], "customer_code": "L2"}
+    tiers = [{**TOLD["tiers"][0], "evidence": {**evidence, "latest_bookings": [row]}}]
+    told = {**TOLD, "notice": "L2 was merged on 2026-03-09.", "aliases": ["L2"], "tiers": tiers}
+    english, chinese = as_text(told, "en"), as_text(told, "zh-CN")
+    assert english.splitlines()[0] == "L2 was merged on 2026-03-09."
+    assert "L2 is L1 now" not in english
+    assert "customers merged into it: L2" in english and "已并入的客户：L2" in chinese
+    assert "/c 7 (sent as L2)" in english and "（所报代码 L2）" in chinese
+
+
 @pytest.mark.parametrize(
     ("environment", "expected"),
     [
