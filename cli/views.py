@@ -101,7 +101,8 @@ def _end(done: dict[str, Any], as_json: bool) -> None:
     show(done, as_json, lambda: text(done))
     if done["state"] == "failed":
         say("the rebuild failed; the log of reporting says where")
-    if done["state"] == "failed" or done["report"]["differences"]:
+    # Differences that were accepted beforehand are what the caller wanted to be rid of.
+    if done["state"] == "failed" or (done["report"]["differences"] and not done["report"]["exchanged"]):
         raise typer.Exit(Exit.REFUSED)
 
 

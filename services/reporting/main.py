@@ -7,9 +7,11 @@ from services.reporting.adapters.peers import Peers
 from services.reporting.adapters.read_models import ReadModels
 from services.reporting.adapters.views import PostgresViews
 from services.reporting.entrypoints.console import Hub, console
+from services.reporting.entrypoints.exports import export_routes
 from services.reporting.entrypoints.http import routes
 from services.reporting.entrypoints.rebuilder import Rebuilder
 from services.reporting.entrypoints.rebuilds import rebuild_routes
+from services.reporting.entrypoints.view_routes import view_routes
 from services.reporting.handlers.build_views import TOPICS, BuildViews
 from services.reporting.settings import Settings
 from shared import dead_letter_routes
@@ -44,6 +46,8 @@ def build(platform: Platform) -> Service:
         consumers=[builder],
         routers=[
             routes(read, platform.clock),
+            view_routes(read),
+            export_routes(read, platform.unit_of_work),
             rebuild_routes(platform.unit_of_work, rebuilder),
             *console(read, peers, hub, platform.clock, settings.mode),
             dead_letter_routes.routes(platform.unit_of_work),

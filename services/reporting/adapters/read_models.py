@@ -31,7 +31,7 @@ from services.reporting.adapters.reads.dead_letters import DeadLetterFilter
 from services.reporting.adapters.reads.declarations import DeclarationFilter
 from services.reporting.adapters.reads.movements import MovementFilter
 from services.reporting.adapters.reads.plans import PlanFilter
-from services.reporting.adapters.reads.revenue import REVENUE_GROUPS, RevenueGroup
+from services.reporting.adapters.reads.revenue import REVENUE_GROUPS, RevenueFilter, RevenueGroup
 from services.reporting.adapters.reads.rows import Page, Row
 from services.reporting.adapters.reads.suspense import SuspenseFilter
 from shared.auth.principals import Principal
@@ -48,6 +48,7 @@ __all__ = (
     "Page",
     "PlanFilter",
     "ReadModels",
+    "RevenueFilter",
     "RevenueGroup",
     "Row",
     "SuspenseFilter",
@@ -104,6 +105,12 @@ class ReadModels:
     ) -> Row:
         """`{year, unit, group, line, rows, total_fen, last_year_fen}`; the rows by `group` as `reads.revenue` says."""
         return await revenue.revenue(self._reader, caller, unit, year, group, line)
+
+    async def revenue_rows(
+        self, caller: Principal, asked: RevenueFilter, cursor: str | None, limit: int
+    ) -> Page:
+        """A page of figures by customer, year, month and line."""
+        return await revenue.revenue_rows(self._reader, caller, asked, cursor, limit)
 
     # -- declarations, plans, windows -------------------------------------------------------------------------------
 

@@ -10,7 +10,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from services.reporting.adapters.reads.rows import Row, fetch
 from shared.messaging.work import Work
 
-_COLUMNS: Final = "id, compare_only, accept_differences, state, asked_by, asked_at, finished_at, records_read, records_to_read, report"
+_COLUMNS: Final = """
+    id, compare_only, accept_differences, state, asked_by, asked_at, finished_at, records_read, records_to_read, report
+"""
 
 
 async def ask(work: Work, person: str, *, compare_only: bool, accept_differences: bool) -> int | None:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from services.reporting.adapters.views import PostgresViews
 from services.reporting.handlers.build_views import BuildViews
 from shared.migrating import upgrade
-from tests.support.engines import Engines, own_folder, running_engines
+from tests.support.engines import Database, Engines, own_folder, running_engines
 from tests.support.services import ServiceProcess
 from tests.support.states import HandlerBench
 
@@ -22,18 +24,30 @@ def engines() -> Iterator[Engines]:
         yield running
 
 
-@pytest.fixture
-async def views(engines: Engines) -> AsyncIterator[HandlerBench]:
-    """The handler alone, on an empty database."""
+@pytest.fixture(scope="package")
+def migrated(engines: Engines) -> Iterator[Database]:
+    """A database whose tables are there and whose rows are each test's own."""
     database = engines.scratch_database("reporting")
-    await upgrade("reporting", database.owner)
-    bench = HandlerBench(database, BuildViews(PostgresViews))
-    yield bench
-    await bench.engine.dispose()
+    asyncio.run(upgrade("reporting", database.owner))
+    yield database
     engines.drop_database(database)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
+async def views(migrated: Database) -> AsyncIterator[HandlerBench]:
+    """The handler alone, on an empty database."""
+    owner = await asyncpg.connect(migrated.dsn("reporting_owner", "postgresql"))
+    await owner.execute(
+        "DO $$ BEGIN EXECUTE (SELECT 'TRUNCATE ' || string_agg(format('public.%I', tablename), ', ') "
+        "|| ' RESTART IDENTITY' FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version'); END $$"
+    )
+    await owner.close()
+    bench = HandlerBench(migrated, BuildViews(PostgresViews))
+    yield bench
+    await bench.engine.dispose()
+
+
+@pytest.fixture(scope="package")
 async def reporting(
     engines: Engines, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[ServiceProcess]:

@@ -68,7 +68,7 @@ def told(state: str, **report: Any) -> dict[str, Any]:
             told("done", exchanged=True, differences=2, skipped=1),
             {"accept_differences": True},
             "taken over in spite of 2 differences",
-            1,
+            0,
         ),
         (["compare"], {**told("done"), "compare_only": True}, {"compare_only": True}, "0 differences", 0),
         (
@@ -80,7 +80,7 @@ def told(state: str, **report: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_a_rebuild_is_followed_to_its_end_and_differences_are_exit_1(
+def test_a_rebuild_is_followed_to_its_end_and_differences_that_stay_are_exit_1(
     command: list[str],
     end: dict[str, Any],
     asked: dict[str, Any],

@@ -71,8 +71,9 @@ async def _revenue(connection: AsyncConnection, now: datetime) -> Row:
     present = business_date(now).year
     year = (await fetch_one(connection, _YEAR, {"present": present}))["year"] or present
     sums = (
-        "sum(amount_fen) FILTER (WHERE year = :year) AS amount_fen, "
-        "sum(amount_fen) FILTER (WHERE year = :year - 1) AS last_year_fen FROM revenue_view WHERE year IN (:year, :year - 1)"
+        "sum(amount_fen) FILTER (WHERE year = CAST(:year AS bigint)) AS amount_fen, "
+        "sum(amount_fen) FILTER (WHERE year = CAST(:year AS bigint) - 1) AS last_year_fen "
+        "FROM revenue_view WHERE year IN (CAST(:year AS bigint), CAST(:year AS bigint) - 1)"
     )
     total = await fetch_one(connection, f"SELECT {sums}", {"year": year})
     return {

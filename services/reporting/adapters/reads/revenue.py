@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.reporting.adapters.reads.rows import Row, fetch, under_unit
+from services.reporting.adapters.reads.rows import Page, Row, fetch, given, under_unit, where
 from shared.auth.principals import Principal
+from shared.paging import Listing
 from shared.scope import reading
 
 RevenueGroup = Literal["month", "line", "unit", "customer", "industry", "tier"]
@@ -16,15 +18,16 @@ CUSTOMERS_MAX: Final = 500
 """How many customers a list by customer shows, those with the most revenue first."""
 
 _SUMS: Final = """
-    sum(r.amount_fen) FILTER (WHERE r.year = :year) AS amount_fen,
-    sum(r.amount_fen) FILTER (WHERE r.year = :year - 1) AS last_year_fen,
-    sum(r.pieces) FILTER (WHERE r.year = :year) AS pieces,
-    sum(r.transactions) FILTER (WHERE r.year = :year) AS transactions,
-    count(DISTINCT r.customer_code) FILTER (WHERE r.year = :year) AS customers
+    sum(r.amount_fen) FILTER (WHERE r.year = CAST(:year AS bigint)) AS amount_fen,
+    sum(r.amount_fen) FILTER (WHERE r.year = CAST(:year AS bigint) - 1) AS last_year_fen,
+    sum(r.pieces) FILTER (WHERE r.year = CAST(:year AS bigint)) AS pieces,
+    sum(r.transactions) FILTER (WHERE r.year = CAST(:year AS bigint)) AS transactions,
+    count(DISTINCT r.customer_code) FILTER (WHERE r.year = CAST(:year AS bigint)) AS customers
 """
 """What no booking has given is null and never 0: “no data” (REP-4)."""
 
-_FROM: Final = "FROM revenue_view r WHERE r.year IN (:year, :year - 1)"
+_YEARS: Final = "r.year IN (CAST(:year AS bigint), CAST(:year AS bigint) - 1)"
+_FROM: Final = f"FROM revenue_view r WHERE {_YEARS}"
 
 _BY_UNIT: Final = """
 WITH top AS (
@@ -87,23 +90,66 @@ async def _rows(connection: AsyncConnection, group: RevenueGroup, narrowed: str,
         query = f"SELECT r.{group}, {_SUMS} {_FROM}{narrowed} GROUP BY 1 ORDER BY 1"
         return await fetch(connection, query, values)
     if group == "unit":
-        source = f"FROM revenue_view r LEFT JOIN top t ON true WHERE r.year IN (:year, :year - 1){narrowed}"
+        source = f"FROM revenue_view r LEFT JOIN top t ON true WHERE {_YEARS}{narrowed}"
         return await fetch(connection, _BY_UNIT % {"source": source, "sums": _SUMS}, {"unit": None, **values})
     if group == "customer":
         query = (
             f"SELECT r.customer_code, c.name, {_SUMS} FROM revenue_view r "
-            f"LEFT JOIN customer_view c USING (customer_code) WHERE r.year IN (:year, :year - 1){narrowed} "
+            f"LEFT JOIN customer_view c USING (customer_code) WHERE {_YEARS}{narrowed} "
             "GROUP BY 1, 2 ORDER BY amount_fen DESC NULLS LAST, 1 LIMIT :most"
         )
         return await fetch(connection, query, {**values, "most": CUSTOMERS_MAX})
     if group == "industry":
         query = (
             f"SELECT c.industry, {_SUMS} FROM revenue_view r LEFT JOIN customer_view c USING (customer_code) "
-            f"WHERE r.year IN (:year, :year - 1){narrowed} GROUP BY 1 ORDER BY 1 NULLS LAST"
+            f"WHERE {_YEARS}{narrowed} GROUP BY 1 ORDER BY 1 NULLS LAST"
         )
         return await fetch(connection, query, values)
     query = (
         f"SELECT t.scheme, t.tier, {_SUMS} FROM revenue_view r JOIN tier_view t USING (customer_code) "
-        f"WHERE r.year IN (:year, :year - 1){narrowed} GROUP BY 1, 2 ORDER BY 1, 2"
+        f"WHERE {_YEARS}{narrowed} GROUP BY 1, 2 ORDER BY 1, 2"
     )
     return await fetch(connection, query, values)
+
+
+@dataclass(frozen=True, slots=True)
+class RevenueFilter:
+    """What the list of monthly figures is narrowed to."""
+
+    unit: str | None = None
+    year: int | None = None
+    line: str | None = None
+    customer: str | None = None
+
+
+_CONDITIONS: Final = {
+    "unit": under_unit("r"),
+    "year": "r.year = :year",
+    "line": "r.line = :line",
+    "customer": "r.customer_code = :customer",
+}
+
+
+async def revenue_rows(
+    reader: AsyncEngine, caller: Principal, asked: RevenueFilter, cursor: str | None, limit: int
+) -> Page:
+    """Every figure by customer, year, month and line: the columns of `revenue_view` and the customer's `name`."""
+    values = given(asked)
+    listing = Listing("revenue", values)
+    after = listing.after(cursor, ("", 0, 0, ""))
+    conditions = [_CONDITIONS[name] for name in values]
+    if cursor is not None:
+        conditions.append(
+            "(r.customer_code, r.year, r.month, r.line) > (:of_customer, :of_year, :of_month, :of_line)"
+        )
+        values |= dict(zip(("of_customer", "of_year", "of_month", "of_line"), after, strict=True))
+    async with reading(reader, caller, "customers.read") as connection:
+        rows = await fetch(
+            connection,
+            "SELECT r.*, c.name FROM revenue_view r LEFT JOIN customer_view c USING (customer_code) "
+            f"WHERE {where(conditions)} ORDER BY r.customer_code, r.year, r.month, r.line LIMIT :limit",
+            {**values, "limit": limit + 1},
+        )
+    return listing.page(
+        rows, limit, lambda row: (row["customer_code"], row["year"], row["month"], row["line"])
+    )
