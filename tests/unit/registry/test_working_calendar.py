@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from lunar_python import Solar
+from lunardate import LunarDate
 
 from services.registry.adapters.declaration_files import read_calendar, read_time_limits
 from services.registry.domain.organisation import Unit, build_tree
@@ -60,16 +61,20 @@ def test_later_years_have_the_statutory_holidays_and_say_that_they_are_provision
     for year in range(2027, 2037):
         listed = CALENDAR.year(year)
         assert listed.provisional and not listed.worked
-        named = {date(year, 1, 1), date(year, 5, 1), date(year, 5, 2)}
-        named |= {date(year, 10, day) for day in (1, 2, 3)}
-        for day in (date(year, 1, 1) + timedelta(days=passed) for passed in range(366)):
-            lunar = Solar.fromYmd(day.year, day.month, day.day).getLunar()
-            tomorrow = lunar.next(1)
-            festival = (lunar.getMonth(), lunar.getDay()) in ((1, 1), (1, 2), (1, 3), (5, 5), (8, 15))
-            eve = (tomorrow.getMonth(), tomorrow.getDay()) == (1, 1)
-            if day.year == year and (festival or eve or lunar.getJieQi() == "清明"):
-                named.add(day)
+        new_year = LunarDate(year, 1, 1).to_solar_date()
+        named = {new_year + timedelta(days=passed) for passed in (-1, 0, 1, 2)}
+        named |= {LunarDate(year, 5, 5).to_solar_date(), LunarDate(year, 8, 15).to_solar_date()}
+        named |= {
+            date(year, month, day) for month, day in ((1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3))
+        }
+        named |= {date(year, 4, day) for day in (4, 5) if term_of(date(year, 4, day)) == "清明"}
         assert listed.off == {day for day in named if day.weekday() < 5}, year
+
+
+def term_of(day: date) -> str:
+    """The solar term that begins on a day, or nothing."""
+    term: str = Solar.fromYmd(day.year, day.month, day.day).getLunar().getJieQi()
+    return term
 
 
 def test_a_year_that_nobody_listed_has_weekends_and_is_provisional() -> None:
