@@ -938,3 +938,68 @@ def test_versions_chain_and_effective_dates_never_go_back(booked: list[Transacti
 
 def test_a_day_begins_at_midnight_in_shanghai() -> None:
     assert day_of(datetime.fromisoformat("2021-12-31T16:00:00+00:00")) == day("2022-01-01")
+
+
+# Merges -------------------------------------------------------------------------------------------
+
+
+def both(alias_first: bool) -> list[Customer]:
+    """The two states of OTHER merged into CODE."""
+    survivor = Customer(CODE, agreements=(agreed(),), aliases=(OTHER,))
+    alias = Customer(OTHER, status="merged", merged_into=CODE)
+    return [alias, survivor] if alias_first else [survivor, alias]
+
+
+@pytest.mark.req("TIE-14")
+@pytest.mark.parametrize("alias_first", [False, True])
+def test_totals_add_up_the_alias_ends_and_the_survivor_takes_the_best(alias_first: bool) -> None:
+    model = instance().play(
+        [
+            customer(),
+            customer(agreed(), code=OTHER),
+            sale("1", "30000", "2022-03-09", customer_code=OTHER),
+            sale("2", "20000", "2022-03-10"),
+            *both(alias_first),
+        ]
+    )
+    assert express(model, 2022) == 50_000_00
+    assert moves(model, code=OTHER)[-1] == ("ordinary", "none", "merged", "2023-01-15", "2023", 0)
+    assert moves(model) == [("none", "silver", "merged", "2023-01-15", "2022", 50_000)]
+    assert {c.direction for c in model.changes[CODE, CITY]} == {"correction"}
+    model.do(sale("3", "150000", "2022-04-01", customer_code=OTHER))
+    assert moves(model)[-1][:3] == ("silver", "gold", "threshold_reached")
+    assert [booking.customer for booking in model.ledger] == [OTHER, CODE, CODE]
+
+
+@pytest.mark.req("TIE-14", "TIE-9")
+def test_a_merge_lowers_nobody_before_the_next_close_which_counts_both() -> None:
+    model = instance().play(
+        [
+            customer(agreed()),
+            customer(agreed(), code=OTHER),
+            sale("1", "60000", "2022-03-09"),
+            sale("2", "4000", "2022-03-10", customer_code=OTHER),
+            reversal("r", "50001", "2022-03-11"),
+        ]
+    )
+    model.play([replace(customer(agreed()), aliases=(OTHER,))])
+    assert model.tier(CODE, CITY) == "silver"
+    assert model.close(2022) == 0
+    assert moves(model)[-1] == ("silver", "ordinary", "year_end", "2023-01-01", "2022", 13_999)
+    assert model.at_close[CODE, "express", 2022] == 13_999_00
+
+
+@pytest.mark.req("TIE-14", "TIE-4")
+def test_a_reversal_under_one_code_takes_from_a_sale_under_the_other() -> None:
+    model = instance().play(
+        [
+            customer(agreed()),
+            customer(agreed(), code=OTHER),
+            sale("1", "100", "2022-03-09", customer_code=OTHER),
+            reversal("early", "40", "2022-03-10", of="1"),
+        ]
+    )
+    assert reasons(model) == [("early", "reversal_mismatch")]
+    model.play([*both(alias_first=False), reversal("late", "60", "2022-03-11", of="1")])
+    assert reasons(model) == []
+    assert express(model, 2022) == 0

@@ -23,6 +23,7 @@ from tests.support.streams import (
     DecideHeld,
     Dice,
     ImportCustomers,
+    Merge,
     Publish,
     Record,
     Scenario,
@@ -37,6 +38,11 @@ SMALL = 1_500
 @pytest.fixture(scope="module")
 def small() -> Scenario:
     return generated.build(seed=3, size=SMALL)
+
+
+@pytest.fixture(scope="module")
+def merging() -> Scenario:
+    return generated.build(seed=3, size=SMALL, merges=3)
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +87,36 @@ def outcome(model: Model) -> tuple[object, ...]:
 @pytest.mark.parametrize("seed", range(1, 5))
 def test_no_order_between_keys_shows_in_the_made_up_scenario(small: Scenario, seed: int) -> None:
     assert outcome(small.expected()) == outcome(small.expected(interleaving=seed))
+
+
+@pytest.mark.req("TIE-12", "TIE-14")
+@pytest.mark.parametrize("seed", range(1, 4))
+def test_neither_the_order_of_a_merges_two_states_nor_that_between_keys_shows(
+    merging: Scenario, seed: int
+) -> None:
+    assert outcome(merging.expected()) == outcome(merging.expected(interleaving=seed))
+
+
+@pytest.mark.req("TIE-14")
+def test_merges_come_in_either_order_in_chains_and_around_closes(merging: Scenario) -> None:
+    merges = [phase for phase in merging.phases if isinstance(phase, Merge)]
+    assert {phase.steps[0].code == phase.alias for phase in merges} == {True, False}
+    assert {phase.alias for phase in merges} & {phase.survivor for phase in merges}, (
+        "a survivor is merged, too"
+    )
+    assert {"before", "after"} <= {phase.title.split()[3] for phase in merges}
+    model = merging.expected()
+    reasons = Counter(change.reason for history in model.changes.values() for change in history)
+    assert reasons["merged"] > 10
+    sent_later = [
+        record.step
+        for phase in merging.phases[merging.phases.index(merges[0]) :]
+        if isinstance(phase, Publish)
+        for record in phase.records
+        if isinstance(record.step, Transaction) and record.step.customer_code == merges[0].alias
+    ]
+    assert sent_later, "counters go on sending under the alias's code"
+    assert {change.to_tier for change in model.changes[merges[0].alias, "city-default"][-1:]} <= {"none"}
 
 
 @pytest.mark.req("TIE-12")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,45 @@ async def test_a_tier_is_told_with_its_reason_and_the_bookings_behind_it(tiering
     assert "自2026-03-10起为白银客户" in chinese["tiers"][0]["explanation"][0]
     past = (await tiering.get(f"/v1/customers/{CODE}/tiers?scheme=city-default&as_of=2026-03-09")).json()
     assert (past["tiers"][0]["tier"], past["tiers"][0]["since"]) == ("ordinary", "2026-03-09")
+
+
+@pytest.mark.req("TIE-14", "TIE-15")
+async def test_a_merged_code_is_answered_for_its_survivor_with_the_transactions_of_both(
+    tiering: Tiering,
+) -> None:
+    alias = Customer("9000000000001", "3201", 1, (Agreement("B", START.date().replace(month=1)),))
+    agreement = Agreement("A-1", START.date().replace(month=1))
+    await tiering.bench.tell([alias])
+    await tiering.sell("t-1", "15000", code=alias.code)
+    await tiering.sell("t-2", "35000")
+    await tiering.bench.tell(
+        [
+            replace(alias, status="merged", merged_into=CODE, agreements=()),
+            Customer(CODE, "3205", None, (agreement, *alias.agreements), aliases=(alias.code,)),
+        ]
+    )
+    await tiering.sell("t-3", "5", code=alias.code)
+    path = f"/v1/customers/{alias.code}/tiers?scheme=city-default&explain=true"
+    # The centre of the survivor's unit alone sees all of it; the alias was another unit's.
+    answer = (await tiering.get(path, user="centre")).json()
+    assert (answer["asked_code"], answer["customer_code"], answer["aliases"]) == (
+        alias.code,
+        CODE,
+        [alias.code],
+    )
+    assert answer["notice"] == (
+        f"{alias.code} was merged on 2026-03-10; this is the answer for {CODE}, which it is part of."
+    )
+    chinese = (await tiering.get(path, language="zh-CN")).json()
+    assert chinese["notice"] == f"{alias.code}已于2026-03-10合并，以下为合并后客户{CODE}的情况。"
+    (tier,) = answer["tiers"]
+    assert (tier["tier"], tier["reason"], tier["totals"]) == ("silver", "merged", {"2026": "50005.00"})
+    assert "together" in tier["explanation"][0] and "合并" in chinese["tiers"][0]["explanation"][0]
+    assert [
+        (one["id"], one["customer_code"], one["booked_for"]) for one in tier["evidence"]["latest_bookings"]
+    ] == [("t-1", alias.code, alias.code), ("t-2", CODE, CODE), ("t-3", alias.code, CODE)]
+    own = (await tiering.get(f"/v1/customers/{CODE}/tiers")).json()
+    assert (own["notice"], own["aliases"]) == (None, [alias.code])
 
 
 async def test_an_unknown_customer_and_scheme_are_told_as_problems(tiering: Tiering) -> None:

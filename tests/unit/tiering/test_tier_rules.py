@@ -126,6 +126,16 @@ def test_the_chain_goes_on_while_one_agreement_follows_the_other() -> None:
 
 
 @pytest.mark.req("TIE-8")
+def test_an_agreement_that_was_over_when_first_told_ends_nothing() -> None:
+    old = Agreement("A", date(2019, 1, 1), date(2027, 6, 30), (), False, date(2027, 6, 30))
+    assert cover_after(NEVER_COVERED, CITY, [old]) == NEVER_COVERED
+    held = Agreement("B", date(2024, 1, 1), None, (), True, None)
+    cover = cover_after(NEVER_COVERED, CITY, [old, held])
+    over = replace(held, in_force=False, ended_on=date(2025, 12, 31))
+    assert cover_after(cover, CITY, [old, over], [old, held]) == Cover(ended_on=date(2025, 12, 31))
+
+
+@pytest.mark.req("TIE-8")
 def test_an_agreement_covers_a_scheme_when_one_of_its_lines_is_counted() -> None:
     express = Agreement("A", date(2026, 1, 1), None, (2,), True, None)
     assert cover_after(NEVER_COVERED, CITY, [express]).in_force

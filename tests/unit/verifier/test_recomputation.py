@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -9,11 +10,13 @@ from uuid import UUID
 
 import pytest
 
-from verifier.bookings import Account, Booking, Change, MonthTotal, Pages, Standing
+from verifier.bookings import Account, Booking, Change, Merges, MonthTotal, Pages, Standing
+from verifier.check_books import Customer
 from verifier.check_changes import Published, payload_differences
 from verifier.check_codes import serial_differences
 from verifier.check_ledger import Entry, NamedSale, Order, marks_of, reversal_differences
 from verifier.check_offsets import Kept, accounted, arrival_of
+from verifier.check_revenue import Expected, States
 from verifier.check_suspense import Waiting, row_differences
 from verifier.check_tiers import Rules, Tiers
 from verifier.check_totals import Totals, booked_years_differences
@@ -324,3 +327,75 @@ def test_a_difference_counts_when_two_passes_met_it() -> None:
     first.add([Difference("c", "a", "w", "1", "2"), Difference("c", "b", "w", "1", "2")])
     second.add([Difference("c", "b", "w", "1", "3"), Difference("c", "d", "w", "1", "2")])
     assert [one.where for one in second.confirmed_by(first).differences] == ["b"]
+
+
+# Merges and revenue --------------------------------------------------------------------------------
+
+
+def customer_of(*bookings: Booking, seq: int, merged_change: Change | None = None) -> list[Difference]:
+    """Account 2 merged into account 1 behind a booking; account 1 ends with the change."""
+    survivor = Account(1, CODE, "active", None, AGREED)
+    alias = Account(2, "alias", "merged", None, [], 1, seq, date(2026, 5, 10))
+    changes = [] if merged_change is None else [merged_change]
+    held = standing(0 if merged_change is None else 1, merged_change)
+    pages = {
+        1: Pages(1, survivor, changes=changes, standings={"city-default": held}),
+        2: Pages(2, alias),
+    }
+    rules = Rules(SCHEMES, [], groups={CODE: frozenset({None}), "alias": frozenset({None})})
+    customer = Customer(1, pages, rules, Merges({2: 1}))
+    for one in bookings:
+        customer.book(one)
+    return customer.differences()
+
+
+@pytest.mark.req("TIE-14")
+def test_a_merge_is_replayed_where_it_is_noted() -> None:
+    apart = [booking(1, 600_000, own=1), booking(2, 400_000, own=2)]
+    took = change(1, "none", "ordinary", 1_000_000, None, reason="merged", direction="correction",
+                  effective_on="2026-05-10", caused_by={"source": "/registry", "id": "customer|1|2"})  # fmt: skip
+    assert customer_of(*apart, seq=2, merged_change=took) == []
+    assert [one.what for one in customer_of(*apart, seq=2)] == ["tier justified now"]
+    # Noted before the alias's last booking, which then was booked for a customer that was no more.
+    assert "booked for" in [one.what for one in customer_of(*apart, seq=1, merged_change=took)]
+    other = replace(took, event={**took.event, "total": "10000.01"})
+    assert "total of 2026" in [one.what for one in customer_of(*apart, seq=2, merged_change=other)]
+
+
+@pytest.mark.req("TIE-14")
+def test_merges_lead_to_one_account_and_circles_are_found() -> None:
+    merges = Merges({1: 2, 2: 3, 5: 3})
+    assert [merges.root(number) for number in (1, 2, 3, 5, 9)] == [3, 3, 3, 3, 9]
+    assert [merges.depth(number) for number in (1, 2, 3)] == [2, 1, 0]
+    assert merges.circles == []
+    assert set(Merges({1: 2, 2: 1}).circles) == {1, 2}
+
+
+@pytest.mark.req("TIE-2", "TIE-14")
+def test_revenue_that_is_not_the_ledgers_is_found_and_so_is_what_was_never_told() -> None:
+    expected = Expected()
+    expected.add(CODE, {(202603, EXPRESS): [100, 0, 1, 0]})
+    expected.add_alias("alias", CODE, [2026])
+
+    def told(code: str, version: int, fen: int | None, into: str | None = None) -> Record:
+        cell = {"month": 3, "line": "express", "amount": yuan(fen or 0), "pieces": 0, "transactions": 1}
+        data = {"customer_code": code, "year": 2026, "version": version, "merged_into": into,
+                "months": [] if fen is None else [cell], "as_of": "2026-03-09T10:11:12.345+08:00"}  # fmt: skip
+        key = f"{code}|2026"
+        headers = {"ce_specversion": "1.0", "ce_id": f"revenue|{key}|{version}", "ce_source": "/tiering",
+                   "ce_type": "keypost.tiering.revenue-state.v1", "content-type": "application/json"}  # fmt: skip
+        pairs = tuple((name, value.encode()) for name, value in headers.items())
+        return Record("tiering.revenue.v1", 0, version, key.encode(), json.dumps(data).encode(), pairs)
+
+    def found(*records: Record) -> list[str]:
+        states = States(expected.digests, lambda record: True)
+        states.follow(records)
+        return [f"{one.where} {one.found}" for one in states.differences()]
+
+    assert (
+        found(told(CODE, 1, 90), told("alias", 2, 10), told(CODE, 3, 100), told("alias", 3, None, CODE)) == []
+    )
+    assert found(told(CODE, 1, 100), told("alias", 3, 10)) == ["alias|2026 others"]
+    assert found(told("alias", 3, None, CODE)) == [f"{CODE}|2026 not told"]
+    assert found(told(CODE, 1, 100), told("alias", 3, None, CODE), told("other", 4, 5)) == ["other|2026 told"]
+    assert len(found(told(CODE, 3, 1), told(CODE, 2, 100), told("alias", 3, None, CODE))) == 1
