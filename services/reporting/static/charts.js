@@ -98,7 +98,7 @@
       return {
         animation: false,
         textStyle: { fontFamily: look.font },
-        grid: { left: narrow ? 8 : 210, right: 16, top: 34, bottom: 8 },
+        grid: { left: narrow ? 8 : 210, right: 16, top: 34, bottom: 24 },
         xAxis: {
           type: "time", min: from, max: to, position: "top", axisLine: { show: false }, axisTick: { show: false },
           axisLabel: { color: look.ink3, fontSize: 12, hideOverlap: true, formatter: { year: "{yyyy}", month: "{yyyy}-{MM}", day: "{MM}-{dd}" } },
@@ -140,7 +140,7 @@
           {
             type: "line", data: [], markLine: {
               symbol: "none", silent: true, animation: false, lineStyle: { color: look.bad, width: 1.5, type: "solid" },
-              label: { formatter: content.today, color: look.bad, position: "start", distance: 2 },
+              label: { formatter: content.today, color: look.bad, position: "end", distance: 4 },
               data: [{ xAxis: Date.parse(content.now) }],
             },
           },
@@ -151,7 +151,7 @@
 
   function draw(box) {
     const content = JSON.parse(box.dataset.content);
-    if (box.dataset.chart === "line") box.style.height = `${64 + content.bars.length * 32}px`;
+    if (box.dataset.chart === "line") box.style.height = `${80 + content.bars.length * 32}px`;
     let chart = echarts.getInstanceByDom(box);
     if (!chart) {
       chart = echarts.init(box, null, { renderer: "canvas" });

@@ -46,6 +46,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "done.merge_merged": ("两人已签字，客户已合并。", "Both have signed; the customers are one."),
     "done.merge_refuse": ("已拒绝合并。", "The merge is refused."),
     "done.merge_withdraw": ("已撤回合并。", "The merge is withdrawn."),
+    "done.case_decided": ("已裁定。", "Decided."),
     "field.name": ("客户名称", "Name"),
     "field.uscc": ("统一社会信用代码", "Unified credit code"),
     "field.nature": ("单位性质", "Nature"),

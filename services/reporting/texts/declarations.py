@@ -56,6 +56,13 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "declarations.keep_draft": ("存为草稿", "Save as a draft"),
     "declarations.rehearse": ("预演", "Rehearse"),
     "declarations.rehearsal": ("预演结果（未保存任何内容）", "Rehearsal (nothing has been saved)"),
+    "declarations.acceptable": ("可以提交", "It can be handed in"),
+    "declarations.not_acceptable": ("暂不能提交", "It would be refused"),
+    "block.duplicate_credit_code": (
+        "该信用代码的客户已经注册",
+        "A customer of this credit code is registered",
+    ),
+    "block.declared_earlier": ("已有在先的申报", "It was declared before"),
     "declarations.route": ("审批路径", "Route"),
     "declarations.decided_by_when": ("办结时限", "Decided by"),
     "declarations.would_be_code": ("代码形式", "Shape of the code"),

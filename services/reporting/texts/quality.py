@@ -125,6 +125,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "merges.sign": ("签字同意", "Sign"),
     "merges.refuse": ("拒绝", "Refuse"),
     "merges.withdraw": ("撤回", "Withdraw"),
+    "merge_obstacle.agreements_clash": (
+        "两个客户有相同编号而内容不同的有效协议，请先终止其中之一。",
+        "Both have agreements in force of the same number with other terms; end one of them first.",
+    ),
     "merge.withdrawn": ("已撤回", "Withdrawn"),
     "merge_warning.uscc_differs": (
         "两个客户的信用代码不同，请确认确为同一客户。",

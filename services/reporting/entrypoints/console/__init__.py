@@ -14,6 +14,7 @@ from fastapi import APIRouter
 from services.reporting.adapters.peers import Peers
 from services.reporting.adapters.read_models import ReadModels
 from services.reporting.entrypoints.console import (
+    cases,
     customers,
     dashboard,
     dead_letters,
@@ -58,6 +59,7 @@ def console(read: ReadModels, peers: Peers, hub: Hub, clock: Clock, mode: str) -
         merges,
         plans,
         windows,
+        cases,
         suspense,
         dead_letters,
         freshness,

@@ -21,7 +21,8 @@ WaitingFor = Annotated[Literal["", "declarer", "pre_review", "centre"] | None, Q
 Mine = Annotated[Literal["", "yes"] | None, Query()]
 
 _CONTACTS = 3
-"""Contacts that the form has room for."""
+"""Contacts that the form has room for; one that has more shows them all."""
+_CONTACTS_MAX = 20
 _TEXTS = (
     "name",
     "uscc",
@@ -90,7 +91,7 @@ def routes(console: Console) -> APIRouter:
             refused=refused,
             rehearsal=rehearsal,
             units=await console.units(who),
-            contacts=range(_CONTACTS),
+            contacts=range(max(_CONTACTS, len((found or Told())["contacts"] or []))),
         )
 
     @router.get("/declarations/new")
@@ -211,7 +212,7 @@ def _body(form: Form, *, emptied: bool = False) -> dict[str, Any]:
     body: dict[str, Any] = {name: form[name] or None for name in _TEXTS} if emptied else form.given(*_TEXTS)
     body["expected_lines"] = list(form.all("lines"))
     contacts = []
-    for place in range(_CONTACTS):
+    for place in range(_CONTACTS_MAX):
         contact = {
             part: form[f"contact_{part}_{place}"]
             for part in ("name", "position", "phone", "email")
@@ -228,7 +229,7 @@ def _form_of(found: Told) -> Form:
     """A declaration as it is, to be changed."""
     values = {name: str(found[name]) for name in _TEXTS if found[name] is not None}
     values["version"] = str(found["version"] or "")
-    for place, contact in enumerate((found["contacts"] or [])[:_CONTACTS]):
+    for place, contact in enumerate((found["contacts"] or [])[:_CONTACTS_MAX]):
         for part in ("name", "position", "phone", "email"):
             values[f"contact_{part}_{place}"] = contact[part] or ""
     return Form(values, {"lines": tuple(found["expected_lines"] or ())})

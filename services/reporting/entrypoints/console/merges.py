@@ -74,19 +74,24 @@ def routes(console: Console) -> APIRouter:
         return await one(request, who, number)
 
     @router.post("/merges/{number}/{act}")
-    async def act(
-        request: Request, who: SignedIn, number: str, act: Literal["sign", "refuse", "withdraw"]
-    ) -> Response:
+    async def act(request: Request, who: SignedIn, number: str, act: Literal["sign", "refuse"]) -> Response:
         form = await submitted(request, who)
-        fields = ("comment",) if act == "sign" else ("reason",)
+        body = form.given("comment" if act == "sign" else "reason")
+        if act == "sign":
+            # What was looked at is signed: had either customer changed since, the registry refuses.
+            body |= {
+                name: int(form[name])
+                for name in ("survivor_version", "alias_version")
+                if form[name].isdecimal()
+            }
         try:
             told = await peers.tell(
                 who.on_behalf,
-                Command("registry", path_of("v1", "merges", number, act), form.given(*fields), form.key),
+                Command("registry", path_of("v1", "merges", number, act), body, form.key),
             )
         except Problem as refused:
             return await one(request, who, number, refused, form.after(refused))
-        done = "merge_merged" if told["state"] == "merged" else f"merge_{act}"
+        done = {"merged": "merge_merged", "withdrawn": "merge_withdraw"}.get(told["state"], f"merge_{act}")
         return seen(path_of("merges", number), done)
 
     return router

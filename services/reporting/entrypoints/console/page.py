@@ -10,6 +10,7 @@ from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
 import orjson
+import structlog
 from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
@@ -34,6 +35,8 @@ from shared.clock import SHANGHAI, Clock
 from shared.contracts.claims_v1 import PlanPhase, Stage
 from shared.contracts.topics import SERVICES
 from shared.problems import Problem, field_errors, title
+
+log = structlog.get_logger(__name__)
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates"
 
@@ -204,9 +207,9 @@ _ADVISED: Final = (
 
 
 def _field(fault: Mapping[str, Any]) -> str:
-    """The field that an error is about: `/contacts/0/phone` is about `contacts`."""
-    pointer = str(fault.get("pointer") or fault.get("parameter") or "")
-    return pointer.strip("/").split("/")[0]
+    """The form's name of the field that an error is about: `/contacts/0/phone` is `contact_phone_0`."""
+    steps = str(fault.get("pointer") or fault.get("parameter") or "").strip("/").split("/")
+    return f"contact_{steps[2]}_{steps[1]}" if len(steps) == 3 and steps[0] == "contacts" else steps[0]
 
 
 def named(row: Mapping[str, Any], stem: str, language: PageLanguage) -> str:
@@ -242,6 +245,15 @@ class ConsoleRoute(APIRoute):
                 return self._told(request, problem)
             except Problem as problem:
                 return self._told(request, problem)
+            except Exception:
+                # The cause goes to the log alone: it may hold values and the inner workings of the system.
+                log.exception("a page failed", path=request.url.path)
+                return self._told(
+                    request,
+                    Problem(
+                        500, "internal_error", "系统内部错误，已记录。", "An error on our side; it is logged."
+                    ),
+                )
 
         return handled
 

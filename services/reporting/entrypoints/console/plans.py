@@ -47,15 +47,24 @@ _FIELDS: Final = (
     "manager_b",
     "opens_on",
 )
+_CHANGEABLE: Final = (
+    "plan_text",
+    "expected_yearly_revenue",
+    "expected_margin",
+    "manager_a",
+    "manager_b",
+    "opens_on",
+)
 _ACTS: Final[dict[str, tuple[str, ...]]] = {
     "submit": (),
     "withdraw": ("reason",),
     "review": ("decision", "reason"),
-    "progress": ("stage", "note", "evidence"),
+    "progress": ("stage", "note"),
     "judge": ("note",),
-    "extend": ("until", "reason", "evidence"),
+    "extend": ("until", "reason"),
 }
 """The acts on a plan and the fields that each takes from its form."""
+_WITH_EVIDENCE: Final = ("progress", "extend")
 _VERSIONED: Final = ("review", "judge", "extend")
 
 
@@ -123,7 +132,7 @@ def routes(console: Console) -> APIRouter:
             told = await peers.tell(who.on_behalf, Command("claims", "/v1/plans", _body(form), form.key))
         except Problem as refused:
             return await form_page(request, who, form=form.after(refused), refused=refused)
-        return seen(path_of("plans", told["id"] or told["plan_id"]), _filed(told))
+        return seen(path_of("plans", told["plan_id"]), _filed(told))
 
     async def one(
         request: Request, who: Visitor, number: str, refused: Problem | None = None, form: Form | None = None
@@ -135,7 +144,12 @@ def routes(console: Console) -> APIRouter:
         except Problem as missing:
             if view is None or missing.status < 500:
                 raise
-            found, away = Told({**view, "id": number}), missing
+            found, away = Told({**view, "steps": []}), missing
+        ranking = None
+        if found["state"] == "submitted" and who.may("plans.review"):
+            ranking = await console.perhaps(
+                peers.get(who.on_behalf, "claims", path_of("v1", "plans", number, "ranking"))
+            )
         return await pages.show(
             request,
             who,
@@ -146,6 +160,7 @@ def routes(console: Console) -> APIRouter:
             found=found,
             number=number,
             view=view,
+            ranking=(ranking or {}).get("items") or [],
             may=_may(who, found) if away is None else set(),
         )
 
@@ -163,7 +178,7 @@ def routes(console: Console) -> APIRouter:
     async def edit(request: Request, who: SignedIn, number: str) -> Response:
         form = await submitted(request, who)
         path = path_of("v1", "plans", number)
-        body: dict[str, Any] = {name: form[name] or None for name in _FIELDS if name != "unit_code"}
+        body: dict[str, Any] = {name: form[name] or None for name in _CHANGEABLE}
         body["lines"] = list(form.all("lines"))
         try:
             told = await peers.tell(
@@ -185,6 +200,9 @@ def routes(console: Console) -> APIRouter:
         body = form.given(*_ACTS[act])
         if act == "judge":
             body["significant"] = form["significant"] == "yes"
+        if act in _WITH_EVIDENCE:
+            # One piece of evidence a line.
+            body["evidence"] = [line.strip() for line in form["evidence"].splitlines() if line.strip()]
         version = (form["version"] or None) if act in _VERSIONED else None
         try:
             told = await peers.tell(
@@ -202,18 +220,18 @@ def _may(who: Visitor, found: Told) -> set[str]:
     """The acts that the page offers; claims has the last word."""
     state = found["state"]
     acts: set[str] = set()
-    if who.may("plans.file"):
-        if state == "draft":
-            acts |= {"edit", "submit"}
-        if state in ("draft", "submitted", "registered", "active"):
-            acts.add("withdraw")
+    if who.may("plans.file") and state == "draft":
+        acts |= {"edit", "submit"}
     if who.may("plans.review"):
         if state == "submitted":
             acts.add("review")
         if state == "active":
             acts |= {"judge", "extend"}
-    if who.may("plans.progress") and state == "active":
-        acts.add("progress")
+    if who.may("plans.progress"):
+        if state == "active":
+            acts.add("progress")
+        if state in ("draft", "submitted", "registered", "active"):
+            acts.add("withdraw")
     return acts
 
 

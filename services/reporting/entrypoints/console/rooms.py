@@ -25,6 +25,7 @@ ROOMS: Final[tuple[Room, ...]] = (
     Room("merges", "/merges", "merges.read", "accounts"),
     Room("plans", "/plans", "plans.read", "development"),
     Room("windows", "/windows", "windows.read", "development"),
+    Room("cases", "/cases", "cases.read", "development"),
     Room("suspense", "/suspense", "suspense.read", "quality"),
     Room("dead_letters", "/dead-letters", "dead_letters.read", "quality"),
     Room("freshness", "/freshness", "customers.read", "quality"),
