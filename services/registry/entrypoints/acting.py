@@ -16,7 +16,6 @@ from shared.auth.http import require
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.etags import etag
-from shared.failpoints import failpoint
 from shared.idempotency import Asked, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -63,7 +62,6 @@ async def answer(
         return {"created": created, "body": body}
 
     given = await answered_once(unit_of_work, asked, run)
-    await failpoint("http_after_commit")
     response.status_code = 201 if given["created"] else 200
     response.headers["etag"] = etag(given["body"]["version"])
     return given["body"]

@@ -23,7 +23,6 @@ from shared.auth.http import Caller, require
 from shared.auth.policy import reach
 from shared.clock import business_date
 from shared.etags import etag, not_modified
-from shared.failpoints import failpoint
 from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -208,7 +207,6 @@ def build_router(
 
         asked = Asked("customer-imports", caller.user, idempotency_key, body.model_dump(), by_content=True)
         answer = await answered_once(unit_of_work, asked, command)
-        await failpoint("http_after_commit")
         return ImportOut.model_validate(answer)
 
     @router.get("/customer-imports/{import_id}", tags=["imports"], summary="One import of your own")
