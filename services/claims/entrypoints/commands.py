@@ -22,7 +22,6 @@ from shared.auth.http import require
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.etags import etag
-from shared.failpoints import failpoint
 from shared.idempotency import Asked, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -62,7 +61,6 @@ class Commands:
             return plan_out(done.plan, done.subject, steps).model_dump(mode="json")
 
         answer = await answered_once(self.unit_of_work, asked, run)
-        await failpoint("http_after_commit")
         response.headers["etag"] = etag(answer["version"])
         return answer
 

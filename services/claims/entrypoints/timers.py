@@ -14,7 +14,7 @@ def handlers(rules: Rulebook) -> dict[str, TimerHandler]:
     """The handler of every kind of timer."""
 
     async def due(work: Work, timer: Timer) -> None:
-        await bring_up_to_date(open_desk(work, rules), timer.subject)
+        await bring_up_to_date(open_desk(work, rules), timer.subject, timer.due_at)
 
     async def warning(work: Work, timer: Timer) -> None:
         await warn(open_desk(work, rules), timer.subject, timer.due_at, timer.payload["days"])

@@ -23,7 +23,6 @@ from services.claims.handlers.ports import Case
 from shared.auth.http import Caller, require
 from shared.auth.policy import permit
 from shared.etags import IfMatch, check_version, etag, not_modified, required_version
-from shared.failpoints import failpoint
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.work import Work
 from shared.paging import PAGE_DEFAULT, Cursor, Limit
@@ -125,7 +124,6 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
         asked = Asked(f"cases/{case_id}/decide", caller.user, idempotency_key, body.model_dump())
         answer = await answered_once(commands.unit_of_work, asked, run)
-        await failpoint("http_after_commit")
         response.headers["etag"] = etag(answer["version"])
         return answer
 

@@ -57,35 +57,37 @@ class Desk:
             return self.rules.version(plan.rule_version)
         return self.rules.holding(plan.unit_path, day_of(plan.submitted_at or self.now))
 
-    async def docket_of_plan(self, plan_id: str) -> Docket | None:
-        """The docket on which a plan is, up to date; None where there is no such plan."""
+    async def docket_of_plan(self, plan_id: str, until: datetime | None = None) -> Docket | None:
+        """The docket on which a plan is, up to date; None where there is no such plan. A timer brings it only as far as
+        its own instant (`until`), so that late timers leave what happened in the order of its true times."""
         while True:
             subject_id = await self.store.subject_of_plan(plan_id)
             if subject_id is None:
                 return None
-            docket = await self.docket(subject_id)
+            docket = await self.docket(subject_id, until)
             # Between the two statements the plan may have moved to another subject: then it is looked up again.
             if docket is not None and plan_id in docket.plans:
                 return docket
 
-    async def docket(self, subject_id: int) -> Docket | None:
+    async def docket(self, subject_id: int, until: datetime | None = None) -> Docket | None:
         """A subject under lock, up to date."""
         docket = await self.store.docket(subject_id)
         if docket is not None:
-            await self.bring_up_to_date(docket)
+            await self.bring_up_to_date(docket, until)
         return docket
 
-    async def bring_up_to_date(self, docket: Docket) -> None:
+    async def bring_up_to_date(self, docket: Docket, until: datetime | None = None) -> None:
         """Carry out everything that has fallen due, the earliest first."""
+        until = until or self.now
         while True:
             due = [
                 (at, plan.id, plan)
                 for plan in docket.plans.values()
-                if (at := due_at(plan)) is not None and at <= self.now
+                if (at := due_at(plan)) is not None and at <= until
             ]
             if not due:
                 return
-            step = due_step(min(due)[2], self.now)
+            step = due_step(min(due)[2], until)
             assert step is not None  # noqa: S101 - it is due
             await self.carry_out(docket, step)
 

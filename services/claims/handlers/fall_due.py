@@ -14,9 +14,9 @@ from services.claims.handlers.desk import Desk
 from services.claims.handlers.messages import publish_fact
 
 
-async def bring_up_to_date(desk: Desk, plan_id: str) -> None:
+async def bring_up_to_date(desk: Desk, plan_id: str, due_at: datetime) -> None:
     """Opening, end, expiry and an overdue review."""
-    await desk.docket_of_plan(plan_id)
+    await desk.docket_of_plan(plan_id, due_at)
 
 
 async def warn(desk: Desk, plan_id: str, due_at: datetime, days: int) -> None:
@@ -60,7 +60,7 @@ def _silent_for(desk: Desk, plan: Plan, due_at: datetime) -> bool:
 async def _remind(
     desk: Desk, plan_id: str, due_at: datetime, still: Callable[[Plan], bool], fact: Fact
 ) -> None:
-    docket = await desk.docket_of_plan(plan_id)
+    docket = await desk.docket_of_plan(plan_id, due_at)
     plan = None if docket is None else docket.plans[plan_id]
     if docket is None or plan is None or not was_open_at(plan, due_at) or not still(plan):
         return
