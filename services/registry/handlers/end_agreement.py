@@ -40,5 +40,6 @@ async def end_agreement(
     after = replace(customer, version=customer.version + 1, agreements=customer.with_agreement(ended))
     units = await organisations.units([customer.unit_code])
     await customers.store(after, units, BY)
+    await customers.note_agreement(after.code, ended, "ended", BY, None)
     publish_customer(publish, after, agreement_facts(customer, after), units, BY, now)
     return True
