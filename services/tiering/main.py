@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import cast
 
 from services.tiering.adapters.code_shape import reason_for_unknown
@@ -17,7 +16,7 @@ from services.tiering.entrypoints import suspense as suspense_routes
 from services.tiering.entrypoints import tiers as tier_routes
 from services.tiering.entrypoints import transactions as transaction_routes
 from services.tiering.entrypoints.closing import carry_out_closes
-from services.tiering.entrypoints.revenue import tell_revenue
+from services.tiering.entrypoints.revenue import Signs, tell_revenue
 from services.tiering.entrypoints.timers import TieringTimers
 from services.tiering.handlers.book_transactions import BookTransactions
 from services.tiering.handlers.books import Rulebook
@@ -40,10 +39,10 @@ def build(platform: Platform) -> Service:
     memory = Memory(settings.remembered_accounts)
     dates = DatePolicy(settings.future_days, settings.correction_horizon_years)
     rules = Rulebook(schemes, dates, reason_for_unknown)
-    booked = asyncio.Event()
+    signs = Signs()
 
     def open_store(work: Work) -> LedgerStore:
-        work.after_commit(booked.set)
+        signs.begin(work)
         return PostgresLedger(work, by_code, memory, timers.start_waiting)
 
     closes = CloseYear(rules, open_store)
@@ -78,7 +77,7 @@ def build(platform: Platform) -> Service:
         work_pending=count_pending,
         background={
             "closes": lambda: carry_out_closes(unit_of_work, closes),
-            "revenue": lambda: tell_revenue(unit_of_work, TellRevenue(PostgresRevenue), booked),
+            "revenue": lambda: tell_revenue(unit_of_work, TellRevenue(PostgresRevenue), signs),
         },
         on_start=(lambda: timers.start(unit_of_work),),
     )

@@ -10,50 +10,77 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.tiering.adapters.revenue_store import untold
-from services.tiering.handlers.tell_revenue import TellRevenue
+from services.tiering.handlers.tell_revenue import AT_ONCE, TellRevenue
 from shared.messaging.failures import Backoff, Kind, classify
 from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.work import Work
 
 LOOK_SECONDS: Final = 0.5
 """How long to wait for a sign of something booked; another instance's bookings give none."""
 BREATH_SECONDS: Final = 0.1
 CALM_REST_SECONDS: Final = 0.2
 HEAVY_REST_SECONDS: Final = 5.0
-HEAVY: Final = 5000
+HEAVY: Final = 2000
 """So many bookings within the window make heavy work, during which telling must not cost throughput."""
-WINDOW_SECONDS: Final = 2.0
+WINDOW_SECONDS: Final = 4.0
 QUIET_SECONDS: Final = 1.0
+LOST_SECONDS: Final = 20.0
+"""A unit of work that began so long ago has failed, or will be seen by what it has booked."""
+
+
+class Signs:
+    """Signs in this process of work on the ledger: that some is going on, and, to be waited for, that some was done."""
+
+    def __init__(self) -> None:
+        self.booked = asyncio.Event()
+        self._began = float("-inf")
+
+    def begin(self, work: Work) -> None:
+        """A unit of work touches the ledger."""
+        self._began = time.monotonic()
+        work.after_commit(self._end)
+
+    def _end(self) -> None:
+        self._began = float("-inf")
+        self.booked.set()
+
+    @property
+    def at_work(self) -> bool:
+        return time.monotonic() - self._began < LOST_SECONDS
 
 
 @dataclass
 class Pace:
-    """When to tell. `cost` is how long the last telling took: telling takes a tenth of the time at most, and a twentieth
-    under heavy work; once nothing more is booked it takes all it needs."""
+    """When to tell. `cost` is how long the last telling took, `full` that it left something over: then more changes than
+    can be told in passing. Telling takes a tenth of the time at most, and a twentieth under heavy work; once nothing more
+    is booked it takes all it needs."""
 
     told_at: float = float("-inf")
     cost: float = 0.0
+    full: bool = False
     _looks: deque[tuple[float, int]] = field(default_factory=deque)
     _moved_at: float = float("-inf")
 
-    def look(self, now: float, head: int) -> bool:
+    def look(self, now: float, head: int, at_work: bool = False) -> bool:
         """Whether to tell now. `now` in seconds of a clock that never goes back, `head` the last booking's number."""
-        moved = bool(self._looks) and head != self._looks[-1][1]
+        moved = at_work or (bool(self._looks) and head != self._looks[-1][1])
         if moved:
             self._moved_at = now
         self._looks.append((now, head))
         while self._looks[0][0] < now - WINDOW_SECONDS and len(self._looks) > 1:
             self._looks.popleft()
         heavy = head - self._looks[0][1] > HEAVY
-        if heavy and now - self._moved_at < QUIET_SECONDS:
-            return now - self.told_at >= max(HEAVY_REST_SECONDS, 20 * self.cost)
-        return not moved or now - self.told_at >= max(CALM_REST_SECONDS, 9 * self.cost)
+        if not moved and not (heavy and now - self._moved_at < QUIET_SECONDS):
+            return True
+        calm, dear = max(CALM_REST_SECONDS, 9 * self.cost), max(HEAVY_REST_SECONDS, 20 * self.cost)
+        return now - self.told_at >= (dear if heavy or self.full else calm)
 
-    def told(self, began: float, ended: float) -> None:
-        self.told_at, self.cost = ended, ended - began
+    def told(self, began: float, ended: float, full: bool = False) -> None:
+        self.told_at, self.cost, self.full = ended, ended - began, full
 
 
-async def tell_revenue(unit_of_work: UnitOfWork, handler: TellRevenue, booked: asyncio.Event) -> None:
-    """Endless. `booked` is set whenever a unit of work of this process has touched the ledger."""
+async def tell_revenue(unit_of_work: UnitOfWork, handler: TellRevenue, signs: Signs) -> None:
+    """Endless, in a task of its own."""
     backoff, pace = Backoff(), Pace()
     pending = quiet = False
     while True:
@@ -62,17 +89,17 @@ async def tell_revenue(unit_of_work: UnitOfWork, handler: TellRevenue, booked: a
             await asyncio.sleep(0 if quiet else BREATH_SECONDS)
         else:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(booked.wait(), LOOK_SECONDS)
-        booked.clear()
+                await asyncio.wait_for(signs.booked.wait(), LOOK_SECONDS)
+        signs.booked.clear()
         try:
             async with unit_of_work.engine.connect() as connection:
                 state = await untold(connection)
             pending, quiet = state.pending, False
             began = time.monotonic()
-            if pace.look(began, state.head) and pending:
+            if pace.look(began, state.head, signs.at_work) and pending:
                 async with unit_of_work.begin() as work:
                     told = await handler.tell(work)
-                pace.told(began, time.monotonic())
+                pace.told(began, time.monotonic(), full=told == AT_ONCE)
                 quiet = told > 0
             backoff.reset()
         except Exception as error:

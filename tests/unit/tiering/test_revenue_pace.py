@@ -43,3 +43,14 @@ def test_heavy_booking_is_disturbed_seldom_until_it_pauses() -> None:
     assert all(later - earlier >= HEAVY_REST_SECONDS for earlier, later in pairwise(heavy))
     assert not pace.look(15.5, head)
     assert pace.look(16.1, head)
+
+
+def test_what_does_not_fit_into_one_telling_waits_while_the_ledger_is_worked_on() -> None:
+    pace = Pace()
+    pace.look(0.0, 1)
+    pace.told(0.0, 0.1, full=True)
+    assert not pace.look(1.5, 2)
+    assert not pace.look(1.6, 2, at_work=True)
+    assert pace.look(HEAVY_REST_SECONDS + 0.1, 3)
+    pace.told(HEAVY_REST_SECONDS + 0.1, HEAVY_REST_SECONDS + 0.2, full=True)
+    assert pace.look(HEAVY_REST_SECONDS + 0.3, 3), "nobody books: all the rest at once"
