@@ -67,7 +67,7 @@ function forms() {
 /* -- the stream -- */
 const SILENCE_MS = 40000;
 const OLD_SECONDS = 300;
-const live = { source: null, watch: 0, retry: 0, wasLost: false, offset: 0, many: false };
+const live = { source: null, watch: 0, retry: 0, wasLost: false, offset: 0, many: false, mark: "" };
 
 function showState(state) {
   const shown = document.getElementById("live-state");
@@ -96,12 +96,14 @@ function heard(event) {
   live.watch = setTimeout(() => { lost(); connect(); }, SILENCE_MS);
   live.retry = 0;
   showState("live");
+  const told = JSON.parse(event.data);
   if (live.wasLost) {
     live.wasLost = false;
     notice(text("textBack"), true);
-    changed(["*"]);
   }
-  const told = JSON.parse(event.data);
+  /* A beat with another mark than the last one: something changed that this page did not hear of. */
+  if (event.type === "beat" && told.mark !== live.mark) changed(["*"]);
+  live.mark = told.mark;
   if (told.as_of) {
     document.getElementById("live-state").dataset.asOf = told.as_of;
     const at = new Date(told.as_of);
@@ -192,6 +194,7 @@ function start() {
   forms();
   if (!document.getElementById("live-state")) return;
   live.offset = Date.parse(text("now")) - Date.now();
+  live.mark = text("mark");
   connect();
   age();
   setInterval(age, 1000);
@@ -205,7 +208,6 @@ function start() {
     } else {
       showState("connecting");
       connect();
-      changed(["*"]);
     }
   });
   window.addEventListener("pagehide", () => { if (live.source) live.source.close(); });

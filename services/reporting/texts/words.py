@@ -211,7 +211,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "view.dead_letter_view": ("死信", "Dead letters"),
     "view.declaration_view": ("注册申报", "Declarations"),
     "view.plan_view": ("开发预案", "Plans"),
-    "view.plan_event_view": ("开发预案动态", "Plan events"),
+    "view.claims_event_view": ("开发管理动态", "Development events"),
     "view.window_view": ("独家开发期", "Windows"),
     "view.customer_event_view": ("客户动态", "Customer events"),
     "view.alert_view": ("提醒", "Alerts"),

@@ -45,7 +45,7 @@ def console(read: ReadModels, peers: Peers, hub: Hub, clock: Clock, mode: str) -
     async def as_of(who: Visitor) -> datetime | None:
         return await read.latest_event(who.principal)
 
-    pages = Pages(files, clock, as_of)
+    pages = Pages(files, clock, as_of, lambda: hub.mark)
 
     class Route(ConsoleRoute):
         pass

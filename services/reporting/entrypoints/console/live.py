@@ -22,6 +22,7 @@ from starlette.types import Receive, Scope, Send
 from services.reporting.entrypoints.console.page import ConsoleRoute
 from services.reporting.entrypoints.console.visitor import SignedIn, Visitor, verifier
 from shared.auth.tokens import TokenRefused, TokenVerifier
+from shared.ids import new_id
 
 BEAT_SECONDS: Final = 15.0
 TOGETHER_SECONDS: Final = 0.25
@@ -51,9 +52,18 @@ class Hub:
         self._streams: set[Stream] = set()
         self._users: Counter[str] = Counter()
         self._closing = False
+        self._name = new_id()[:8]
+        self._count = 0
+
+    @property
+    def mark(self) -> str:
+        """How much this process has heard. A page carries the mark of the moment before it was read; where the stream
+        begins with another, something changed in between, and the page asks again."""
+        return f"{self._name}.{self._count}"
 
     def heard(self, views: Iterable[str]) -> None:
         """Some views changed."""
+        self._count += 1
         names = frozenset(views)
         for stream in self._streams:
             stream.changed |= names
@@ -126,7 +136,7 @@ async def _events(
     hub: Hub, stream: Stream, who: Visitor, as_of: AsOf, tokens: TokenVerifier
 ) -> AsyncIterator[bytes]:
     yield f"retry: {_RETRY_MS}\n\n".encode()
-    yield await _event("beat", who, as_of)
+    yield await _event("beat", who, as_of, hub.mark)
     while not hub.ending:
         try:
             async with asyncio.timeout(BEAT_SECONDS):
@@ -138,16 +148,16 @@ async def _events(
                 # The page goes to the sign-in page at its next request; its figures stop here.
                 yield b"event: signed-out\ndata: {}\n\n"
                 return
-            yield await _event("beat", who, as_of)
+            yield await _event("beat", who, as_of, hub.mark)
             continue
         await asyncio.sleep(TOGETHER_SECONDS)
         stream.woken.clear()
         changed, stream.changed = stream.changed, set()
         if changed:
-            yield await _event("views", who, as_of, sorted(changed))
+            yield await _event("views", who, as_of, hub.mark, sorted(changed))
 
 
-async def _event(name: str, who: Visitor, as_of: AsOf, views: Iterable[str] = ()) -> bytes:
+async def _event(name: str, who: Visitor, as_of: AsOf, mark: str, views: Iterable[str] = ()) -> bytes:
     reached = await as_of(who) if who.may("customers.read") else None
-    told = {"views": list(views), "as_of": None if reached is None else reached.isoformat()}
+    told = {"views": list(views), "mark": mark, "as_of": None if reached is None else reached.isoformat()}
     return f"event: {name}\ndata: {orjson.dumps(told).decode()}\n\n".encode()

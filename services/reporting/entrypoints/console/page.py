@@ -100,8 +100,12 @@ def environment() -> Environment:
 class Pages:
     """Shows templates to visitors."""
 
-    def __init__(self, files: StaticFiles, clock: Clock, freshness: Freshness) -> None:
+    def __init__(
+        self, files: StaticFiles, clock: Clock, freshness: Freshness, mark: Callable[[], str] = str
+    ) -> None:
         self._files = files
+        self.mark = mark
+        """How much the live stream has told so far (`live.Hub.mark`)."""
         self._clock = clock
         self._freshness = freshness
 
@@ -128,6 +132,7 @@ class Pages:
             "refused": None if refused is None else told(refused, who.manner.language),
             "form": form or Form(),
             "as_of": as_of,
+            "mark": getattr(request.state, "mark", ""),
             "rooms": [room for room in ROOMS if who.may(room.operation)],
             "done": _done(request),
         }
@@ -228,6 +233,8 @@ class ConsoleRoute(APIRoute):
         handler = super().get_route_handler()
 
         async def handled(request: Request) -> Response:
+            # Before anything is read, so that no change falls between the page and its stream.
+            request.state.mark = self.pages.mark()
             try:
                 answer: Response = await handler(request)
                 return answer
