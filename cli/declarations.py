@@ -395,8 +395,8 @@ def _text(told: dict[str, Any]) -> str:
                 ("A角 / B角", "managers A / B", _pair(told.get("manager_a"), told.get("manager_b"))),
                 ("预审机构", "pre-review by", told.get("pre_review_unit")),
                 ("审批机构", "decided by", told.get("deciding_unit")),
-                ("办理时限", "due", moment(limit["due_at"]) if limit.get("due_at") else None),
-                ("超时", "overdue since", moment(limit["breached_at"]) if limit.get("breached_at") else None),
+                ("办理时限", "due", _moment(limit.get("due_at"))),
+                ("超时", "overdue since", _moment(limit.get("breached_at"))),
                 ("已报上级", "told to", limit.get("escalated_to")),
             ]
         ),
@@ -417,10 +417,10 @@ def _similar(told: dict[str, Any]) -> list[str]:
     return [head, *(f"    {_candidate(one)}" for one in found)]
 
 
-def _candidate(one: Any) -> str:
-    if not isinstance(one, dict):
-        return visible(str(one))
-    return "  ".join(visible(str(value)) for value in one.values() if value is not None)
+def _candidate(one: dict[str, Any]) -> str:
+    """What lies outside the caller's scope says only which unit holds it."""
+    parts = [one.get("id"), one.get("name"), one.get("unit_code"), words(one.get("signs") or [])]
+    return "  ".join(visible(str(part)) for part in parts if part)
 
 
 def _pair(first: str | None, second: str | None) -> str | None:
@@ -428,13 +428,51 @@ def _pair(first: str | None, second: str | None) -> str | None:
 
 
 def _rehearsal_text(told: dict[str, Any]) -> str:
-    """Nothing was saved: what would become of it, member by member as the service tells it."""
-    rows = [in_language("未保存。若提交：", "Nothing was saved. If it were submitted:")]
-    for name, value in told.items():
-        if value in (None, [], {}, ""):
-            continue
-        rows.append(f"  {name.replace('_', ' ')}: {said(value)}")
-    return "\n".join(rows)
+    """Nothing was saved: who would have it, by when, and what stands against it."""
+    code = told.get("would_be_code") or {}
+    acceptable = (
+        in_language("可以受理", "acceptable")
+        if told.get("acceptable")
+        else in_language("不能受理", "not acceptable")
+    )
+    rows = [
+        in_language("未保存。若提交：", "Nothing was saved. If it were submitted: ") + acceptable,
+        *lines_of(
+            [
+                ("缺少", "missing", words(told.get("missing") or [])),
+                ("建议补充", "advised", words(told.get("advised") or [])),
+                ("预审机构", "pre-review by", _unit(told.get("pre_review_unit"))),
+                ("预审时限", "pre-review due", _moment(told.get("pre_review_due_at"))),
+                ("审批机构", "decided by", _unit(told.get("deciding_unit"))),
+                ("审批人", "deciders", ", ".join(_person(one) for one in told.get("deciders") or [])),
+                ("审批时限", "decided until", _moment(told.get("decided_by_at"))),
+                ("代码形式", "form of the code", code.get("form")),
+                (
+                    "编码规则",
+                    "its scheme",
+                    in_language(code.get("label_zh") or "", code.get("label_en") or ""),
+                ),
+            ]
+        ),
+    ]
+    rows += [f"  {word(one.get('code'))}: {said(one)}" for one in told.get("blocks") or []]
+    rows += [
+        f"  {one.get('pointer', '').lstrip('/')}: {visible(one['detail'])}"
+        for one in told.get("errors") or []
+    ]
+    return "\n".join([*rows, *_similar(told)])
+
+
+def _unit(one: dict[str, Any] | None) -> str | None:
+    return None if one is None else f"{in_language(one['name_zh'], one['name_en'])} ({one['unit_code']})"
+
+
+def _person(one: dict[str, Any]) -> str:
+    return f"{in_language(one['name_zh'], one['name_en'])} ({one['user']})"
+
+
+def _moment(text: str | None) -> str | None:
+    return moment(text) if text else None
 
 
 def _list_text(found: list[dict[str, Any]]) -> str:

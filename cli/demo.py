@@ -238,6 +238,7 @@ def _simulated(
         played.add(began + after, about, story)
     watch.begin()
     try:
+        say(in_language("开始；按 Ctrl-C 结束", "it begins; Ctrl-C ends it"))
         with watch.screen:
             played.play()
     except KeyboardInterrupt:

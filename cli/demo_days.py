@@ -106,7 +106,8 @@ class Days:
             return
         if not self.speed:
             # Without a pace nobody waits for the services by themselves; people act upon what has had its effect.
-            self.finish()
+            self.counters.feed.flush()
+            wait_idle(self.stage.session)
         while self._waiting and self._waiting[0][0] <= self.stage.now:
             _at, _number, about, story = heapq.heappop(self._waiting)
             try:

@@ -12,7 +12,7 @@ from cli.acts import create, everything, fetch, needed, segment
 from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Timeout, open_session, show
 from cli.language import accept_language, in_language
 from cli.printable import moment, visible
-from cli.words import lines_of, said, word
+from cli.words import lines_of, word
 
 _PATH: Final = "/v1/merges"
 
@@ -148,6 +148,29 @@ def _text(told: dict[str, Any]) -> str:
         "  " + in_language("签署 ", "signed ") + visible(one["person"]) + "  " + moment(one["signed_at"])
         for one in told.get("signatures") or []
     ]
-    for name, part in (told.get("preview") or {}).items():
-        rows.append(f"  {name.replace('_', ' ')}: {said(part)}")
+    preview = told.get("preview") or {}
+    for when, zh, en in (("before", "合并前", "before"), ("after", "合并后", "after")):
+        rows += [
+            f"  {in_language(zh, en)}  {_customer(preview[when][part])}"
+            for part in ("survivor", "alias")
+            if part in (preview.get(when) or {})
+        ]
+    rows += [f"  {in_language('注意：', 'note: ')}{word(one)}" for one in preview.get("warnings") or []]
     return "\n".join(rows)
+
+
+def _customer(one: dict[str, Any]) -> str:
+    """One of the two customers in a line: what it is, and what belongs to it."""
+    parts = [
+        f"{one.get('customer_code')} {visible(one.get('name') or '')}",
+        one.get("unit_code") or "",
+        word(one["status"]) if one.get("status") else "",
+        _those("协议", "agreements", [each["agreement_no"] for each in one.get("agreements") or []]),
+        _those("网点代码", "counter codes", [each["code"] for each in one.get("counter_codes") or []]),
+        _those("并入代码", "aliases", list(one.get("aliases") or [])),
+    ]
+    return in_language("，", ", ").join(part for part in parts if part)
+
+
+def _those(zh: str, en: str, names: list[str]) -> str:
+    return f"{in_language(zh, en)} {' '.join(visible(name) for name in names)}" if names else ""

@@ -123,6 +123,7 @@ def simulate_counters(
     counters = Counters(CounterFeed(session), province, codes, began, rate)
     run = _Run(session, counters, speed, ends, for_)
     try:
+        say(in_language("开始；按 Ctrl-C 结束", "it begins; Ctrl-C ends it"))
         run.go()
     except KeyboardInterrupt:
         say(in_language("已停止；已发出的照常入账", "stopped; what was sent before is booked all the same"))

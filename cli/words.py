@@ -15,11 +15,12 @@ _ZH: Final[Mapping[str, str]] = {
     # Declarations
     "draft": "草稿", "submitted": "已提交", "pre_reviewed": "预审通过", "approved": "审批通过", "rejected": "未通过",
     "returned": "已退回", "withdrawn": "已撤回", "declarer": "申报人", "pre_review": "预审", "centre": "大客户中心",
-    "declared": "申报", "edited": "修改", "passed": "预审通过", "pass": "通过", "approve": "批准", "return": "退回",
+    "declared": "申报",
+    "resubmitted": "再次提交", "edited": "修改", "passed": "预审通过", "pass": "通过", "approve": "批准", "return": "退回",
     "reject": "不批准", "declaration": "注册申报", "manager": "客户经理", "unit": "机构",
     # Plans and windows
     "registered": "登记备案", "active": "独家开发期内", "settling": "待结转", "succeeded": "开发成功", "expired": "到期",
-    "refused": "不予登记", "regular": "常规", "festival": "节日", "contact": "客户接触", "proposal": "方案推介",
+    "refused": "已拒绝", "regular": "常规", "festival": "节日", "contact": "客户接触", "proposal": "方案推介",
     "negotiation": "销售谈判", "trial": "试用", "contract": "签约成交",
     "plan_submitted": "项目报备", "plan_queued": "排队等候", "plan_registered": "登记备案", "plan_refused": "不予登记",
     "plan_withdrawn": "撤回预案", "review_overdue": "审核超时", "window_opened": "独家开发期开始",
@@ -30,7 +31,12 @@ _ZH: Final[Mapping[str, str]] = {
     "window_succeeded": "开发成功", "window_expired": "到期未成功", "window_withdrawn": "放弃独家开发",
     "window_released": "独家开发权已释放", "case_opened": "立案待中心处理", "case_decided": "中心已裁定",
     # Agreements, codes, merges
+    "potential": "潜在客户", "name_differs": "名称不同", "uscc_differs": "信用代码不同", "unit_differs": "机构不同",
     "in_force": "有效", "ended": "已终止", "proposed": "待签署", "signed": "已签署", "merged": "已合并",
+    # What a rehearsal names
+    "name": "名称", "uscc": "信用代码", "industry": "行业", "address": "地址", "division": "行政区划", "contacts": "联系人",
+    "manager_a": "A角", "manager_b": "B角", "unit_code": "机构", "expected_lines": "预计业务", "nature": "性质",
+    "expected_yearly_revenue": "预计年用邮", "duplicate_credit_code": "信用代码已有客户", "declared_earlier": "已有在先申报",
     # Lines of business
     "letters": "函件", "logistics": "物流", "express": "速递", "parcels": "包裹", "press": "报刊", "finance": "金融",
     "information": "信息", "philately": "集邮",

@@ -308,24 +308,6 @@ def test_a_demo_plays_a_file_shows_each_change_and_ends_with_a_summary(
     assert tier_of(instance, "DEMO-0")["city-default"] == "silver"
 
 
-@pytest.mark.req("PLT-14")
-def test_a_simulated_demo_is_marked_as_such_and_an_interrupt_ends_it_cleanly(instance: Instance) -> None:
-    played = instance.must("demo", "--days", "10", "--speed", "0", "--json")
-    assert "simulated" in played.err
-    summary = played.json()
-    assert summary["played"].startswith("simulated stream")
-    assert summary["sent"] > 300
-    assert summary["sent"] == summary["booked"] + summary["repeated"] + summary["held"]
-    with started(instance, "demo", "--days", "700", "--speed", "60") as playing:
-        assert playing.stdout is not None
-        playing.stdout.readline()
-        playing.send_signal(signal.SIGINT)
-        answer = ended(playing)
-    assert answer.code == 0, answer
-    assert "stopped" in answer.err
-    assert "transactions sent" in answer.out
-
-
 def started(instance: Instance, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "cli", *arguments],

@@ -22,7 +22,10 @@ DECLARATION = {
     "unit_code": "320583", "declarer": "manager", "expected_lines": ["express"],
     "limit": {"due_at": "2026-01-07T02:00:00+00:00"},
     "steps": [{"step": "submitted", "person": "manager", "at": "2026-01-05T02:00:00+00:00", "comment": "请审"}],
-    "similar": [{"customer_code": "3205000000011", "name": "昆山某某有限公司"}],
+    "similar": [
+        {"kind": "customer", "id": "3205000000011", "name": "昆山某某有限公司", "unit_code": "320583",
+         "masked": False, "signs": ["name"]}
+    ],
 }  # fmt: skip
 CUSTOMER = {
     "customer_code": "3205000000011", "name": "A", "version": 4,
@@ -33,7 +36,17 @@ MAPPING = {
 }  # fmt: skip
 MERGE = {
     "id": "m1", "state": "proposed", "version": 1, "survivor": "A1", "alias": "B1", "reason": "同一客户",
-    "preview": {"before": {"survivor": {"units": ["3205"]}}}, "signatures": [],
+    "signatures": [],
+    "preview": {
+        "before": {"survivor": {"customer_code": "A1", "name": "甲", "agreements": [{"agreement_no": "XY-1"}]}},
+        "after": {"alias": {"customer_code": "B1", "name": "乙", "status": "merged"}}, "warnings": ["name_differs"],
+    },
+}  # fmt: skip
+REHEARSED = {
+    "acceptable": True, "missing": [], "advised": ["uscc"], "errors": [], "blocks": [], "similar": [], "pre_review_unit": None,
+    "deciding_unit": {"unit_code": "3205", "name_zh": "苏州市大客户中心", "name_en": "Suzhou"}, "deciders": [],
+    "decided_by_at": "2026-01-07T02:00:00+00:00",
+    "would_be_code": {"form": "320500nnnnnnc", "label_zh": "项目默认", "label_en": "x"},
 }  # fmt: skip
 PLAN = {
     "plan_id": "p1", "state": "submitted", "version": 5, "kind": "regular", "unit_code": "3205",
@@ -76,7 +89,7 @@ class Services:
         if request.method == "POST" and path in made:
             return httpx.Response(201, json=made[path])
         if path == "/v1/declarations/rehearse":
-            return httpx.Response(200, json={"deciding_unit": "3205", "duplicates": [], "missing": ["uscc"]})
+            return httpx.Response(200, json=REHEARSED)
         return httpx.Response(404, json={"code": "unknown", "detail": "没有。"})
 
     @property
@@ -372,7 +385,12 @@ def test_a_text_shows_steps_limits_and_candidates_and_moves_no_cursor(
     assert all(part in text for part in ("已提交，待预审", "办理时限", "速递", "1 个客户名称相近"))
     assert "，排队等候" in everyday("plan", "show", "p1").stdout
     assert "2026-01-05 10:00:00  已提交  manager" in everyday("plan", "show", "p1").stdout
-    assert "B1 → A1" in everyday("merge", "show", "m1").stdout
+    text = everyday("merge", "show", "m1").stdout
+    assert all(
+        part in text for part in ("B1 → A1", "合并前  A1 甲，协议 XY-1", "合并后  B1 乙，已合并", "名称不同")
+    )
+    text = everyday("declare", "X", "--rehearse").stdout
+    assert all(part in text for part in ("可以受理", "建议补充", "苏州市大客户中心 (3205)", "320500nnnnnnc"))
     assert "一直 – 长期" in everyday("map", "K-1", "3205000000011").stdout
     assert "有效" in everyday("agreement", "sign", "3205000000011", "XY-1").stdout
 
