@@ -153,14 +153,20 @@ class Storm(Striker):
         self._strikes = self._random.sample(strikes, len(strikes))
         self._calm = calm_seconds
         self._thread = threading.Thread(target=self._rage, daemon=True)
+        self._halt = threading.Event()
         self._error: BaseException | None = None
 
     def begin(self) -> None:
         self._thread.start()
 
-    @property
-    def over(self) -> bool:
-        return not self._thread.is_alive()
+    def wait(self, seconds: float, trouble: Callable[[], bool] = lambda: False) -> None:
+        """Until the last strike is over; earlier, where something has stopped the storm (`check`) or there is trouble."""
+        deadline = time.monotonic() + seconds
+        while self._thread.is_alive() and not trouble():
+            assert time.monotonic() < deadline, f"the storm is not over after {seconds:.0f} s: {self.log}"
+            self._thread.join(0.2)
+        self._halt.set()
+        self._thread.join(PATIENCE_SECONDS)
 
     def check(self) -> None:
         """Raises what stopped the storm early, if anything did."""
@@ -170,9 +176,10 @@ class Storm(Striker):
     def _rage(self) -> None:
         try:
             for strike in self._strikes:
-                threading.Event().wait(self._random.uniform(0.3, 1.7) * self._calm)
+                if self._halt.wait(self._random.uniform(0.3, 1.7) * self._calm):
+                    return
                 self.strike(strike)
-            threading.Event().wait(self._calm)
+            self._halt.wait(self._calm)
         except BaseException as error:
             self._error = error
 
