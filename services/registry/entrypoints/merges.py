@@ -163,20 +163,21 @@ def build_router(unit_of_work: UnitOfWork, reads: MergeReads) -> APIRouter:
     @router.post("/{id}/sign", summary="Sign a merge")
     async def sign(
         id: Number,
-        body: SignatureIn,
         caller: Caller,
         response: Response,
+        body: SignatureIn | None = None,
         idempotency_key: IdempotencyKey = None,
     ) -> MergeOut:
         """With the second signature the merge is carried out in the same moment. For approvers on the units of both
         customers, neither of them the requester, all three of different offices."""
         require(caller, "merges.sign")
-        seen = Seen(body.survivor_version, body.alias_version)
+        given = body or SignatureIn()
+        seen = Seen(given.survivor_version, given.alias_version)
 
         async def command(work: Work) -> tuple[dict[str, Any], bool]:
             done = await sign_merge(
                 id,
-                body.comment,
+                given.comment,
                 seen,
                 person=caller.user,
                 now=work.now,
@@ -190,7 +191,7 @@ def build_router(unit_of_work: UnitOfWork, reads: MergeReads) -> APIRouter:
             )
             return await told(work, done)
 
-        asked = Asked(f"merges/{id}/sign", caller.user, idempotency_key, body.model_dump(mode="json"))
+        asked = Asked(f"merges/{id}/sign", caller.user, idempotency_key, given.model_dump(mode="json"))
         return MergeOut.model_validate(await answer(unit_of_work, asked, response, command))
 
     @router.post("/{id}/refuse", summary="Refuse or withdraw a merge")
