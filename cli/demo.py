@@ -42,6 +42,7 @@ from cli.lifecycle import up
 from cli.played_stream import EventFile, opened
 from cli.simulated.counters import Counters, registered, settled
 from cli.simulated.province import CUSTOMERS
+from cli.words import word
 from deploy.embedded.instance import Instance, find
 from deploy.embedded.kafka import ROOT, say
 from shared.clock import SHANGHAI, SandboxClock, SystemClock, business_date
@@ -134,7 +135,7 @@ def ways_in(session: Session) -> list[str]:
     """The console's address, and how to sign in."""
     where = f"--data {session.instance.data}"
     return [
-        f"console: {session.url('reporting')}/",
+        in_language("控制台：", "console: ") + f"{session.url('reporting')}/",
         in_language(
             f"登录：粘贴 keypost token --user centre {where} 给出的令牌（还有 operator、manager、reviewer、steward、"
             "approver、centre-nanjing 等用户）",
@@ -329,28 +330,39 @@ def _register(session: Session, file: EventFile, customers: Path | None) -> None
 def _ending(session: Session, picture: Picture) -> str:
     told = picture.summary()
     lines = [
-        f"{picture.label}, up to {picture.day}: {picture.sent} transactions sent, {picture.booked} booked,"
-        f" {picture.repeated} came twice, {picture.held} held, {picture.rejected} rejected at once,"
-        f" {picture.dead_letters} dead letters",
-        f"{picture.changes} tier changes"
-        + "".join(f", {count} {direction}s" for direction, count in told["directions"].items()),
+        in_language(
+            f"{picture.label}，至 {picture.day}：已发 {picture.sent} 笔，入账 {picture.booked}，重复 {picture.repeated}，"
+            f"待处理 {picture.held}，拒收 {picture.rejected}，死信 {picture.dead_letters}",
+            f"{picture.label}, up to {picture.day}: {picture.sent} transactions sent, {picture.booked} booked,"
+            f" {picture.repeated} came twice, {picture.held} held, {picture.rejected} rejected at once,"
+            f" {picture.dead_letters} dead letters",
+        ),
+        in_language(f"级别变动 {picture.changes} 次", f"{picture.changes} tier changes")
+        + "".join(
+            in_language(f"，{word(direction)} {count}", f", {count} {direction}s")
+            for direction, count in told["directions"].items()
+        ),
     ]
     lines += [
-        f"customers by tier, {scheme}: " + ", ".join(f"{tier} {count}" for tier, count in counted.items())
+        in_language("各级别客户数，", "customers by tier, ")
+        + f"{scheme}: "
+        + ", ".join(f"{word(tier)} {count}" for tier, count in counted.items())
         for scheme, counted in told["customers_by_tier"].items()
     ]
     if told["happened"]:
-        lines.append("told: " + ", ".join(f"{name} {count}" for name, count in told["happened"].items()))
+        happened = ", ".join(f"{name} {count}" for name, count in told["happened"].items())
+        lines.append(in_language("其间发生：", "what happened: ") + happened)
     if picture.closed_years:
-        lines.append(f"years closed: {', '.join(picture.closed_years)}")
+        lines.append(in_language("已结账年度：", "years closed: ") + ", ".join(picture.closed_years))
     lines += picture.notes
     some = picture.moves[-1]["customer_code"] if picture.moves else "CODE"
     where = f"--data {session.instance.data}"
     lines += [
         *ways_in(session),
-        f"look further: keypost tier {some} --explain · keypost declarations list · keypost windows ·"
-        f" keypost suspense list · keypost dead-letters list · keypost export tier-changes · keypost verify"
-        f"  (each with {where})",
-        f"stop it: keypost down {where}",
+        in_language("进一步查看：", "look further: ")
+        + f"keypost tier {some} --explain · keypost declarations list · keypost windows · keypost suspense list ·"
+        " keypost dead-letters list · keypost export tier-changes · keypost verify"
+        + in_language(f"  （均加 {where}）", f"  (each with {where})"),
+        in_language("停止：", "stop it: ") + f"keypost down {where}",
     ]
     return "\n".join(lines)

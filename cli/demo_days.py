@@ -20,6 +20,7 @@ from cli.demo_stories import Stage, Story
 from cli.demo_watch import Watch
 from cli.idle import wait_idle
 from cli.instance import Refused
+from cli.language import in_language
 from cli.simulated.counters import Counters
 from shared.clock import SHANGHAI, SandboxClock, business_date
 
@@ -122,4 +123,5 @@ class Days:
 
 def label(seed: int, started: datetime) -> str:
     """What is played, in a few words."""
-    return f"simulated counters (seed {seed}) from {started.astimezone(SHANGHAI):%Y-%m-%d}"
+    on = f"{started.astimezone(SHANGHAI):%Y-%m-%d}"
+    return in_language(f"模拟网点（种子 {seed}），自 {on}", f"simulated counters (seed {seed}) from {on}")
