@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -196,6 +197,8 @@ def test_counters_sell_under_the_new_code_and_what_comes_under_a_local_one_waits
         (held,) = story.person(OPERATOR).get("tiering", "/v1/suspense").must()["items"]
         assert (held["customer_code"], held["reason"]) == (LOCAL_CODE, "unknown_code")
         assert story.tier(story.customer)["totals"] == {"2026": "30000.00"}
+        (reason,) = story.report("/v1/dashboard", OPERATOR)["suspense"]["by_reason"]
+        assert (reason["reason"], reason["count"], reason["amount"]) == ("unknown_code", 1, "25000.00")
 
 
 @pytest.mark.req("REG-10", "TIE-5")
@@ -227,6 +230,7 @@ def test_a_unit_gets_the_window_and_a_second_one_hears_who_has_it_and_until_when
         story.instance.idle()
         (published,) = story.states("claims.windows.v1", story.customer)
         assert published["plan_id"] == story.won_plan
+        assert story.report("/v1/dashboard")["windows"]["active"] == 1
 
 
 def plan(customer: str, unit: str) -> dict[str, Any]:
@@ -308,6 +312,8 @@ def test_a_declaration_that_nobody_decides_is_a_breach_at_48_hours(story: Story)
         ]
         assert [alert for alert, _ in alerts] == ["decision_due_soon", "decision_overdue"]
         assert alerts[1][1] == PROVINCE
+        assert story.report("/v1/dashboard")["declarations"]["breached"] == 1
+        assert "decision_overdue" in json.dumps(story.report("/v1/alerts"))
         decided = centre.post("registry", f"{path}/decide", {"decision": "approve"}, seen=overdue)
         story.double = decided.must()["customer_code"]
         reported = centre.get("registry", "/v1/time-to-decision", unit=CITY, **{"from": "2026-03-01"}).must()
@@ -400,8 +406,15 @@ def test_the_year_is_closed_and_what_it_does_not_justify_ends(story: Story) -> N
 @pytest.mark.req("REP-1", "REP-3", "REP-7", "REP-10", "REP-15")
 def test_reporting_shows_every_chapter(story: Story) -> None:
     with story.chapter(11):
-        page = story.report(f"/v1/customers/{story.customer}")
-        assert story.customer in json.dumps(page)
+        page = story.report(f"/v1/customer360/{story.double}")
+        assert (page["asked"], page["customer"]["customer_code"]) == (story.double, story.customer)
+        assert page["codes"] == [story.customer, story.double]
+        assert sum(Decimal(one["amount"]) for one in page["revenue"]) == Decimal("68000.00")
+        assert {one["agreement_no"] for one in page["agreements"]} == {"KS-2026-001", "KS-2026-002"}
+        assert {one["plan_id"]: one["state"] for one in page["plans"]} == {
+            story.won_plan: "succeeded",
+            story.lost_plan: "expired",
+        }
         moves = story.report("/v1/tier-movements", scheme=SCHEME)["items"]
         assert {(one["customer_code"], one["version"]) for one in moves} == {
             (story.customer, 1),
@@ -413,7 +426,7 @@ def test_reporting_shows_every_chapter(story: Story) -> None:
         for table, words in {
             "customers": (story.customer, story.double),
             "movements": ("year_end", "agreement_signed", "merged"),
-            "revenue": (story.customer,),
+            "revenue": (story.customer, "-137000.00"),
             "declarations": (story.declaration, story.second_declaration),
             "plans": (story.won_plan, story.lost_plan),
             "suspense": (LOCAL_CODE,),
