@@ -75,7 +75,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "Check whether they are the same; a likeness blocks nothing.",
     ),
     "declarations.why_similar": ("相近之处", "Alike in"),
-    "declarations.by_name": ("名称", "name"),
     "declarations.a_declaration": ("另一份申报", "another declaration"),
     "declarations.steps": ("办理过程", "Every step"),
     "declarations.no_steps": ("暂无办理记录", "No steps to show"),

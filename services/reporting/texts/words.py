@@ -200,6 +200,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "happening.window_expired": ("独家开发期期满", "Window expired"),
     "happening.window_withdrawn": ("独家开发期撤销", "Window withdrawn"),
     "happening.window_released": ("独家开发权利解除", "Window released"),
+    "happening.guidance_missing": ("缺少指导意见", "No guidance given"),
     "happening.case_opened": ("立案", "Case opened"),
     "happening.case_decided": ("结案", "Case decided"),
     "view.customer_view": ("客户", "Customers"),

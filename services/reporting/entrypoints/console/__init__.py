@@ -40,7 +40,7 @@ __all__ = ["Hub", "console"]
 
 def console(read: ReadModels, peers: Peers, hub: Hub, clock: Clock, mode: str) -> Sequence[APIRouter]:
     """All routes of the console."""
-    files = StaticFiles()
+    files = StaticFiles.shipped()
 
     async def as_of(who: Visitor) -> datetime | None:
         return await read.latest_event(who.principal)

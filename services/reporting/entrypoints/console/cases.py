@@ -40,6 +40,7 @@ def routes(console: Console) -> APIRouter:
             who,
             "cases.html",
             refused=away,
+            status=200,
             rows=found["items"] or [],
             next_cursor=found["next_cursor"],
             state=asked,

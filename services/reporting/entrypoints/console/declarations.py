@@ -128,7 +128,8 @@ def routes(console: Console) -> APIRouter:
             # The view still shows the state; what only the registry knows is said to be missing.
             if view is None or missing.status < 500:
                 raise
-            found, away = Told({**view, "id": number, "steps": [], "similar": []}), missing
+            limit = Told(due_at=view["due_at"], hours_left=view["hours_left"])
+            found, away = Told({**view, "id": number, "limit": limit}), missing
         return await pages.show(
             request,
             who,

@@ -41,6 +41,7 @@ def routes(console: Console) -> APIRouter:
             who,
             "merges.html",
             refused=refused or away,
+            status=refused.status if refused else 200,
             form=form,
             rows=found["items"] or [],
             next_cursor=found["next_cursor"],

@@ -118,14 +118,14 @@ class Pages:
         who: Visitor,
         template: str,
         *,
-        status: int = 200,
+        status: int | None = None,
         refused: Problem | None = None,
         form: Form | None = None,
         **shown: Any,
     ) -> HTMLResponse:
         """A page for somebody who has signed in. `refused` is told at its top, and `form` fills its fields."""
-        if refused is not None and status == 200:
-            status = refused.status
+        if status is None:
+            status = 200 if refused is None else refused.status
         as_of = await self._freshness(who) if who.may("customers.read") else None
         shown |= {
             "who": who,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -51,6 +52,12 @@ class StaticFiles:
     def url(self, name: str) -> str:
         """The address of a file. Raises KeyError for a file that is not there: a template is wrong then."""
         return f"/static/{self._files[name].digest}/{name}"
+
+    @classmethod
+    @lru_cache(maxsize=1)
+    def shipped(cls) -> StaticFiles:
+        """The console's own, compressed once in a process."""
+        return cls()
 
     def router(self) -> APIRouter:
         router = APIRouter(include_in_schema=False)

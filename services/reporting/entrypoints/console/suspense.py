@@ -78,6 +78,7 @@ def routes(console: Console) -> APIRouter:
             who,
             "suspense.html",
             refused=away,
+            status=200,
             summary=summary,
             rows=rows,
             groups=_by_code(found["items"]) if grouped else [],
