@@ -25,7 +25,7 @@ from verifier.report import Report
 from verifier.settings import Settings
 from verifier.sources import open_sources
 
-pytestmark = pytest.mark.engines
+pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 START = datetime(2026, 1, 15, 2, tzinfo=UTC)
 DEADLY = "http_after_commit=kill@2,timer_after_claim=kill@3,relay_before_commit=kill@5"

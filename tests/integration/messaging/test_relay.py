@@ -132,6 +132,22 @@ async def test_published_rows_leave_the_outbox_and_headers_arrive_byte_for_byte(
 
 
 @pytest.mark.req("PLT-2")
+async def test_a_record_without_a_value_arrives_without_one_and_keeps_key_and_headers(bench: Bench) -> None:
+    topic = bench.engines.scratch_topic("relay")
+    async with bench.unit_of_work.begin() as work:
+        work.publish(Outgoing(topic, b"k", b"a state", (("ce_id", b"1"),)))
+        work.publish(Outgoing(topic, b"k", None, (("ce_id", b"2"),)))
+        work.publish(Outgoing(topic, b"k", b"", (("ce_id", b"3"),)))
+    async with relaying(bench):
+        messages = await published(bench, topic, 3)
+    assert [(message.key(), message.value(), message.headers()) for message in messages] == [
+        (b"k", b"a state", [("ce_id", b"1")]),
+        (b"k", None, [("ce_id", b"2")]),
+        (b"k", b"", [("ce_id", b"3")]),
+    ]
+
+
+@pytest.mark.req("PLT-2")
 async def test_a_relay_killed_around_its_commit_publishes_each_row_exactly_once(
     bench: Bench, tmp_path: Path
 ) -> None:
