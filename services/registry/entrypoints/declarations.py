@@ -58,7 +58,6 @@ from shared.auth.policy import TABLE, permit
 from shared.auth.principals import Principal
 from shared.clock import SHANGHAI, Clock, business_date
 from shared.etags import IfMatch, check_version, etag, not_modified, required_version
-from shared.failpoints import failpoint
 from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
 from shared.ids import new_id
 from shared.messaging.unit_of_work import UnitOfWork
@@ -516,7 +515,6 @@ async def _answer(
         return DeclarationOut.model_validate(shown).model_dump(mode="json")
 
     answer = await answered_once(parts.unit_of_work, asked, run)
-    await failpoint("http_after_commit")
     response.headers["etag"] = etag(answer["version"])
     return DeclarationOut.model_validate(answer)
 
