@@ -130,7 +130,7 @@ async def test_of_fifty_units_that_want_one_customer_one_gets_the_window(
         if reply is not won:
             told = reply.refused(409, "window_held")
             assert told["holder_unit"] == won.body["unit_code"]
-            assert datetime.fromisoformat(told["until"]) == datetime.fromisoformat(won.body["settled_at"])
+            assert datetime.fromisoformat(told["until"]) == datetime.fromisoformat(won.body["ends_at"])
     await until(lambda: len(windows_of(instance, code)) == 1, 20)
     instance.idle()
     assert windows_of(instance, code) == [won.body["plan_id"]]

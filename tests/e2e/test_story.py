@@ -220,9 +220,8 @@ def test_a_unit_gets_the_window_and_a_second_one_hears_who_has_it_and_until_when
         said = story.person(OTHER_CENTRE).post("claims", "/v1/plans", plan(story.customer, "3201"))
         problem = said.refused(409, "window_held")
         assert problem["holder_unit"] == COUNTY
-        assert instant(problem["until"]) == FIRST_WINDOW_ENDS + timedelta(hours=24), (
-            "settling bars others too"
-        )
+        assert instant(problem["until"]) == FIRST_WINDOW_ENDS
+        assert instant(problem["barred_until"]) == FIRST_WINDOW_ENDS + timedelta(hours=24)
         # Everybody inside sees who holds it, and nobody outside of the unit what the plan says.
         window = story.person(OTHER_CENTRE).get("claims", f"/v1/windows/{story.customer}").must()
         assert (window["unit_code"], instant(window["ends_at"])) == (COUNTY, FIRST_WINDOW_ENDS)

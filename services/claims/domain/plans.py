@@ -209,9 +209,9 @@ def release(plan: Plan, rule: Rule, released_at: datetime) -> Step:
 
 
 def held(holder: Plan) -> WindowHeld:
-    """Who holds the customer, and until when: up to the end of settling, as the window stands now."""
-    assert holder.settled_at is not None  # noqa: S101 - every plan that holds has its window
-    return WindowHeld(holder.id, holder.unit_code, holder.settled_at, queue_possible=True)
+    """Who holds the customer, and until when, as the window stands now."""
+    assert holder.ends_at is not None and holder.settled_at is not None  # noqa: S101 - who holds has a window
+    return WindowHeld(holder.id, holder.unit_code, holder.ends_at, holder.settled_at, queue_possible=True)
 
 
 def window_of(plan: Plan, rule: Rule, now: datetime) -> tuple[datetime, date]:

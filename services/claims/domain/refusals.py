@@ -8,11 +8,13 @@ from datetime import date, datetime
 
 @dataclass(frozen=True, slots=True)
 class WindowHeld:
-    """Another window of the customer is in force, settling or about to open."""
+    """Another window of the customer is in force, settling or about to open. It ends at `until`; others stay barred
+    until it has settled, at `barred_until`."""
 
     plan_id: str
     holder_unit: str
     until: datetime
+    barred_until: datetime
     queue_possible: bool
 
 

@@ -173,13 +173,15 @@ def _held(refusal: r.WindowHeld, holder: KnownUnit | None) -> Problem:
     return Problem(
         409,
         "window_held",
-        f"{zh}（{refusal.holder_unit}）正在独家开发该客户，至 {_zh(refusal.until)} 为止；可以排队等候。",
-        f"{en} ({refusal.holder_unit}) holds the exclusive right to this customer until {_en(refusal.until)}; "
-        "a plan may queue.",
+        f"{zh}（{refusal.holder_unit}）正在独家开发该客户，至 {_zh(refusal.until)} 为止，"
+        f"结算等待至 {_zh(refusal.barred_until)}；可以排队等候。",
+        f"{en} ({refusal.holder_unit}) holds the exclusive right to this customer until {_en(refusal.until)}; it "
+        f"settles until {_en(refusal.barred_until)}. A plan may queue.",
         holder_unit=refusal.holder_unit,
         holder_name_zh=zh,
         holder_name_en=en,
         until=printed_instant(refusal.until),
+        barred_until=printed_instant(refusal.barred_until),
         queue_possible=refusal.queue_possible,
         holder_plan=refusal.plan_id,
     )

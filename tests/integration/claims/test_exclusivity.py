@@ -42,8 +42,8 @@ async def test_of_fifty_units_at_once_one_gets_the_window_and_the_others_hear_wh
     assert Counter(answer.status_code for answer in answers) == {200: 1, 409: RIVALS - 1}
     (won,) = [answer.json() for answer in answers if answer.status_code == 200]
     told = [answer.json() for answer in answers if answer.status_code == 409]
-    assert {(one["code"], one["holder_unit"], one["until"]) for one in told} == {
-        ("window_held", won["unit_code"], won["settled_at"])
+    assert {(one["code"], one["holder_unit"], one["until"], one["barred_until"]) for one in told} == {
+        ("window_held", won["unit_code"], won["ends_at"], won["settled_at"])
     }
     windows = await desk.sql("SELECT plan_id, state FROM windows WHERE customer_code = :code", code=code)
     assert [tuple(row) for row in windows] == [(won["plan_id"], "active")]

@@ -23,14 +23,18 @@ async def test_a_second_plan_is_told_who_holds_the_customer_and_until_when(desk:
     held = await desk.opened(code)
     other = desk.plan(code, unit_code="3201", manager_a="manager-nanjing")
     no = await desk.refused("window_held", "/v1/plans", other, "manager-nanjing")
-    assert (no["status"], no["holder_unit"], no["until"]) == (409, "3205", held["settled_at"])
+    assert (no["status"], no["holder_unit"], no["until"]) == (409, "3205", held["ends_at"])
     assert (no["holder_name_zh"], no["holder_name_en"]) == ("苏州市分公司", "Suzhou")
     assert no["queue_possible"] is True
     path = f"/v1/plans/{waiting['plan_id']}/review"
     late = await desk.refused("window_held", path, REGISTER)
-    assert (late["holder_unit"], late["until"]) == ("3205", held["settled_at"])
+    assert (late["holder_unit"], late["barred_until"]) == ("3205", held["settled_at"])
     zh = (await desk.post(path, REGISTER, language="zh-CN")).json()
-    assert "苏州市分公司" in zh["detail"] and "2026年05月11日 00:00" in zh["detail"]
+    assert (
+        "苏州市分公司" in zh["detail"]
+        and "2026年05月10日 00:00" in zh["detail"]
+        and "2026年05月11日 00:00" in zh["detail"]
+    )
     # Another manager of the same unit is barred as well.
     same = desk.plan(code, manager_a="manager-b")
     assert (await desk.refused("window_held", "/v1/plans", same, "manager-b"))["holder_unit"] == "3205"

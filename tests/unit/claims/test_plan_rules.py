@@ -165,7 +165,7 @@ def test_what_is_decided_says_who_decided() -> None:
 def test_a_second_plan_hears_who_holds_the_customer_and_until_when_or_waits() -> None:
     holder = active()
     no = submit(draft(id="P2"), RULE, THEN, holder)
-    assert no == WindowHeld("P1", "3205", END + timedelta(hours=24), True)
+    assert no == WindowHeld("P1", "3205", END, END + timedelta(hours=24), True)
     waiting = plan_of(submit(draft(id="P2", may_queue=True), RULE, THEN, holder))
     assert (waiting.state, waiting.queued, due_at(waiting)) == ("submitted", True, None)
     freed = plan_of(release(waiting, RULE, END))
