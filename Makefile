@@ -2,6 +2,10 @@
 SHELL := /bin/sh
 PYTHON := .runtime/venv/bin/python
 PYTEST := $(PYTHON) -m pytest
+WORKERS ?= 2
+# Tests wait for engines much of their time, so that two processes are faster than one on two cores as well. What shares
+# engines or an instance stays in one process (tests/conftest.py). `make test WORKERS=0` runs one after the other.
+PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 CHECKED := services shared deploy cli verifier tests bench
 
 .PHONY: setup test test-fast test-long lint contracts bench requirements lock clean
@@ -10,7 +14,7 @@ setup: ## Python environment for development, Kafka's jars (Java and Maven too, 
 	@KEYPOST_SETUP=dev ./keypost
 
 test: setup ## everything but the long tests
-	$(PYTEST) -m "not long"
+	$(PYTEST) $(PARALLEL) -m "not long"
 
 test-fast: setup ## what needs no engines
 	$(PYTEST) -m "not long and not engines" tests/unit tests/contracts tests/architecture
