@@ -130,7 +130,9 @@ class Shadow:
             found.append(
                 Compared(
                     view,
-                    await raw.fetchval(f"SELECT count(*) FROM shadow.{view}", timeout=COMPARISON_S),
+                    await raw.fetchval(
+                        f"SELECT count(*) FROM shadow.{view}{_shown(view)}", timeout=COMPARISON_S
+                    ),
                     counts.get("only_served", 0),
                     counts.get("only_rebuilt", 0),
                     counts.get("different", 0),
@@ -162,8 +164,12 @@ def _keep_statement(origin: Origin, columns: list[str], key: list[str]) -> str:
     )
 
 
+def _shown(view: str) -> str:
+    return f" WHERE {_SHOWN[view]}" if view in _SHOWN else ""
+
+
 def _compare_statement(view: str, columns: list[str], key: list[str]) -> str:
-    shown = f" WHERE {_SHOWN[view]}" if view in _SHOWN else ""
+    shown = _shown(view)
 
     def row(table: str) -> str:
         return f"ROW({', '.join(f'{table}.{name}' for name in columns)})"

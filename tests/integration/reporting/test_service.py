@@ -291,15 +291,16 @@ async def test_the_page_asks_for_a_token_shows_the_callers_customers_in_two_lang
         assert foreign.status_code == 403
         signed_in = await browser.post("/sign-in?lang=zh", data={"token": token})
         assert signed_in.status_code == 200
-        page = await browser.get("/", params={"q": start, "unit": "", "tier": "", "scheme": ""})
+        page = await browser.get("/customers", params={"q": start, "unit": "", "tier": "", "scheme": ""})
         assert f"{start}1" in page.text and f"{start}2" in page.text and f"{start}3" not in page.text
-        assert "&lt;b&gt;园区 &amp; 电子&lt;/b&gt;" in page.text and "<b>" not in page.text
+        assert "&lt;b&gt;园区 &amp; 电子&lt;/b&gt;" in page.text and "<b>园区" not in page.text
         assert "2026-03-09 10:11:12" in page.text
         assert "default-src 'none'" in page.headers["content-security-policy"]
         cookie = signed_in.history[0].headers["set-cookie"].lower()
         assert "httponly" in cookie and "samesite=strict" in cookie
-        assert "Agreements in force" in (await browser.get("/?lang=en")).text
-        assert (await browser.get("/?cursor=nonsense")).status_code == 400
-        assert "访问令牌" in (await browser.post("/sign-out")).text
+        assert '<html lang="en"' in (await browser.get("/customers?lang=en")).text
+        assert (await browser.get("/customers?cursor=nonsense")).status_code == 400
+        # The language that was chosen last stays.
+        assert "Access token" in (await browser.post("/sign-out")).text
         header = {"authorization": f"Bearer {mint(reporting.secrets, 'admin')}"}
         assert (await browser.get("/", headers=header)).status_code == 403
