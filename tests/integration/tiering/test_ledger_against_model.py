@@ -49,12 +49,14 @@ async def test_any_batch_size_gives_the_models_changes(make_bench: MakeBench, ba
 
 
 @pytest.mark.req("TIE-14", "TIE-12", "TIE-24", "TIE-2")
-@pytest.mark.parametrize(("batch", "seed"), [(1, 21), (7, 22), (500, 23), (10_000, 24)])
+@pytest.mark.parametrize(
+    ("batch", "seed"), [(1, 21), (7, 22), (500, 23), pytest.param(10_000, 24, marks=pytest.mark.long)]
+)
 async def test_merges_woven_in_anywhere_give_the_models_changes(
     make_bench: MakeBench, batch: int, seed: int
 ) -> None:
     """Either state first, chains, before and after closes, and what is sent afterwards under the alias's code."""
-    scenario = generated.build(seed=seed, size=600 if batch == 1 else 1_500, merges=3)
+    scenario = generated.build(seed=seed, size=500 if batch == 1 else 1_000, merges=3)
     bench = await make_bench(scenario.start, batch=batch, remembered=20 if batch == 7 else 200_000)
     dice = Dice(seed)
     await bench.timers.start(bench.unit_of_work)
