@@ -59,6 +59,7 @@ class Instance:
     ports: dict[str, int] = field(default_factory=dict)
     _clients: dict[str, dict[str, Any]] = field(default_factory=dict)
     _producer: Producer | None = None
+    _readers: dict[str, Consumer] = field(default_factory=dict)
 
     def keypost(self, *arguments: str, timeout: float = 900) -> Answer:
         """One command of the product, as a user types it."""
@@ -84,6 +85,8 @@ class Instance:
 
     def down(self) -> None:
         self._producer = None
+        while self._readers:
+            self._readers.popitem()[1].close()
         self.must("down")
 
     def status(self) -> dict[str, Any]:
@@ -135,13 +138,12 @@ class Instance:
 
     def read(self, topic: str, config: dict[str, Any] | None = None) -> list[Any]:
         """Every committed record of a topic, partition by partition, to the ends as they are now."""
-        consumer = Consumer(
-            {**(config or self.client("subscriber")), "enable.partition.eof": True, "log_level": 0}
-        )
+        consumer = self._reader(config or self.client("subscriber"))
         try:
             partitions = consumer.list_topics(topic, timeout=30).topics[topic].partitions
             consumer.assign([TopicPartition(topic, number, OFFSET_BEGINNING) for number in partitions])
-            records, ended = [], set()
+            records: list[Any] = []
+            ended: set[int | None] = set()
             while len(ended) < len(partitions):
                 message = consumer.poll(30)
                 assert message is not None, f"nothing came from {topic}"
@@ -150,11 +152,19 @@ class Instance:
                     records.append(message)
                 elif error.name() == "_PARTITION_EOF":
                     ended.add(message.partition())
-                else:
+                elif error.name() not in ("_ALL_BROKERS_DOWN", "_TRANSPORT"):
                     raise KafkaException(error)
             return records
         finally:
-            consumer.close()
+            consumer.unassign()
+
+    def _reader(self, config: dict[str, Any]) -> Consumer:
+        """A consumer for each user: kept like the producer."""
+        user = config["sasl.username"]
+        if user not in self._readers:
+            more = {"enable.partition.eof": True, "enable.auto.commit": False, "log_level": 0}
+            self._readers[user] = Consumer({**config, **more})
+        return self._readers[user]
 
     def verifier(self) -> dict[str, Any]:
         """The reader of everything, for topics that subscribers may not read."""
