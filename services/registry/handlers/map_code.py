@@ -17,7 +17,7 @@ from services.registry.domain.customers import Customer, Fact
 from services.registry.domain.organisation import Unit
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import CounterCodes, Customers, Organisations, Permit, Publish, Rules
-from services.registry.handlers.standing import NotStanding, in_good_standing
+from services.registry.handlers.standing import NotStanding, Standing, in_good_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,10 +45,11 @@ async def map_counter_code(
     """Stores the mapping and tells the customer's new state; the same mapping again changes nothing."""
     # A code must not become a customer's own while it is being mapped to another.
     await customers.lock_registrations()
-    customer = await customers.locked(wanted.customer_code)
-    unit = await in_good_standing(customer, wanted.customer_code, permit, customers, organisations)
-    if customer is None or not isinstance(unit, Unit):
-        return unit  # type: ignore[return-value]
+    found = await customers.locked(wanted.customer_code)
+    standing = await in_good_standing(found, wanted.customer_code, permit, customers, organisations)
+    if not isinstance(standing, Standing):
+        return standing
+    customer, unit = standing.customer, standing.unit
     if await counter_codes.registered(wanted.code):
         return CodeIsRegistered(wanted.code)
     decided = map_code(wanted, await counter_codes.of_code(wanted.code))

@@ -33,7 +33,7 @@ from services.registry.handlers.ports import (
     Permit,
     Publish,
 )
-from services.registry.handlers.standing import NotStanding, in_good_standing
+from services.registry.handlers.standing import NotStanding, Standing, in_good_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ async def sign_merge(
         return signatures
     for customer, version in ((survivor, seen.survivor), (alias, seen.alias)):
         standing = await in_good_standing(customer, customer.code, permit, customers, organisations)
-        if not isinstance(standing, Unit):
+        if not isinstance(standing, Standing):
             return standing
         if version not in (None, customer.version):
             return ChangedMeanwhile(customer.version)
@@ -165,9 +165,9 @@ async def _both(
     units: dict[str, Unit] = {}
     for code in (survivor, alias):
         standing = await in_good_standing(locked.get(code), code, permit, customers, organisations)
-        if not isinstance(standing, Unit):
+        if not isinstance(standing, Standing):
             return standing
-        units[standing.code] = standing
+        units[standing.unit.code] = standing.unit
     return locked[survivor], locked[alias], units
 
 

@@ -16,10 +16,9 @@ from services.registry.domain.agreements import (
 )
 from services.registry.domain.customers import ChangedMeanwhile
 from services.registry.domain.importing import agreement_facts
-from services.registry.domain.organisation import Unit
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import AgreementTimers, Customers, Organisations, Permit, Publish
-from services.registry.handlers.standing import Acted, NotStanding, in_good_standing
+from services.registry.handlers.standing import Acted, NotStanding, Standing, in_good_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,10 +47,11 @@ async def move_agreement_end(
     publish: Publish,
 ) -> Acted | NotStanding | UnknownAgreement | AlreadyEnded | BadTerm:
     """A last day before today ends the agreement now; today or later sets it, and its timer ends it when it is over."""
-    customer = await customers.locked(customer_code)
-    unit = await in_good_standing(customer, customer_code, permit, customers, organisations)
-    if customer is None or not isinstance(unit, Unit):
-        return unit  # type: ignore[return-value]
+    found = await customers.locked(customer_code)
+    standing = await in_good_standing(found, customer_code, permit, customers, organisations)
+    if not isinstance(standing, Standing):
+        return standing
+    customer, unit = standing.customer, standing.unit
     stored = customer.agreement(ending.agreement_no)
     if stored is None:
         return UnknownAgreement(ending.agreement_no)

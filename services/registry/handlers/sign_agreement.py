@@ -14,10 +14,9 @@ from services.registry.domain.agreements import (
     sign,
 )
 from services.registry.domain.importing import agreement_facts
-from services.registry.domain.organisation import Unit
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import AgreementTimers, Customers, Organisations, Permit, Publish
-from services.registry.handlers.standing import Acted, NotStanding, in_good_standing
+from services.registry.handlers.standing import Acted, NotStanding, Standing, in_good_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +40,11 @@ async def sign_agreement(
     publish: Publish,
 ) -> Acted | NotStanding | AgreementDiffers | BadTerm | UnknownUnit:
     """Records the agreement and turns the lead to B while it is in force; the same agreement again changes nothing."""
-    customer = await customers.locked(customer_code)
-    unit = await in_good_standing(customer, customer_code, permit, customers, organisations)
-    if customer is None or not isinstance(unit, Unit):
-        return unit  # type: ignore[return-value]
+    found = await customers.locked(customer_code)
+    standing = await in_good_standing(found, customer_code, permit, customers, organisations)
+    if not isinstance(standing, Standing):
+        return standing
+    customer, unit = standing.customer, standing.unit
     known = customer.agreement(signing.agreement_no)
     if known is not None:
         return Acted(customer, unit) if signing.tells_of(known) else AgreementDiffers(known)
@@ -52,8 +52,8 @@ async def sign_agreement(
         return problem
     signing_unit = signing.unit_code or customer.unit_code
     if signing_unit != unit.code:
-        found = (await organisations.units([signing_unit])).get(signing_unit)
-        if found is None or (found.valid_to is not None and found.valid_to < today):
+        signer = (await organisations.units([signing_unit])).get(signing_unit)
+        if signer is None or (signer.valid_to is not None and signer.valid_to < today):
             return UnknownUnit(signing_unit)
     agreement = sign(
         signing.agreement_no, signing.signed_on, signing.ends_on, now, today, signing.lines, signing_unit

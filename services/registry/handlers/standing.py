@@ -18,6 +18,14 @@ NotStanding = UnknownCustomer | MergedInto | NotActive | ChangedMeanwhile
 
 
 @dataclass(frozen=True, slots=True)
+class Standing:
+    """A customer in good standing, with its unit."""
+
+    customer: Customer
+    unit: Unit
+
+
+@dataclass(frozen=True, slots=True)
 class Acted:
     """A customer after an act, with its unit; `created` where the act made something new."""
 
@@ -28,8 +36,8 @@ class Acted:
 
 async def in_good_standing(
     customer: Customer | None, code: str, permit: Permit, customers: Customers, organisations: Organisations
-) -> Unit | NotStanding:
-    """The customer's unit, or why nothing can be done to it. Asks for the permission first: who may not act for a
+) -> Standing | NotStanding:
+    """The customer with its unit, or why nothing can be done to it. Asks for the permission first: who may not act for a
     customer learns nothing about it."""
     if customer is None:
         return UnknownCustomer(code)
@@ -39,4 +47,4 @@ async def in_good_standing(
         return MergedInto(code, await customers.survivor_of(code))
     if customer.status != "active":
         return NotActive(code, customer.status)
-    return unit
+    return Standing(customer, unit)

@@ -12,11 +12,10 @@ from services.registry.domain.counter_codes import (
     holding,
 )
 from services.registry.domain.customers import ChangedMeanwhile, Fact
-from services.registry.domain.organisation import Unit
 from services.registry.handlers.map_code import Mapped
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import CounterCodes, Customers, Organisations, Permit, Publish
-from services.registry.handlers.standing import NotStanding, in_good_standing
+from services.registry.handlers.standing import NotStanding, Standing, in_good_standing
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +45,11 @@ async def end_counter_code(
     mapping = await counter_codes.one(ending.id)
     if mapping is None:
         return UnknownMapping(ending.id)
-    customer = await customers.locked(mapping.customer_code)
-    unit = await in_good_standing(customer, mapping.customer_code, permit, customers, organisations)
-    if customer is None or not isinstance(unit, Unit):
-        return unit  # type: ignore[return-value]
+    found = await customers.locked(mapping.customer_code)
+    standing = await in_good_standing(found, mapping.customer_code, permit, customers, organisations)
+    if not isinstance(standing, Standing):
+        return standing
+    customer, unit = standing.customer, standing.unit
     ended = end_mapping(mapping, ending.valid_to)
     if isinstance(ended, MappingEnded):
         return ended

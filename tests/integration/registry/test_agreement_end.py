@@ -77,7 +77,11 @@ async def test_an_agreement_ends_once_when_its_last_day_is_over(registry: Regist
     assert (await states(registry))[2:] == [(3, "ended", "2026-03-11")]
     events = [each["event"] for each in await registry.published(CUSTOMER_EVENTS, CODE)]
     assert events.count("agreement_ended") == 1
-    assert (await registry.get(f"/v1/customers/{CODE}")).json()["agreements"][0]["state"] == "ended"
+    file = (await registry.get(f"/v1/customers/{CODE}")).json()
+    assert file["agreements"][0]["state"] == "ended"
+    assert [(each["step"], each["person"]) for each in file["agreement_steps"]] == [
+        ("ended", "service:registry")
+    ]
 
 
 async def test_a_row_that_comes_before_a_late_timer_finds_the_agreement_ended(registry: Registry) -> None:
