@@ -10,7 +10,7 @@ CHECKED := services shared deploy cli verifier tests bench
 
 .PHONY: setup test test-fast test-long lint contracts bench requirements lock clean
 
-setup: ## Python environment for development, Kafka's jars (Java and Maven too, as root on Debian and Ubuntu)
+setup: ## Python environment for development, Kafka's jars, a browser (and Java and Maven, as root on Debian and Ubuntu)
 	@KEYPOST_SETUP=dev ./keypost
 
 test: setup ## everything but the long tests

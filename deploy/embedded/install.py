@@ -1,11 +1,13 @@
-"""`make setup`: everything that the engines need and that is fetched once, before anything is started."""
+"""`make setup`: everything that the engines and the tests need and that is fetched once, before anything is started."""
 
 from __future__ import annotations
 
+import os
 import sys
 
 from deploy.embedded.access import database_account, open_path
 from deploy.embedded.kafka import install, make_class_archive, say
+from deploy.embedded.packages import browser
 from deploy.embedded.postgres import binaries
 from deploy.embedded.processes import EngineError
 
@@ -15,6 +17,8 @@ def main() -> int:
         install()
         make_class_archive()
         open_path(binaries() / "bin", database_account(), say)
+        if os.environ.get("KEYPOST_SETUP") == "dev":
+            browser(say)
     except (EngineError, OSError) as problem:
         say(str(problem))
         return 1

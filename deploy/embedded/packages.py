@@ -1,4 +1,5 @@
-"""What the embedded engines need from the machine: Java, and Maven to fetch the broker's jars once."""
+"""What the embedded engines need from the machine: Java, and Maven to fetch the broker's jars once. What the tests need
+beside: a browser."""
 
 from __future__ import annotations
 
@@ -66,6 +67,29 @@ def maven(notice: Notice) -> str:
     if found is None:
         raise EngineError("Maven was installed and still there is no `mvn` on the PATH")
     return found
+
+
+_CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_BROWSER_PACKAGES = ("chromium", "fonts-noto-cjk")
+"""A face with Chinese characters comes with it, so that pictures of pages show what people would see."""
+
+
+def chromium() -> str | None:
+    """The path of a Chromium; `KEYPOST_CHROMIUM` names one that lies elsewhere."""
+    named = os.environ.get("KEYPOST_CHROMIUM")
+    return named or next((path for name in _CHROMIUM_NAMES if (path := shutil.which(name))), None)
+
+
+def browser(notice: Notice) -> None:
+    """A Chromium for the browser tests; on Debian root gets it installed. Everything else works without one, so that it is
+    missed with a notice and not with an error."""
+    if chromium() is not None:
+        return
+    try:
+        for package in _BROWSER_PACKAGES:
+            _install(package, "Chromium, for the browser tests", notice)
+    except EngineError as problem:
+        notice(f"{problem}\nThe browser tests are skipped without it.")
 
 
 def _first_available(names: tuple[str, ...]) -> str:
