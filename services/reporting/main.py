@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from services.reporting.adapters.listening import ViewListener
 from services.reporting.adapters.peers import Peers
 from services.reporting.adapters.read_models import ReadModels
@@ -34,9 +36,11 @@ def build(platform: Platform) -> Service:
     async def follow_views() -> None:
         try:
             await listener.run()
-        finally:
+        except asyncio.CancelledError:
+            # The process ends: open streams must not keep it waiting.
             hub.end()
             await peers.aclose()
+            raise
 
     builder = platform.consumer("views", TOPICS, BuildViews(PostgresViews), max_records=BATCH_RECORDS)
     rebuilder = Rebuilder(platform, builder.group)
