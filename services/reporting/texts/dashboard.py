@@ -60,7 +60,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "dashboard.to_suspense": ("去处理", "Deal with it"),
     "dashboard.held_up": (
         "{n} 笔交易、{customers} 个代码待处理",
-        "{n} transactions of {customers} codes are waiting",
+        "Transactions waiting: {n}; codes: {customers}",
     ),
     "month.1": ("1月", "Jan"),
     "month.2": ("2月", "Feb"),
