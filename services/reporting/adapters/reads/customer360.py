@@ -11,7 +11,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.reporting.adapters.reads.customers import CUSTOMERS, tiers_of
+from services.reporting.adapters.reads.customers import CUSTOMERS, tiers_of, with_kind
 from services.reporting.adapters.reads.declarations import DECLARATIONS, shown
 from services.reporting.adapters.reads.plans import PLANS
 from services.reporting.adapters.reads.rows import Row, fetch
@@ -93,7 +93,7 @@ async def _survivor(connection: AsyncConnection, code: str) -> Row | None:
         "ORDER BY c.status = 'merged', c.customer_code = :code DESC, c.customer_code LIMIT 1",
         {"code": code},
     )
-    return rows[0] if rows else None
+    return with_kind(rows[0]) if rows else None
 
 
 async def _codes(connection: AsyncConnection, customer: Row) -> list[str]:

@@ -15,16 +15,22 @@ from shared.scope import reading
 
 NO_TIER: Final = "none"
 
-CUSTOMERS: Final = (
-    "SELECT c.*, u.name_zh AS unit_name_zh, u.name_en AS unit_name_en FROM customer_view c "
-    "LEFT JOIN unit_view u ON u.unit_code = c.unit_code"
+HAS_REVENUE: Final = (
+    "EXISTS (SELECT FROM revenue_view r WHERE r.customer_code = c.customer_code AND r.transactions > 0)"
 )
+CUSTOMERS: Final = (
+    f"SELECT c.*, {HAS_REVENUE} AS has_revenue, u.name_zh AS unit_name_zh, u.name_en AS unit_name_en "
+    "FROM customer_view c LEFT JOIN unit_view u ON u.unit_code = c.unit_code"
+)
+"""Rows for `with_kind`, which makes a customer active with its first booked transaction (00-overview, glossary): the
+registry, which has no revenue, goes on calling it potential."""
 
 
 @dataclass(frozen=True, slots=True)
 class CustomerFilter:
     """What a list of customers is narrowed to. `unit` means the unit and everything below it; `q` is a part of the name
-    or the beginning of the code; `tier` is a tier code or `none`; `status` and `kind` are those of the state."""
+    or the beginning of the code; `tier` is a tier code or `none`; `status` is that of the state; `kind` is
+    `active` from the first booked transaction on."""
 
     unit: str | None = None
     tier: str | None = None
@@ -52,7 +58,14 @@ async def customers(
         )
         shown, following = listing.page(rows, limit, lambda row: (row["customer_code"],))
         tiers = await tiers_of(connection, [row["customer_code"] for row in shown])
-    return [{**row, "tiers": tiers.get(row["customer_code"], [])} for row in shown], following
+    return [{**with_kind(row), "tiers": tiers.get(row["customer_code"], [])} for row in shown], following
+
+
+def with_kind(row: Row) -> Row:
+    """A row of `CUSTOMERS` as others see it."""
+    if row.pop("has_revenue"):
+        row["kind"] = "active"
+    return row
 
 
 def _conditions(asked: CustomerFilter) -> list[str]:
@@ -64,7 +77,7 @@ def _conditions(asked: CustomerFilter) -> list[str]:
     if asked.status is not None:
         conditions.append("c.status = :status")
     if asked.kind is not None:
-        conditions.append("c.kind = :kind")
+        conditions.append(f"(CASE WHEN {HAS_REVENUE} THEN 'active' ELSE c.kind END) = :kind")
     of_customer = "SELECT FROM tier_view t WHERE t.customer_code = c.customer_code"
     if asked.scheme is not None:
         of_customer += " AND t.scheme = :scheme"
@@ -109,4 +122,4 @@ async def customer(reader: AsyncEngine, caller: Principal, code: str) -> Row | N
             "SELECT m.* FROM tier_movement_view m WHERE m.customer_code = :code ORDER BY m.scheme, m.version",
             {"code": code},
         )
-    return {**rows[0], "tiers": tiers.get(code, []), "movements": movements}
+    return {**with_kind(rows[0]), "tiers": tiers.get(code, []), "movements": movements}

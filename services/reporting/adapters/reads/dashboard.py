@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
+from services.reporting.adapters.reads.customers import HAS_REVENUE
 from services.reporting.adapters.reads.dead_letters import dead_letter_summary
 from services.reporting.adapters.reads.declarations import declaration_counts
 from services.reporting.adapters.reads.freshness import latest_event
@@ -53,9 +54,9 @@ async def dashboard(reader: AsyncEngine, caller: Principal, now: datetime) -> Ro
     return shown
 
 
-_CUSTOMERS: Final = """
-SELECT count(*) AS total, count(*) FILTER (WHERE c.kind = 'potential') AS potential,
-    count(*) FILTER (WHERE c.kind = 'active') AS active,
+_CUSTOMERS: Final = f"""
+SELECT count(*) AS total, count(*) FILTER (WHERE c.kind = 'potential' AND NOT {HAS_REVENUE}) AS potential,
+    count(*) FILTER (WHERE c.kind = 'active' OR {HAS_REVENUE}) AS active,
     (SELECT count(DISTINCT t.customer_code) FROM tier_view t WHERE t.key_account) AS key_accounts,
     count(*) FILTER (WHERE c.agreements_in_force > 0) AS with_agreement
 FROM customer_view c WHERE c.status = 'active'

@@ -21,11 +21,13 @@ _CURRENT: Final = (
     "u.name_zh AS unit_name_zh, u.name_en AS unit_name_en FROM window_view w "
     "LEFT JOIN unit_view u ON u.unit_code = w.unit_code"
 )
+# A window that expired is closed when it has settled, and one that succeeded perhaps while settling: neither was longer.
+_ENDED: Final = "least(p.closed_at, p.ends_at)"
 _PAST: Final = (
     "SELECT coalesce(p.customer_code, 'uscc:' || p.uscc) AS window_key, p.customer_code, p.uscc, p.name, p.state, "
     "p.plan_id, p.unit_code, p.unit_path, p.manager_a, p.manager_b, p.kind, p.lines, p.opens_at, "
-    "coalesce(p.closed_at, p.ends_at) AS ends_at, "
-    "CAST((coalesce(p.closed_at, p.ends_at) - interval '1 microsecond') AT TIME ZONE 'Asia/Shanghai' AS date) AS last_day, "
+    f"{_ENDED} AS ends_at, "
+    f"CAST(({_ENDED} - interval '1 microsecond') AT TIME ZONE 'Asia/Shanghai' AS date) AS last_day, "
     "p.settled_at, p.as_of, u.name_zh AS unit_name_zh, u.name_en AS unit_name_en FROM plan_view p "
     "LEFT JOIN unit_view u ON u.unit_code = p.unit_code"
 )
@@ -64,7 +66,7 @@ async def windows(
             found += await fetch(
                 connection,
                 f"{_PAST} WHERE p.opens_at IS NOT NULL AND p.state IN ('succeeded', 'expired', 'withdrawn') AND "
-                f"{_touching('p', from_, to, unit, 'coalesce(p.closed_at, p.ends_at)')} ORDER BY p.opens_at LIMIT :most",
+                f"{_touching('p', from_, to, unit, _ENDED)} ORDER BY p.opens_at LIMIT :most",
                 values,
             )
     return sorted(found, key=lambda row: (row["opens_at"], row["plan_id"]))
