@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Future
 from typing import Any, Final
@@ -157,7 +158,8 @@ def allow(admin: AdminClient, rules: set[AclBinding], *, exactly: bool = False) 
     existing = set(admin.describe_acls(ANY_RULE, request_timeout=_TIMEOUT_S).result())
     if missing := rules - existing:
         _await(admin.create_acls(sorted(missing), request_timeout=_TIMEOUT_S))
-    if exactly and (surplus := existing - rules):
+    surplus = existing - rules
+    if exactly and surplus:
         _await(
             admin.delete_acls(
                 [
@@ -170,6 +172,20 @@ def allow(admin: AdminClient, rules: set[AclBinding], *, exactly: bool = False) 
                 request_timeout=_TIMEOUT_S,
             )
         )  # fmt: skip
+    if missing or (exactly and surplus):
+        _until_they_hold(admin, rules, exactly)
+
+
+def _until_they_hold(admin: AdminClient, rules: set[AclBinding], exactly: bool) -> None:
+    """The controller has taken the rules; the broker, which asks itself on every request, learns them a moment later."""
+    deadline = time.monotonic() + _TIMEOUT_S
+    while True:
+        held = set(admin.describe_acls(ANY_RULE, request_timeout=_TIMEOUT_S).result())
+        if rules <= held and not (exactly and held - rules):
+            return
+        if time.monotonic() > deadline:
+            raise EngineError(f"Kafka does not know its access rules after {_TIMEOUT_S:.0f} s")
+        time.sleep(0.05)
 
 
 def _await(futures: Mapping[Any, Future[Any]], harmless: tuple[int, ...] = ()) -> None:
