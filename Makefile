@@ -4,8 +4,8 @@ PYTHON := .runtime/venv/bin/python
 PYTEST := $(PYTHON) -m pytest
 WORKERS ?= 2
 # Tests wait for engines much of their time, so that two processes are faster than one on two cores as well. What shares
-# engines or an instance stays in one process (tests/conftest.py). `make test WORKERS=0` runs one after the other.
-PARALLEL := -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
+# engines or an instance stays in one process (tests/support/side_by_side.py). `make test WORKERS=0` runs one after the other.
+PARALLEL := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 CHECKED := services shared deploy cli verifier tests bench
 
 .PHONY: setup test test-fast test-long lint contracts bench requirements lock clean

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -29,24 +30,19 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--requirements", action="store_true", help="print requirement → tests and run nothing")
 
 
-@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """A misspelt requirement is an error at once; with `--requirements` the table is printed instead of a
-    run. In a parallel run, what shares engines or an instance stays together.
+    run.
     """
-    if config.getoption("dist", "no") != "no":
-        for item in items:
-            item.add_marker(pytest.mark.xdist_group(together(item)))
     listed = requirements.table(items)
     if config.getoption("--requirements"):
         print(f"\n{listed}")
         items.clear()
 
 
-def together(item: pytest.Item) -> str:
-    """What one process of a parallel run takes as a whole, because it shares what is slow to start: the tests of the
-    common instance, those of a package with engines of its own, else those of a module."""
-    if "instance" in getattr(item, "fixturenames", ()):
-        return "instance"
-    folder = item.path.parent
-    return folder.name if folder.parent.name == "integration" else f"{folder.name}.{item.path.stem}"
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Only a run in several processes asks, and only then is the library there for certain."""
+    from tests.support.side_by_side import Together
+
+    return Together(config, log)
