@@ -163,7 +163,9 @@ class CustomerEvent(Message):
     signing_unit: Code | None = Field(default=None, description="The unit that signed the agreement.")
     declaration_id: Text | None = Field(default=None, description="The declaration that led to this.")
     merged_into: Code | None = Field(default=None, description="The survivor, told of the alias.")
-    alias: Code | None = Field(default=None, description="The customer merged into this one, told of the survivor.")
+    alias: Code | None = Field(
+        default=None, description="The customer merged into this one, told of the survivor."
+    )
 
     @property
     def key(self) -> str:
