@@ -17,13 +17,20 @@ from deploy.embedded.kafka import free_ports
 from shared.auth import development
 from shared.contracts.topics import CUSTOMERS, DECLARATIONS
 from tests.integration.registry.test_killed import ROOT, Process, read_all
-from tests.support.engines import Engines
+from tests.support.engines import Engines, own_folder, running_engines
 from tests.support.people import credit_code
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.engines, pytest.mark.long]
 
 DECLARED = 5
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    """Engines of its own: every registry gives the same codes, and here whole topics are read."""
+    with own_folder("declarations-killed") as folder, running_engines(folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")

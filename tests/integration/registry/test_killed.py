@@ -21,7 +21,7 @@ from deploy.embedded.kafka import free_ports
 from shared.auth import development
 from shared.contracts.topics import CUSTOMER_EVENTS, CUSTOMERS, UNITS
 from shared.ids import new_id
-from tests.support.engines import Engines
+from tests.support.engines import Engines, own_folder, running_engines
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.engines, pytest.mark.long]
@@ -63,6 +63,13 @@ class Process:
             except subprocess.TimeoutExpired:
                 self.running.kill()
                 self.running.wait()
+
+
+@pytest.fixture(scope="module")
+def engines() -> Iterator[Engines]:
+    """Engines of its own: every registry gives the same codes, and here whole topics are read."""
+    with own_folder("registry-killed") as folder, running_engines(folder) as running:
+        yield running
 
 
 @pytest.fixture(scope="module")
