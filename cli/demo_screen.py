@@ -9,7 +9,7 @@ from datetime import date
 from types import TracebackType
 from typing import Any, Final, Self
 
-from rich.console import Console, Group
+from rich.console import Console, Group, JustifyMethod
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -190,8 +190,8 @@ def _moves(picture: Picture) -> Table:
         ("客户", "customer"), ("分级标准", "scheme"), ("原级别", "from"), ("现级别", "to"), ("累计（元）", "total, yuan"),
         ("生效", "effective"), ("原因", "why"),
     ):  # fmt: skip
-        justify = "right" if en.startswith("total") else "left"
-        table.add_column(in_language(zh, en), justify=justify, no_wrap=True)  # type: ignore[arg-type]
+        justify: JustifyMethod = "right" if en.startswith("total") else "left"
+        table.add_column(in_language(zh, en), justify=justify, no_wrap=True)
     for change in reversed(picture.moves):
         table.add_row(
             Text(visible(change["customer_code"])),

@@ -10,7 +10,7 @@ from itertools import accumulate
 from random import Random  # noqa: TID251 -- only the type: the generator comes in with its seed
 from typing import Final
 
-import chinese_calendar  # type: ignore[import-untyped]
+import chinese_calendar
 
 from cli.simulated.kinds import Kind
 

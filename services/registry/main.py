@@ -19,6 +19,7 @@ from services.registry.entrypoints import (
     merges,
     timers,
 )
+from services.registry.entrypoints.declaration_commands import Parts
 from services.registry.settings import RegistrySettings
 from shared import dead_letter_routes
 from shared.service import Platform, Service, run
@@ -46,7 +47,7 @@ def build(platform: Platform) -> Service:
     router.include_router(agreements.build_router(work))
     router.include_router(counter_codes.build_router(work, CounterCodeReads(reader), rules))
     router.include_router(merges.build_router(work, MergeReads(reader)))
-    desk = declarations.Parts(work, DeclarationReads(reader), rules, limits, industries, lambda: loaded)
+    desk = Parts(work, DeclarationReads(reader), rules, limits, industries, lambda: loaded)
     return Service(
         platform,
         title="keypost registry",

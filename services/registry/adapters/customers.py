@@ -7,31 +7,27 @@ the same state.
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import asyncpg
 
+from services.registry.adapters.customer_rows import (
+    COLUMNS,
+    with_parts,
+)
 from services.registry.domain.agreements import Agreement
 from services.registry.domain.codes import CodeScheme, SerialRange, slot_of
-from services.registry.domain.counter_codes import CodeMapping, holding
 from services.registry.domain.customers import Customer
 from services.registry.domain.importing import SIMILAR_MAX, Book, ImportRow, Loaded, Outcome
 from services.registry.domain.names import identity_key, similarity_key
 from services.registry.domain.organisation import Unit
-from services.registry.handlers.end_agreement import KIND
-from shared.messaging.timers import schedule_all
 from shared.messaging.work import Work
 
 REGISTRATION_LOCK = 7_306_001
 """Registrations of one instance stand in line: what one transaction found missing must still be missing when it commits.
 
 Held only while a chunk is decided and stored; at 500 rows a chunk that is some tens of milliseconds."""
-
-_COLUMNS = """code, version, name, uscc, kind, unit_code, registered_at, status, merged_into, division, industry,
-    upstream_granted_by_province, manager_a, manager_b"""
 
 
 class StoredElsewhere(RuntimeError):
@@ -136,7 +132,7 @@ class PostgresCustomers:
     async def _locked(self, raw: asyncpg.Connection, ids: Sequence[int]) -> list[Customer]:
         """In the order of registration, which is also the order in which every transaction locks them."""
         rows = await raw.fetch(
-            f"SELECT {_COLUMNS} FROM customers WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE", list(ids)
+            f"SELECT {COLUMNS} FROM customers WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE", list(ids)
         )
         return await with_parts(raw, rows)
 
@@ -217,7 +213,7 @@ class PostgresCustomers:
             return
         await raw.execute(
             f"""
-            INSERT INTO customers ({_COLUMNS}, name_key, similar_key, unit_path, changed_at)
+            INSERT INTO customers ({COLUMNS}, name_key, similar_key, unit_path, changed_at)
             SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
                 $7::timestamptz[], $8::text[], $9::text[], $10::text[], $11::text[], $12::boolean[], $13::text[],
                 $14::text[], $15::text[], $16::text[], $17::text[], $18::timestamptz[])
@@ -365,138 +361,6 @@ class PostgresCustomers:
             self._work.now,
             person,
         )
-
-
-class PostgresAgreementTimers:
-    """`ports.AgreementTimers` inside one unit of work."""
-
-    def __init__(self, work: Work) -> None:
-        self._work = work
-
-    async def schedule(
-        self, ends: Sequence[tuple[str, str, date]], due_at: Callable[[date], datetime]
-    ) -> None:
-        # Neither the form of a customer code nor that of an agreement number is fixed, so the subject says how
-        # long the first is.
-        await schedule_all(
-            self._work,
-            KIND,
-            [
-                (
-                    f"{len(code)}|{code}|{agreement_no}",
-                    due_at(ends_on),
-                    {"customer_code": code, "agreement_no": agreement_no},
-                )
-                for code, agreement_no, ends_on in ends
-            ],
-        )
-
-
-async def load_agreements(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[Agreement]]:
-    """The agreements of some customers in the order in which they were recorded."""
-    found: dict[str, list[Agreement]] = defaultdict(list)
-    rows = await raw.fetch(
-        "SELECT customer_code, agreement_no, signed_on, ends_on, state, ended_on, recorded_at, lines, unit_code"
-        " FROM agreements WHERE customer_code = ANY($1::text[]) ORDER BY customer_code, position",
-        list(codes),
-    )
-    for row in rows:
-        found[row["customer_code"]].append(
-            Agreement(
-                row["agreement_no"],
-                row["signed_on"],
-                row["ends_on"],
-                row["state"],
-                row["ended_on"],
-                row["recorded_at"],
-                tuple(row["lines"]),
-                row["unit_code"],
-            )
-        )
-    return found
-
-
-async def load_mappings(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[CodeMapping]]:
-    """The counter codes of some customers, those taken back left out."""
-    found: dict[str, list[CodeMapping]] = defaultdict(list)
-    rows = await raw.fetch(
-        """
-        SELECT m.id, n.code, m.customer_code, m.valid_from, m.valid_to, m.version
-        FROM counter_codes m JOIN counter_code_names n ON n.id = m.code_id
-        WHERE m.customer_code = ANY($1::text[]) AND NOT isempty(m.period)
-        """,
-        list(codes),
-    )
-    for row in rows:
-        found[row["customer_code"]].append(CodeMapping(*row))
-    return found
-
-
-async def load_aliases(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[str]]:
-    """The customers merged into each of some customers, directly or by way of others, by code."""
-    found: dict[str, list[str]] = defaultdict(list)
-    rows = await raw.fetch(
-        "SELECT survivor, code FROM customers WHERE survivor = ANY($1::text[])"
-        ' ORDER BY survivor, code COLLATE "C"',
-        list(codes),
-    )
-    for row in rows:
-        found[row["survivor"]].append(row["code"])
-    return found
-
-
-async def customers_of_codes(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, Customer]:
-    """Customers by code as they are seen, without locking them."""
-    rows = await raw.fetch(f"SELECT {_COLUMNS} FROM customers WHERE code = ANY($1::text[])", list(codes))
-    return {each.code: each for each in await with_parts(raw, rows)}
-
-
-async def with_parts(raw: asyncpg.Connection, rows: Sequence[Any]) -> list[Customer]:
-    """Customers from rows of `customers`, with their agreements, counter codes and aliases.
-
-    One that was merged has none of these: they passed to its survivor.
-    """
-    codes = [row["code"] for row in rows if row["status"] != "merged"]
-    agreements = await load_agreements(raw, codes)
-    mappings = await load_mappings(raw, codes)
-    aliases = await load_aliases(raw, codes)
-    return [
-        customer_of(
-            row,
-            agreements.get(row["code"], ()),
-            holding(mappings.get(row["code"], ())),
-            aliases.get(row["code"], ()),
-        )
-        for row in rows
-    ]
-
-
-def customer_of(
-    row: Any,
-    agreements: Sequence[Agreement],
-    counter_codes: Sequence[CodeMapping] = (),
-    aliases: Sequence[str] = (),
-) -> Customer:
-    """A customer from a row of `customers` and its parts."""
-    return Customer(
-        code=row["code"],
-        version=row["version"],
-        name=row["name"],
-        uscc=row["uscc"],
-        kind=row["kind"],
-        unit_code=row["unit_code"],
-        registered_at=row["registered_at"],
-        status=row["status"],
-        merged_into=row["merged_into"],
-        division=row["division"],
-        industry=row["industry"],
-        upstream_granted_by_province=row["upstream_granted_by_province"],
-        manager_a=row["manager_a"],
-        manager_b=row["manager_b"],
-        agreements=tuple(agreements),
-        counter_codes=tuple(counter_codes),
-        aliases=tuple(aliases),
-    )
 
 
 def _values(customer: Customer, units: Mapping[str, Unit]) -> tuple[Any, ...]:

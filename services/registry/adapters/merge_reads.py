@@ -9,7 +9,7 @@ import asyncpg
 import orjson
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.registry.adapters.customers import customers_of_codes
+from services.registry.adapters.customer_rows import customers_of_codes
 from services.registry.domain.merging import SIGNATURES, Effect, merge
 from services.registry.handlers.merge_customers import told
 from shared.auth.principals import Principal

@@ -15,7 +15,7 @@ import asyncpg
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.registry.adapters.customers import with_parts
+from services.registry.adapters.customer_rows import with_parts
 from services.registry.domain.customers import Customer
 from shared.auth.principals import Principal
 from shared.paging import Listing

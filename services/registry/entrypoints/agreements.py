@@ -8,7 +8,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Response
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from services.registry.adapters.customers import PostgresAgreementTimers, PostgresCustomers
+from services.registry.adapters.agreement_timers import PostgresAgreementTimers
+from services.registry.adapters.customers import PostgresCustomers
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.adapters.publishing import publisher
 from services.registry.domain.agreements import Signing

@@ -9,7 +9,8 @@ from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.registry.adapters.counter_codes import PostgresCounterCodes
-from services.registry.adapters.customers import PostgresCustomers, customers_of_codes
+from services.registry.adapters.customer_rows import customers_of_codes
+from services.registry.adapters.customers import PostgresCustomers
 from services.registry.adapters.mappings import CounterCodeReads
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.adapters.publishing import publisher

@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.registry.adapters.customers import PostgresCustomers
-from services.registry.adapters.declaration_reads import DeclarationReads
-from services.registry.adapters.declarations import PostgresDelegations
-from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.domain.declaration_record import broken_at, first_seal
-from services.registry.domain.declarations import DECIDED, Declaration, DeclaredBy, Refused
-from services.registry.domain.declaring import Fault, Knowledge, Read, Said, read
-from services.registry.domain.time_limits import TimeLimits
 from services.registry.entrypoints import declaration_problems as problems
+from services.registry.entrypoints.declaration_commands import (
+    Command,
+    Outcome,
+    Parts,
+    answered,
+    check_if_named,
+    command_in,
+    declared_by,
+)
 from services.registry.entrypoints.declaration_models import (
     CommentIn,
     DecideIn,
@@ -43,49 +45,21 @@ from services.registry.handlers.decide_declaration import (
     decide_declaration,
     pre_review_declaration,
 )
-from services.registry.handlers.declaration_ports import Desk
 from services.registry.handlers.declare import (
-    Blocked,
     NewDeclaration,
     declare,
     edit_declaration,
     submit_declaration,
     withdraw_declaration,
 )
-from services.registry.handlers.ports import Organisation, Rules
 from shared.auth.http import Caller, require
-from shared.auth.policy import TABLE, permit
-from shared.auth.principals import Principal
-from shared.clock import SHANGHAI, Clock, business_date
+from shared.clock import SHANGHAI
 from shared.etags import IfMatch, check_version, etag, not_modified, required_version
-from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
+from shared.idempotency import Asked, IdempotencyKey, unavailable
 from shared.ids import new_id
-from shared.messaging.unit_of_work import UnitOfWork
-from shared.messaging.work import Work
 from shared.paging import PAGE_DEFAULT, Cursor, Limit
-from shared.texts import Language, language_of
 
 Filter = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
-Outcome = Declaration | Refused | Blocked
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the routes are made of."""
-
-    unit_of_work: UnitOfWork
-    reads: DeclarationReads
-    rules: Rules
-    limits: TimeLimits
-    industries: dict[str, str]
-    loaded: Callable[[], bool]
-
-    @property
-    def clock(self) -> Clock:
-        return self.unit_of_work.clock
-
-    def today(self) -> date:
-        return business_date(self.clock.now())
 
 
 def when_loaded(loaded: Callable[[], bool]) -> Any:
@@ -116,7 +90,7 @@ def routes(parts: Parts) -> APIRouter:
         similar names, addresses and telephone numbers are shown in `similar` and never refuse."""
         require(caller, "customers.declare")
 
-        async def act(command: _Command) -> Outcome:
+        async def act(command: Command) -> Outcome:
             content = command.read(said(body), caller)
             assert content.content is not None and content.unit_code is not None  # noqa: S101 - `read` refuses else
             asked = NewDeclaration(
@@ -131,7 +105,7 @@ def routes(parts: Parts) -> APIRouter:
             return await declare(asked, command.desk, PostgresCustomers(command.work))
 
         asked = Asked("declarations", caller.user, idempotency_key, body.model_dump())
-        return await _answer(parts, asked, caller, request, response, act)
+        return await answered(parts, asked, caller, request, response, act)
 
     @router.post("/declarations/rehearse", summary="What would happen if this were declared")
     async def rehearse(
@@ -141,7 +115,7 @@ def routes(parts: Parts) -> APIRouter:
         is kept, so that a key makes no difference."""
         require(caller, "customers.declare")
         async with parts.unit_of_work.rehearse() as work:
-            command = await _command(parts, work, request)
+            command = await command_in(parts, work, request)
             checked = command.check(said(body), caller)
             if checked.unit_code is not None:
                 require(caller, "customers.declare", command.desk.terms.units[checked.unit_code].path)
@@ -230,7 +204,7 @@ def routes(parts: Parts) -> APIRouter:
     ) -> DeclarationOut:
         """Only by its declarer. Fields that are left out stay; null takes one away."""
 
-        async def act(command: _Command) -> Outcome:
+        async def act(command: Command) -> Outcome:
             found = await command.own(id, caller)
             check_version(required_version(if_match), found.version)
             fields = command.read(edited(found, body), caller, found)
@@ -247,7 +221,7 @@ def routes(parts: Parts) -> APIRouter:
 
         sent = body.model_dump(exclude_unset=True)
         asked = Asked(f"declarations/{id}", caller.user, idempotency_key, sent)
-        return await _answer(parts, asked, caller, request, response, act)
+        return await answered(parts, asked, caller, request, response, act)
 
     @router.post("/declarations/{id}/submit", summary="Hand in a draft, or a returned declaration again")
     async def submit(
@@ -261,9 +235,9 @@ def routes(parts: Parts) -> APIRouter:
     ) -> DeclarationOut:
         """Only by its declarer. A returned one goes back to whoever returned it, and their time goes on."""
 
-        async def act(command: _Command) -> Outcome:
+        async def act(command: Command) -> Outcome:
             found = await command.own(id, caller)
-            _check(if_match, found)
+            check_if_named(if_match, found)
             # Staff, units and divisions may have changed since it was written.
             command.read(edited(found, DeclarationFields()), caller, found)
             return await submit_declaration(
@@ -271,7 +245,7 @@ def routes(parts: Parts) -> APIRouter:
             )
 
         asked = Asked(f"declarations/{id}/submit", caller.user, idempotency_key, body.model_dump())
-        return await _answer(parts, asked, caller, request, response, act)
+        return await answered(parts, asked, caller, request, response, act)
 
     @router.post("/declarations/{id}/withdraw", summary="Take a declaration back")
     async def withdraw(
@@ -285,13 +259,13 @@ def routes(parts: Parts) -> APIRouter:
     ) -> DeclarationOut:
         """Only by its declarer, until it is decided."""
 
-        async def act(command: _Command) -> Outcome:
+        async def act(command: Command) -> Outcome:
             found = await command.own(id, caller)
-            _check(if_match, found)
+            check_if_named(if_match, found)
             return await withdraw_declaration(found, caller.user, body.comment, command.desk)
 
         asked = Asked(f"declarations/{id}/withdraw", caller.user, idempotency_key, body.model_dump())
-        return await _answer(parts, asked, caller, request, response, act)
+        return await answered(parts, asked, caller, request, response, act)
 
     @router.post("/declarations/{id}/pre-review", summary="Pre-review a manager's declaration")
     async def pre_review(
@@ -305,7 +279,7 @@ def routes(parts: Parts) -> APIRouter:
     ) -> DeclarationOut:
         """Pass it on to the centre, return it to the declarer, or reject it. Nobody pre-reviews their own."""
 
-        async def act(command: _Command) -> Outcome:
+        async def act(command: Command) -> Outcome:
             found = await command.visible(id, caller)
             require(caller, "declarations.pre_review", found.pre_review_path or found.deciding_path)
             command.undecided_by_another(found, caller)
@@ -314,7 +288,7 @@ def routes(parts: Parts) -> APIRouter:
             return await pre_review_declaration(found, body.decision, caller.user, body.comment, command.desk)
 
         asked = Asked(f"declarations/{id}/pre-review", caller.user, idempotency_key, body.model_dump())
-        return await _answer(parts, asked, caller, request, response, act)
+        return await answered(parts, asked, caller, request, response, act)
 
     @router.post("/declarations/{id}/decide", summary="Decide a declaration; an approval assigns the code")
     async def decide(
@@ -329,7 +303,7 @@ def routes(parts: Parts) -> APIRouter:
         """For the centre, or whoever decides in its place by a delegation. An approval registers the customer in the same
         transaction and answers with its `customer_code`. Nobody decides their own."""
 
-        async def act(command: _Command) -> Outcome:
+        async def act(command: Command) -> Outcome:
             found = await command.visible(id, caller)
             acted_for = await command.decider(found, caller)
             command.undecided_by_another(found, caller)
@@ -347,7 +321,7 @@ def routes(parts: Parts) -> APIRouter:
             return await decide_declaration(found, ruling, command.desk, parts.rules, customers)
 
         asked = Asked(f"declarations/{id}/decide", caller.user, idempotency_key, body.model_dump())
-        return await _answer(parts, asked, caller, request, response, act)
+        return await answered(parts, asked, caller, request, response, act)
 
     @router.get("/time-to-decision", summary="How long centres take to decide")
     async def time_to_decision(
@@ -367,162 +341,6 @@ def routes(parts: Parts) -> APIRouter:
         return DecisionTimesOut.model_validate({"unit": unit, "from_on": first, "to_on": last, **figures})
 
     return router
-
-
-@dataclass(frozen=True, slots=True)
-class _Command:
-    """One command inside its transaction: what it works with, and the questions that every command asks."""
-
-    work: Work
-    desk: Desk
-    organisation: Organisation
-    language: Language
-    parts: Parts
-
-    def check(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
-        """The fields with everything that is wrong with them."""
-        unit = self.desk.terms.units.get((fields.unit_code or "").strip())
-        by: DeclaredBy = "unit"
-        if found is not None:
-            by = found.declared_by
-        elif unit is not None:
-            by = declared_by(caller, unit.path)
-        knowledge = Knowledge(
-            self.organisation.units,
-            self.parts.rules.divisions,
-            self.organisation.managers,
-            self.parts.industries,
-            self.desk.terms.today,
-        )
-        return read(fields, knowledge, by, caller.user)
-
-    def read(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
-        """The fields, of a unit that the caller declares for. Raises 403, and 422 with every broken field."""
-        checked = self.check(fields, caller, found)
-        if checked.unit_code is not None:
-            require(caller, "customers.declare", self.desk.terms.units[checked.unit_code].path)
-        if checked.faults:
-            raise problems.broken_fields(checked.faults, self.language)
-        return checked
-
-    def commented(self, needed: bool, comment: str | None) -> None:
-        if needed and not (comment or "").strip():
-            raise problems.broken_fields([Fault("/comment", "missing_comment")], self.language)
-
-    def manager(self, field: str, name: str | None) -> str | None:
-        if name is None or not name.strip():
-            return None
-        user = self.organisation.managers.get(name.strip())
-        if user is None:
-            raise problems.broken_fields([Fault(f"/{field}", "unknown_manager")], self.language)
-        return user
-
-    async def visible(self, id: str, caller: Principal) -> Declaration:
-        """A declaration, locked, that the caller may know of. Raises 404."""
-        found = await self.desk.declarations.locked(id) if "\x00" not in id else None
-        if found is None:
-            raise problems.unknown_declaration()
-        managers = (found.content.manager_a, found.content.manager_b)
-        seen = (
-            found.declarer == caller.user
-            or permit(caller, "declarations.read", found.unit_path, managers) is None
-            or permit(caller, "declarations.read", found.deciding_path) is None
-            or await self._deputising(found, caller)
-        )
-        if not seen:
-            raise problems.unknown_declaration()
-        return found
-
-    async def own(self, id: str, caller: Principal) -> Declaration:
-        """A declaration, locked, of the caller's own that is not decided."""
-        found = await self.visible(id, caller)
-        if found.declarer != caller.user:
-            raise problems.not_declarer()
-        if found.state in DECIDED:
-            raise problems.already_decided(found)
-        return found
-
-    async def decider(self, found: Declaration, caller: Principal) -> str | None:
-        """The person for whom the caller decides, None for themselves. Raises 403 for somebody who does not decide here."""
-        if permit(caller, "declarations.decide", found.deciding_path) is None:
-            return None
-        # One who declared it lends nobody the right to decide it.
-        others = await self._deputising(found, caller)
-        granted = next((each for each in others if each != found.declarer), next(iter(others), None))
-        if granted is None:
-            require(caller, "declarations.decide", found.deciding_path)
-        return granted
-
-    async def _deputising(self, found: Declaration, caller: Principal) -> list[str]:
-        roles = tuple(TABLE["declarations.decide"])
-        given = await PostgresDelegations(self.work).in_force(
-            caller.user, found.deciding_path, self.desk.terms.today, roles
-        )
-        return [each.from_user for each in given]
-
-    def undecided_by_another(self, found: Declaration, caller: Principal) -> None:
-        """The caller declared it, or it is decided: both are told before any question of versions."""
-        if found.declarer == caller.user:
-            raise problems.refusal(Refused("own_request"))
-        if found.state in DECIDED:
-            raise problems.already_decided(found)
-
-
-def declared_by(caller: Principal, unit_path: str) -> DeclaredBy:
-    """A manager's declaration, or the unit's own: what the caller is there, if nothing but a manager."""
-    roles = {
-        grant.role
-        for grant in caller.roles
-        if grant.role in TABLE["customers.declare"] and grant.covers(unit_path)
-    }
-    return "manager" if roles == {"manager"} else "unit"
-
-
-async def _command(parts: Parts, work: Work, request: Request) -> _Command:
-    organisation = await PostgresOrganisations(work).load()
-    desk = await desk_of(work, parts.limits, parts.rules.default_unit)
-    language = language_of(request.headers.get("accept-language"))
-    return _Command(work, desk, organisation, language, parts)
-
-
-async def _answer(
-    parts: Parts,
-    asked: Asked,
-    caller: Principal,
-    request: Request,
-    response: Response,
-    act: Callable[[_Command], Awaitable[Outcome]],
-) -> DeclarationOut:
-    """Runs a command once, and answers the whole declaration as it now is."""
-
-    async def run(work: Work) -> Any:
-        command = await _command(parts, work, request)
-        done = await act(command)
-        # Raised inside the transaction, so that nothing of it stays, the key included.
-        if isinstance(done, Refused):
-            raise problems.refusal(done)
-        if isinstance(done, Blocked):
-            raise problems.blocked(done, command.desk.terms.units, caller)
-        store = command.desk.declarations
-        shown = whole(
-            done,
-            await store.steps(done.id),
-            masked(await store.candidates(done.content, done.id), caller),
-            work.now,
-            work.now,
-            parts.limits.calendar,
-        )
-        return DeclarationOut.model_validate(shown).model_dump(mode="json")
-
-    answer = await answered_once(parts.unit_of_work, asked, run)
-    response.headers["etag"] = etag(answer["version"])
-    return DeclarationOut.model_validate(answer)
-
-
-def _check(if_match: str | None, found: Declaration) -> None:
-    """Handing in and withdrawing need no version, and honour one that is named."""
-    if if_match is not None:
-        check_version(required_version(if_match), found.version)
 
 
 def _midnight(day: date) -> datetime:

@@ -11,6 +11,7 @@ from services.registry.adapters.declarations import PostgresDelegations
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.domain.declaring import Fault
 from services.registry.entrypoints import declaration_problems as problems
+from services.registry.entrypoints.declaration_commands import Parts
 from services.registry.entrypoints.declaration_models import (
     CommentIn,
     DelegationIn,
@@ -18,7 +19,7 @@ from services.registry.entrypoints.declaration_models import (
     DelegationsOut,
     delegation_out,
 )
-from services.registry.entrypoints.declarations import Filter, Parts, when_loaded
+from services.registry.entrypoints.declarations import Filter, when_loaded
 from services.registry.handlers.declaration_ports import Delegation
 from shared.auth.http import Caller, require
 from shared.clock import business_date

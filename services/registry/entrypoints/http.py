@@ -9,7 +9,8 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Depends, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.registry.adapters.customers import PostgresAgreementTimers, PostgresCustomers
+from services.registry.adapters.agreement_timers import PostgresAgreementTimers
+from services.registry.adapters.customers import PostgresCustomers
 from services.registry.adapters.imports import PostgresImports
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.adapters.publishing import publisher

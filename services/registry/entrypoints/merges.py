@@ -8,8 +8,9 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
+from services.registry.adapters.agreement_timers import PostgresAgreementTimers
 from services.registry.adapters.counter_codes import PostgresCounterCodes
-from services.registry.adapters.customers import PostgresAgreementTimers, PostgresCustomers
+from services.registry.adapters.customers import PostgresCustomers
 from services.registry.adapters.merge_reads import MergeReads
 from services.registry.adapters.merges import PostgresMerges
 from services.registry.adapters.organisation import PostgresOrganisations

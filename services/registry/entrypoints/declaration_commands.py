@@ -1,0 +1,215 @@
+"""One command on a declaration, inside its transaction: who may, what is asked of every one, and its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from fastapi import Request, Response
+
+from services.registry.adapters.declaration_reads import DeclarationReads
+from services.registry.adapters.declarations import PostgresDelegations
+from services.registry.adapters.organisation import PostgresOrganisations
+from services.registry.domain.declarations import DECIDED, Declaration, DeclaredBy, Refused
+from services.registry.domain.declaring import Fault, Knowledge, Read, Said, read
+from services.registry.domain.time_limits import TimeLimits
+from services.registry.entrypoints import declaration_problems as problems
+from services.registry.entrypoints.declaration_models import (
+    DeclarationOut,
+    masked,
+    whole,
+)
+from services.registry.entrypoints.declaration_timers import desk_of
+from services.registry.handlers.declaration_ports import Desk
+from services.registry.handlers.declare import (
+    Blocked,
+)
+from services.registry.handlers.ports import Organisation, Rules
+from shared.auth.http import require
+from shared.auth.policy import TABLE, permit
+from shared.auth.principals import Principal
+from shared.clock import Clock, business_date
+from shared.etags import check_version, etag, required_version
+from shared.idempotency import Asked, answered_once
+from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.work import Work
+from shared.texts import Language, language_of
+
+Outcome = Declaration | Refused | Blocked
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the routes are made of."""
+
+    unit_of_work: UnitOfWork
+    reads: DeclarationReads
+    rules: Rules
+    limits: TimeLimits
+    industries: dict[str, str]
+    loaded: Callable[[], bool]
+
+    @property
+    def clock(self) -> Clock:
+        return self.unit_of_work.clock
+
+    def today(self) -> date:
+        return business_date(self.clock.now())
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """One command inside its transaction: what it works with, and the questions that every command asks."""
+
+    work: Work
+    desk: Desk
+    organisation: Organisation
+    language: Language
+    parts: Parts
+
+    def check(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
+        """The fields with everything that is wrong with them."""
+        unit = self.desk.terms.units.get((fields.unit_code or "").strip())
+        by: DeclaredBy = "unit"
+        if found is not None:
+            by = found.declared_by
+        elif unit is not None:
+            by = declared_by(caller, unit.path)
+        knowledge = Knowledge(
+            self.organisation.units,
+            self.parts.rules.divisions,
+            self.organisation.managers,
+            self.parts.industries,
+            self.desk.terms.today,
+        )
+        return read(fields, knowledge, by, caller.user)
+
+    def read(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
+        """The fields, of a unit that the caller declares for. Raises 403, and 422 with every broken field."""
+        checked = self.check(fields, caller, found)
+        if checked.unit_code is not None:
+            require(caller, "customers.declare", self.desk.terms.units[checked.unit_code].path)
+        if checked.faults:
+            raise problems.broken_fields(checked.faults, self.language)
+        return checked
+
+    def commented(self, needed: bool, comment: str | None) -> None:
+        if needed and not (comment or "").strip():
+            raise problems.broken_fields([Fault("/comment", "missing_comment")], self.language)
+
+    def manager(self, field: str, name: str | None) -> str | None:
+        if name is None or not name.strip():
+            return None
+        user = self.organisation.managers.get(name.strip())
+        if user is None:
+            raise problems.broken_fields([Fault(f"/{field}", "unknown_manager")], self.language)
+        return user
+
+    async def visible(self, id: str, caller: Principal) -> Declaration:
+        """A declaration, locked, that the caller may know of. Raises 404."""
+        found = await self.desk.declarations.locked(id) if "\x00" not in id else None
+        if found is None:
+            raise problems.unknown_declaration()
+        managers = (found.content.manager_a, found.content.manager_b)
+        seen = (
+            found.declarer == caller.user
+            or permit(caller, "declarations.read", found.unit_path, managers) is None
+            or permit(caller, "declarations.read", found.deciding_path) is None
+            or await self._deputising(found, caller)
+        )
+        if not seen:
+            raise problems.unknown_declaration()
+        return found
+
+    async def own(self, id: str, caller: Principal) -> Declaration:
+        """A declaration, locked, of the caller's own that is not decided."""
+        found = await self.visible(id, caller)
+        if found.declarer != caller.user:
+            raise problems.not_declarer()
+        if found.state in DECIDED:
+            raise problems.already_decided(found)
+        return found
+
+    async def decider(self, found: Declaration, caller: Principal) -> str | None:
+        """The person for whom the caller decides, None for themselves. Raises 403 for somebody who does not decide here."""
+        if permit(caller, "declarations.decide", found.deciding_path) is None:
+            return None
+        # One who declared it lends nobody the right to decide it.
+        others = await self._deputising(found, caller)
+        granted = next((each for each in others if each != found.declarer), next(iter(others), None))
+        if granted is None:
+            require(caller, "declarations.decide", found.deciding_path)
+        return granted
+
+    async def _deputising(self, found: Declaration, caller: Principal) -> list[str]:
+        roles = tuple(TABLE["declarations.decide"])
+        given = await PostgresDelegations(self.work).in_force(
+            caller.user, found.deciding_path, self.desk.terms.today, roles
+        )
+        return [each.from_user for each in given]
+
+    def undecided_by_another(self, found: Declaration, caller: Principal) -> None:
+        """The caller declared it, or it is decided: both are told before any question of versions."""
+        if found.declarer == caller.user:
+            raise problems.refusal(Refused("own_request"))
+        if found.state in DECIDED:
+            raise problems.already_decided(found)
+
+
+def declared_by(caller: Principal, unit_path: str) -> DeclaredBy:
+    """A manager's declaration, or the unit's own: what the caller is there, if nothing but a manager."""
+    roles = {
+        grant.role
+        for grant in caller.roles
+        if grant.role in TABLE["customers.declare"] and grant.covers(unit_path)
+    }
+    return "manager" if roles == {"manager"} else "unit"
+
+
+async def command_in(parts: Parts, work: Work, request: Request) -> Command:
+    organisation = await PostgresOrganisations(work).load()
+    desk = await desk_of(work, parts.limits, parts.rules.default_unit)
+    language = language_of(request.headers.get("accept-language"))
+    return Command(work, desk, organisation, language, parts)
+
+
+async def answered(
+    parts: Parts,
+    asked: Asked,
+    caller: Principal,
+    request: Request,
+    response: Response,
+    act: Callable[[Command], Awaitable[Outcome]],
+) -> DeclarationOut:
+    """Runs a command once, and answers the whole declaration as it now is."""
+
+    async def run(work: Work) -> Any:
+        command = await command_in(parts, work, request)
+        done = await act(command)
+        # Raised inside the transaction, so that nothing of it stays, the key included.
+        if isinstance(done, Refused):
+            raise problems.refusal(done)
+        if isinstance(done, Blocked):
+            raise problems.blocked(done, command.desk.terms.units, caller)
+        store = command.desk.declarations
+        shown = whole(
+            done,
+            await store.steps(done.id),
+            masked(await store.candidates(done.content, done.id), caller),
+            work.now,
+            work.now,
+            parts.limits.calendar,
+        )
+        return DeclarationOut.model_validate(shown).model_dump(mode="json")
+
+    answer = await answered_once(parts.unit_of_work, asked, run)
+    response.headers["etag"] = etag(answer["version"])
+    return DeclarationOut.model_validate(answer)
+
+
+def check_if_named(if_match: str | None, found: Declaration) -> None:
+    """Handing in and withdrawing need no version, and honour one that is named."""
+    if if_match is not None:
+        check_version(required_version(if_match), found.version)
