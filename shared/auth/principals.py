@@ -7,6 +7,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
+from shared.kernel.units import covers
+
 Role = Literal[
     "manager",
     "reviewer",
@@ -35,7 +37,7 @@ class RoleGrant:
 
     def covers(self, unit_path: str) -> bool:
         """Whether a unit is the grant's own or below it."""
-        return f"{unit_path.rstrip('/')}/".startswith(f"{self.path.rstrip('/')}/")
+        return covers(self.path, unit_path)
 
     @property
     def of_everything(self) -> bool:

@@ -30,17 +30,24 @@ def test_imports_keep_the_layers_and_services_are_strangers() -> None:
     assert done.returncode == 0, done.stdout
 
 
-def test_a_domain_imports_only_the_standard_library_and_itself() -> None:
+def test_a_domain_imports_only_the_standard_library_itself_and_the_kernel() -> None:
     for path in sources(*(f"services/{service}/domain" for service in SERVICES)):
         service = path.relative_to(ROOT).parts[1]
         for name in imported(path):
             top = name.split(".")[0]
-            own = name.startswith(f"services.{service}.domain")
+            own = name.startswith((f"services.{service}.domain", "shared.kernel"))
             assert own or top in sys.stdlib_module_names, f"{path.relative_to(ROOT)} imports {name}"
 
 
+def test_the_kernel_imports_only_the_standard_library_and_itself() -> None:
+    for path in sources("shared/kernel"):
+        for name in imported(path):
+            known = name.startswith("shared.kernel") or name.split(".")[0] in sys.stdlib_module_names
+            assert known, f"{path.relative_to(ROOT)} imports {name}"
+
+
 def test_a_domain_neither_waits_nor_reads_a_clock() -> None:
-    for path in sources(*(f"services/{service}/domain" for service in SERVICES)):
+    for path in sources(*(f"services/{service}/domain" for service in SERVICES), "shared/kernel"):
         for node in ast.walk(ast.parse(path.read_text())):
             assert not isinstance(node, ast.AsyncFunctionDef | ast.Await), path
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

@@ -20,11 +20,11 @@ from services.claims.domain.refusals import (
     UnknownUnit,
     WrongState,
 )
-from services.claims.domain.uscc import clean_uscc
 from services.claims.handlers.acting import Allow, Confirm, Done, act
 from services.claims.handlers.desk import Desk
 from services.claims.handlers.ports import Docket, KnownUnit
 from shared.ids import new_id
+from shared.kernel.credit_codes import clean_uscc
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from typing import Final
 from services.registry.domain.declarations import Contact, Content, DeclaredBy
 from services.registry.domain.names import clean_name
 from services.registry.domain.organisation import LINES, Unit
-from services.registry.domain.uscc import clean_uscc
+from shared.kernel.credit_codes import clean_uscc
 
 CONTACTS_MAX: Final = 20
 TEXT_MAX: Final = 64

@@ -34,7 +34,7 @@ from services.registry.domain.codes import (
 from services.registry.domain.customers import Customer, Fact, Kind
 from services.registry.domain.names import clean_name, identity_key, similarity_key
 from services.registry.domain.organisation import Unit, assigning_division, covers
-from services.registry.domain.uscc import clean_uscc
+from shared.kernel.credit_codes import clean_uscc
 
 FIELDS: Final = (
     "name", "customer_code", "uscc", "unit_code", "division", "industry", "kind",

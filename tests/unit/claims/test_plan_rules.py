@@ -39,7 +39,7 @@ from services.claims.domain.refusals import (
     WindowOver,
     WrongState,
 )
-from services.claims.domain.uscc import clean_uscc
+from shared.kernel.credit_codes import clean_uscc
 
 RULES, _ = load_rules()
 RULE = RULES.holding("/CN/32/3205", date(2026, 1, 15))

@@ -24,8 +24,8 @@ from cli.instance import Refused
 from cli.played_stream import EventFile
 from cli.tabular import Table
 from deploy.embedded.instance import Instance
-from services.registry.domain.uscc import clean_uscc
 from shared.clock import SHANGHAI
+from shared.kernel.credit_codes import clean_uscc
 
 pytestmark = pytest.mark.req("PLT-7")
 

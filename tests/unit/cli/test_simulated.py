@@ -17,10 +17,10 @@ from cli.simulated.calendar import BRANCH, CITY_OUTLET, minute_of_day, share_of_
 from cli.simulated.kinds import KINDS
 from cli.simulated.province import Province, Unit, build
 from cli.simulated.stream import Arrival, arrivals
-from services.registry.domain.uscc import clean_uscc
 from services.tiering.entrypoints.transactions import read_items
 from shared.clock import SHANGHAI
 from shared.contracts.counter_v1 import LINES
+from shared.kernel.credit_codes import clean_uscc
 from shared.money import parse_yuan
 from tests.support.instance import ROOT
 

@@ -23,7 +23,7 @@ from services.registry.domain.importing import (
     read_row,
 )
 from services.registry.domain.organisation import Unit, build_tree
-from services.registry.domain.uscc import check_character
+from shared.kernel.credit_codes import check_character
 
 ISSUING = CodeScheme("project-default-1", "", "", True, 6, 6)
 LEGACY = CodeScheme("legacy-opaque", "", "", False, pattern=".{1,32}")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from stdnum.cn import uscc as stdnum_uscc
 
 from services.registry.domain.names import clean_name, identity_key, similarity_key
-from services.registry.domain.uscc import ALPHABET, check_character, clean_uscc
+from shared.kernel.credit_codes import ALPHABET, check_character, clean_uscc
 
 
 @given(st.text(max_size=40))

@@ -1,8 +1,8 @@
 """Unified social credit codes (统一社会信用代码, GB 32100-2015).
 
-18 characters of an alphabet without I, O, S, V and Z: registering authority, kind of entity, six digits
-of division, nine characters of organisation code, and a check character by ISO 7064 mod 31,30. The
-authority may be a letter (A, N, Y), which libraries that expect digits refuse.
+18 characters of an alphabet without I, O, S, V and Z: registering authority, kind of entity, six digits of division, nine
+characters of organisation code, and a check character by ISO 7064 mod 31,30. The authority may be a letter (A, N, Y), which
+libraries that expect digits refuse. Every service judges a code by this one rule.
 """
 
 from __future__ import annotations
