@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
@@ -15,6 +14,7 @@ from shared.messaging import dead_letters
 from shared.messaging.dead_letters import NotReplayable, Row
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
+from shared.parameters import Number
 from shared.problems import Problem
 
 
@@ -34,7 +34,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
     async def list_dead_letters(
         caller: Caller,
         state: Literal["open", "replayed", "closed", "all"] = "open",
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Number = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         """Messages that could not be read or handled, in the order of failing."""
@@ -48,7 +48,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         }
 
     @router.get("/{number}")
-    async def show_dead_letter(caller: Caller, number: int) -> dict[str, Any]:
+    async def show_dead_letter(caller: Caller, number: Number) -> dict[str, Any]:
         """One dead letter with its bytes."""
         require(caller, "dead_letters.read")
         async with unit_of_work.engine.connect() as connection:
@@ -59,7 +59,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
 
     @router.post("/{number}/replay")
     async def replay_dead_letter(
-        caller: Caller, number: int, asked: Replay, idempotency_key: IdempotencyKey = None
+        caller: Caller, number: Number, asked: Replay, idempotency_key: IdempotencyKey = None
     ) -> dict[str, Any]:
         """Send one back to the topic it came from; a second call is refused."""
         require(caller, "dead_letters.replay")
@@ -67,7 +67,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
             value = (
                 None if asked.value_base64 is None else base64.b64decode(asked.value_base64, validate=True)
             )
-        except binascii.Error as error:
+        except ValueError as error:
             raise Problem(
                 422, "bad_base64", "value_base64 不是有效的 Base64。", "value_base64 is not Base64."
             ) from error
@@ -85,7 +85,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
 
     @router.post("/{number}/close")
     async def close_dead_letter(
-        caller: Caller, number: int, idempotency_key: IdempotencyKey = None
+        caller: Caller, number: Number, idempotency_key: IdempotencyKey = None
     ) -> dict[str, Any]:
         """Dispose of one without sending it back."""
         require(caller, "dead_letters.replay")

@@ -96,6 +96,7 @@ _FIELD_TEXTS: Final[dict[str, tuple[str, str]]] = {
     "string_too_short": ("内容过短", "is too short"),
     "string_too_long": ("内容过长", "is too long"),
     "string_pattern_mismatch": ("格式不符", "does not have the form asked for"),
+    "contains_nul": ("含有空字符（NUL）", "contains the character NUL"),
     "string_type": ("应为字符串", "is not a string"),
     "int_type": ("应为整数", "is not an integer"),
     "int_parsing": ("应为整数", "is not an integer"),

@@ -6,7 +6,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -15,6 +15,7 @@ from shared.auth.http import Caller, require
 from shared.auth.tokens import TokenVerifier
 from shared.body_limit import BodyLimit
 from shared.messaging import outbox, positions, timers
+from shared.parameters import refuse_nul
 from shared.service import Service
 
 ROOT: Final = Path(__file__).resolve().parents[1]
@@ -29,6 +30,7 @@ def create_app(service: Service) -> FastAPI:
         # FastAPI's own pages load their scripts from a network that an installation may not reach.
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(refuse_nul)],
     )
     settings = service.platform.settings
     if settings.jwks_file is not None:

@@ -65,7 +65,7 @@ def read_event(record: Record) -> Event:
     headers = dict(record.headers or ())
     media = _text_of(headers.get("content-type")).partition(";")[0].strip().lower()
     bound = any(name.startswith("ce_") for name in headers)
-    if media == _STRUCTURED or (not bound and headers.get("content-type") is None):
+    if media == _STRUCTURED or not bound:
         document = _json(record.value)
         if not isinstance(document, dict) or "specversion" not in document:
             raise UnreadableError("no event")
@@ -76,8 +76,6 @@ def read_event(record: Record) -> Event:
             except ValueError:
                 raise UnreadableError("data_base64") from None
         return _event(document, data)
-    if not bound:
-        raise UnreadableError("no event")
     attributes = {name[3:]: _text_of(value) for name, value in headers.items() if name.startswith("ce_")}
     return _event(attributes, _json(record.value))
 

@@ -5,8 +5,10 @@ carries the stable reason for the dead letter. One pass decodes the JSON. The ru
 
 * a value longer than 262 144 bytes is `oversized`, before anything else is looked at;
 * `content-type: application/cloudevents+json` means structured mode; otherwise any `ce_*` header means binary
-  mode; with neither a content type nor such a header a JSON object with `specversion` is structured; all else
-  is `not_cloudevent` (or `not_json`, when it is not even that);
+  mode; with neither a content type nor such a header a JSON object with `specversion` is structured; so is, under
+  the content type of JSON and without such a header, an object with `specversion`, `id`, `source` and `type`
+  (an old but common library writes its events so); all else is `not_cloudevent` (or `not_json`, when it is not
+  even that);
 * header values are plain UTF-8: the Kafka binding, unlike the one for HTTP, knows no percent-encoding;
 * JSON means RFC 8259 in UTF-8: no byte order mark, no NaN, at most 64 levels, no name twice in one object
   (which of two amounts would be meant?). A number beyond the range of a double is a number, and breaks the
@@ -24,6 +26,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Protocol, Self
 
 import orjson
@@ -96,6 +99,14 @@ class Outgoing(NamedTuple):
     headers: Headers
 
 
+class Mode(Enum):
+    """How a record says that it is an event; PLAIN is a structured event whose content type only says JSON."""
+
+    BINARY = "binary"
+    STRUCTURED = "structured"
+    PLAIN = "plain"
+
+
 class Decoded(NamedTuple):
     """The attributes as they came (not yet checked) and the data; the step shared with the fast reader."""
 
@@ -134,8 +145,9 @@ def decode(record: Readable, wanted_type: str | None = None) -> Decoded:
     headers = dict(record.headers)
     if len(headers) != len(record.headers):
         _refuse_contradictions(record.headers)
-    if _is_structured(headers):
-        document = decode_json(value)
+    mode = _mode(headers)
+    if mode is not Mode.BINARY:
+        document = decode_json(value) if mode is Mode.STRUCTURED else _plain_event(value)
         if type(document) is not dict:
             raise Unreadable("not_cloudevent", "a structured event is a JSON object")
         _check_version(document.get("specversion"))
@@ -163,21 +175,41 @@ _DECIDING: Final = frozenset({"content-type", *(header for header, _ in _NEEDED)
 _VERSION: Final = re.compile(r"1\.[0-9]{1,4}")
 
 
-def _is_structured(headers: Mapping[str, bytes | None]) -> bool:
+def _mode(headers: Mapping[str, bytes | None]) -> Mode:
     content_type = headers.get("content-type")
+    media = JSON
     if content_type and content_type != b"application/json":
         media = _header_text("content-type", content_type).partition(";")[0].strip().lower()
         if media == STRUCTURED:
-            return True
+            return Mode.STRUCTURED
         if media.startswith("application/cloudevents"):
             raise Unreadable("not_cloudevent", "events come one a record and in the JSON format")
     if "ce_specversion" in headers or any(name.startswith("ce_") for name in headers):
-        return False
-    if content_type:
-        raise Unreadable(
-            "not_cloudevent", "there are no ce_ headers and the content type is not that of an event"
-        )
-    return True
+        return Mode.BINARY
+    if not content_type:
+        return Mode.STRUCTURED
+    if media in (JSON, "text/json") or media.endswith("+json"):
+        return Mode.PLAIN
+    raise Unreadable(
+        "not_cloudevent", "there are no ce_ headers and the content type is not that of an event"
+    )
+
+
+_IDENTIFYING: Final = ("specversion", "id", "source", "type")
+
+
+def _plain_event(value: bytes | None) -> Any:
+    """A structured event whose content type only says JSON; anything else under it is none."""
+    try:
+        document = decode_json(value)
+    except Unreadable:
+        document = None
+    if type(document) is dict and all(document.get(name) is not None for name in _IDENTIFYING):
+        return document
+    raise Unreadable(
+        "not_cloudevent",
+        f"there are no ce_ headers and the value is not a JSON object with {', '.join(_IDENTIFYING)}",
+    )
 
 
 def _attributes(headers: Mapping[str, bytes | None]) -> dict[str, str]:
@@ -253,8 +285,19 @@ def _object(data: Any) -> dict[str, Any]:
     if data is None:
         raise missing("data")
     if type(data) is not dict:
-        raise Unreadable("bad_field", "data is not an object")
+        raise no_object(data)
     return data
+
+
+def no_object(data: object) -> Unreadable:
+    """That the data is no object; of a string that holds one, the commonest slip of event libraries, exactly
+    that.
+    """
+    if type(data) is str:
+        with contextlib.suppress(Unreadable, UnicodeEncodeError):
+            if type(decode_json(data.encode())) is dict:
+                return Unreadable("bad_field", "data is a string holding JSON, not the JSON object itself")
+    return Unreadable("bad_field", "data is not an object")
 
 
 def _time(value: object) -> datetime | None:

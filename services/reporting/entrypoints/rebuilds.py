@@ -15,6 +15,7 @@ from shared.contracts.fields import Instant, Part
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
+from shared.parameters import Number
 from shared.problems import Problem
 
 
@@ -125,7 +126,7 @@ def rebuild_routes(unit_of_work: UnitOfWork, rebuilder: Rebuilder) -> APIRouter:
         return RebuildStates(items=[_shown(row) for row in rows])
 
     @router.get("/rebuilds/{number}")
-    async def one(caller: Caller, number: int) -> RebuildState:
+    async def one(caller: Caller, number: Number) -> RebuildState:
         """How far a rebuild is, and what it found."""
         require(caller, "views.rebuild")
         return await _state(unit_of_work, number)

@@ -17,6 +17,7 @@ from shared.auth.http import Caller, require
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
+from shared.parameters import Number, StorableText
 from shared.problems import Problem
 from shared.scope import reading
 
@@ -27,7 +28,7 @@ class DecisionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["keep", "replace", "book", "close"]
-    comment: Annotated[str, Field(min_length=1, max_length=500)]
+    comment: Annotated[StorableText, Field(min_length=1, max_length=500)]
 
 
 def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspense) -> APIRouter:
@@ -39,7 +40,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
         state: Literal["held", "booked", "closed", "all"] = "held",
         reason: HoldReason | None = None,
         customer_code: str | None = None,
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Number = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         """Transactions in suspense, in order of arrival."""
@@ -60,7 +61,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
         }
 
     @router.get("/{number}")
-    async def show_suspense(caller: Caller, number: int) -> dict[str, Any]:
+    async def show_suspense(caller: Caller, number: Number) -> dict[str, Any]:
         """One transaction in suspense."""
         require(caller, "suspense.read")
         async with reading(engine, caller, "suspense.read") as connection:
@@ -71,7 +72,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
 
     @router.post("/{number}/decision")
     async def decide(
-        caller: Caller, number: int, asked: DecisionRequest, idempotency_key: IdempotencyKey = None
+        caller: Caller, number: Number, asked: DecisionRequest, idempotency_key: IdempotencyKey = None
     ) -> dict[str, Any]:
         """Decide about one transaction; a second decision is refused."""
         require(caller, "suspense.decide")

@@ -20,6 +20,7 @@ from shared.clock import Clock, business_date
 from shared.contracts.envelope import schema_uri
 from shared.contracts.tiering_v1 import SOURCE, TierChanged
 from shared.money import format_yuan
+from shared.parameters import DayParameter
 from shared.problems import Problem
 from shared.scope import reading
 from shared.texts import Language, language_of
@@ -36,7 +37,7 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
         caller: Caller,
         code: str,
         scheme: str | None = None,
-        as_of: date | None = None,
+        as_of: DayParameter | None = None,
         explain: bool = False,
     ) -> dict[str, Any]:
         """A customer's tier under each scheme, since when and why; with `explain` the transactions behind it. A merged

@@ -12,8 +12,8 @@ from services.tiering.domain.standing import Standing
 from services.tiering.handlers.books import NO_STANDING, Books
 from services.tiering.handlers.postings import Changed, HoldNews
 from shared.clock import business_date
-from shared.contracts import envelope
 from shared.contracts.fields import Invalid
+from shared.contracts.senders import sender_of
 from shared.contracts.tiering_v1 import CausedBy, Receipt, SuspenseEvent, TierChanged, TierState
 from shared.messaging.records import Outgoing, Record
 
@@ -112,24 +112,21 @@ def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iter
 
 
 def rejection(record: Record, invalid: Invalid, now: datetime) -> Outgoing | None:
-    """The receipt for a message that became a dead letter, as far as its counter and its identity can be read."""
-    read = envelope.read(record)
-    if isinstance(read, Invalid):
-        return None
-    counter_id = read.data.get("counter_id")
-    if not isinstance(counter_id, str) or not 1 <= len(counter_id) <= 32 or not counter_id.isprintable():
+    """The receipt for a message that became a dead letter, wherever its counter and its identity can be read."""
+    sender = sender_of(record)
+    if sender is None:
         return None
     receipt = Receipt(
-        counter_id=counter_id,
-        source=read.source,
-        id=read.id,
+        counter_id=sender.counter_id,
+        source=sender.source,
+        id=sender.id,
         state="rejected",
         reason=invalid.reason,
         detail=invalid.detail,
         at=now,
     )
     identifier = f"{record.topic}|{record.partition}|{record.offset}|rejected"
-    return Outgoing(receipt.TOPIC, *receipt.outgoing(id=identifier, time=now, traceparent=read.traceparent))
+    return Outgoing(receipt.TOPIC, *receipt.outgoing(id=identifier, time=now, traceparent=sender.traceparent))
 
 
 def short(identifier: str) -> str:
