@@ -56,8 +56,13 @@ class Said(NamedTuple):
 
     @property
     def kept(self) -> tuple[object, ...]:
-        """The part that the ledger keeps: all but the evidence and the sale's name, of which it keeps the identity."""
+        """The part that the ledger has always kept: all but the evidence and the sale's name, of which it keeps the
+        identity."""
         return self[:9]
+
+    @property
+    def evidence(self) -> tuple[object, ...]:
+        return self[10:]
 
 
 def read_event(record: Record) -> Event:

@@ -132,6 +132,22 @@ class MonthRevenue(Part):
     transactions: Count
 
 
+EvidenceKind = Literal["counter_id", "payer_uscc", "payer_name_hash", "product", "destination"]
+EVIDENCE_MAX: Final = 100
+"""Values of each kind that a state tells."""
+
+
+class EvidenceTotal(Part):
+    """What a customer's bookings of a year add up to that came with one piece of evidence."""
+
+    kind: EvidenceKind = Field(description="The field of the counter's transactions.")
+    value: Text
+    amount_fen: Figure = Field(alias="amount", description="Yuan, net of reversals; may be negative.")
+    transactions: Count
+    first_on: Day = Field(description="The first business date of these bookings in the year.")
+    last_on: Day
+
+
 class RevenueState(Message):
     """Booked revenue of a customer in one year, by month and line: the ledger's totals as they now are.
 
@@ -150,6 +166,11 @@ class RevenueState(Message):
     )
     merged_into: Code | None = Field(default=None, description="The survivor that the revenue went to.")
     as_of: Instant
+    evidence: tuple[EvidenceTotal, ...] = Field(
+        default=(),
+        description="By what counters said beside: who paid, where, for what, to where. Evidence only. Of each kind "
+        f"the {EVIDENCE_MAX} largest amounts; bookings that came without are in none.",
+    )
 
     @property
     def key(self) -> str:

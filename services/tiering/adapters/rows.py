@@ -22,7 +22,7 @@ Row = Mapping[str, Any]
 LEDGER_COLUMNS: Final = (
     "seq", "identity", "source", "id", "account", "customer_code", "line", "kind", "business_date", "amount_fen",
     "pieces", "counter_id", "unit_code", "manager", "settlement", "occurred_at", "arrived_at", "booked_at", "late",
-    "reverses", "traceparent",
+    "reverses", "traceparent", "manager_id", "clerk_id", "payer_uscc", "payer_name_hash", "product", "destination",
 )  # fmt: skip
 
 
@@ -33,7 +33,7 @@ def ledger_rows(postings: Sequence[Posting], booked_at: datetime) -> Iterator[tu
         yield (
             seq, identity_, source, id, account, said.customer_code, line, said.kind, said.business_date, amount_fen,
             _signed_pieces(said), said.counter_id, unit_code, manager, said.settlement, said.occurred_at, arrived_at,
-            booked_at, late, reverses, traceparent,
+            booked_at, late, reverses, traceparent, *said[10:],
         )  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def _signed_pieces(said: Transaction) -> int | None:
 
 
 def arrived_of_posting(row: Row) -> Arrived:
-    """A booking as the transaction it came from, as far as the ledger keeps it (evidence fields are not kept)."""
+    """A booking as the transaction it came from; of a reversal, `reverses` keeps the sale's identity and not its id."""
     return Arrived(
         identity=row["identity"],
         content=row["content"],
@@ -60,12 +60,12 @@ def arrived_of_posting(row: Row) -> Arrived:
             settlement=row["settlement"],
             pieces=None if row["pieces"] is None else abs(row["pieces"]),
             reverses=None,
-            manager_id=None,
-            clerk_id=None,
-            payer_uscc=None,
-            payer_name_hash=None,
-            product=None,
-            destination=None,
+            manager_id=row["manager_id"],
+            clerk_id=row["clerk_id"],
+            payer_uscc=row["payer_uscc"],
+            payer_name_hash=row["payer_name_hash"],
+            product=row["product"],
+            destination=row["destination"],
         ),
         arrived_at=row["arrived_at"],
         traceparent=row["traceparent"],
