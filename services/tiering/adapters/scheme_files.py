@@ -36,7 +36,7 @@ class SchemeFileError(ValueError):
 
 
 def _broken(zh: str, en: str) -> PydanticCustomError:
-    return PydanticCustomError("rule", f"{zh} / {en}")  # type: ignore[arg-type]
+    return PydanticCustomError("rule", f"{zh} / {en}")
 
 
 def _amount(text: str) -> str:
@@ -177,7 +177,9 @@ def _version(scheme: str, version: _Version) -> SchemeVersion:
         lines=tuple(LINE_NUMBER[line] for line in version.lines),
         needs_agreement=version.needs_agreement,
         levels=levels,
-        city_group_basis_points=dict(version.city_group_basis_points),
+        city_group_basis_points={
+            int(group): points for group, points in version.city_group_basis_points.items()
+        },
         granted_to_upstream=None if granted is None else codes.index(granted) + 1,
         basis_zh=version.revenue_basis.zh,
         basis_en=version.revenue_basis.en,

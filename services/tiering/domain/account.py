@@ -11,8 +11,8 @@ from datetime import date, datetime
 from enum import StrEnum
 
 from services.tiering.domain.agreement import Agreement
-from services.tiering.domain.scheme import LINES
 from services.tiering.domain.standing import Standing
+from shared.kernel.lines import LINES
 
 
 class Status(StrEnum):

@@ -13,8 +13,9 @@ from datetime import date
 from itertools import pairwise
 from typing import Final
 
-LINES: Final = ("letters", "logistics", "express", "parcels", "press", "finance", "information", "philately")
-LINE_NUMBER: Final = {line: number for number, line in enumerate(LINES)}
+from shared.kernel.lines import LINES
+
+LINE_NUMBER: Final[dict[str, int]] = {line: number for number, line in enumerate(LINES)}
 
 NO_TIER: Final = 0
 NO_TIER_CODE: Final = "none"

@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.tiering.adapters import read_models
 from services.tiering.domain.account import Account
 from services.tiering.domain.explanation import explain
-from services.tiering.domain.scheme import LINES, Scheme, SchemeVersion
+from services.tiering.domain.scheme import Scheme, SchemeVersion
 from services.tiering.domain.standing import Standing
 from services.tiering.entrypoints.sentences import merge_notice, sentences, tier_name
 from shared.auth.http import Caller, require
 from shared.clock import Clock, business_date
 from shared.contracts.envelope import schema_uri
 from shared.contracts.tiering_v1 import SOURCE, TierChanged
+from shared.kernel.lines import LINES
 from shared.money import format_yuan
 from shared.parameters import DayParameter
 from shared.problems import Problem

@@ -1,20 +1,21 @@
-"""Book a batch of counter transactions (TIE-1 to TIE-7, TIE-24): read, recognise, place one by one, keep."""
+"""Book a batch of counter transactions (TIE-1 to TIE-7, TIE-24): read, recognise, place one by one, keep and tell."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from services.tiering.domain.booking import Books, Rulebook
+from services.tiering.domain.entries import Arrival
 from services.tiering.domain.holding import HoldReason, date_reason
-from services.tiering.handlers.books import Books, Rulebook
-from services.tiering.handlers.ports import LedgerStore, OpenStore
-from services.tiering.handlers.postings import Arrived
+from services.tiering.handlers.arrivals import arrival_of
+from services.tiering.handlers.keeping import keep
+from services.tiering.handlers.ports import LedgerStore, StartWait
 from services.tiering.handlers.preparing import prepare
 from services.tiering.handlers.telling import rejection
 from shared.clock import business_date
-from shared.contracts.counter_v1 import ReadTransaction, identity, read_transaction
+from shared.contracts.counter_v1 import read_transaction
 from shared.contracts.fields import Invalid
-from shared.ids import uuid_of
 from shared.messaging.metrics import DUPLICATES
 from shared.messaging.records import Record
 from shared.messaging.work import Work
@@ -24,9 +25,12 @@ class BookTransactions:
     """The handler of `counter.transactions.v1`. In a sandbox a record arrives when it is first read, because the
     broker's clock is not the sandbox's; elsewhere when the broker appended it."""
 
-    def __init__(self, rules: Rulebook, open_store: OpenStore, sandbox: bool) -> None:
+    def __init__(
+        self, rules: Rulebook, open_store: Callable[[Work], LedgerStore], start_wait: StartWait, sandbox: bool
+    ) -> None:
         self._rules = rules
         self._open_store = open_store
+        self._start_wait = start_wait
         self._sandbox = sandbox
 
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
@@ -34,7 +38,7 @@ class BookTransactions:
         for record in records:
             reading = read_transaction(record)
             if not isinstance(reading, Invalid):
-                arrived.append(self._arrived(reading, record, work.now))
+                arrived.append(arrival_of(reading, self._arrived_at(record, work.now)))
             else:
                 work.dead_letter(record, reading.reason, reading.detail)
                 receipt = rejection(record, reading, work.now)
@@ -48,32 +52,22 @@ class BookTransactions:
             work.after_commit(lambda: DUPLICATES.labels(work.consumer).inc(duplicates))
             await prepare(books, store, fresh)
             self._place(books, fresh)
-            await store.keep(books)
+            await keep(work, store, books, self._start_wait)
 
     def discard(self) -> None:
         """Nothing to drop: the store remembers accounts only after their commit (see adapters.memory)."""
 
-    def _arrived(self, reading: ReadTransaction, record: Record, now: datetime) -> Arrived:
-        transaction = reading.transaction
-        return Arrived(
-            identity=identity(reading.source, reading.id),
-            content=uuid_of(transaction.content_hash()),
-            source=reading.source,
-            id=reading.id,
-            transaction=transaction,
-            arrived_at=now if self._sandbox else datetime.fromtimestamp(record.timestamp_ms / 1000, UTC),
-            traceparent=reading.traceparent,
-            reverses=None if transaction.reverses is None else identity(reading.source, transaction.reverses),
-        )
+    def _arrived_at(self, record: Record, now: datetime) -> datetime:
+        return now if self._sandbox else datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
 
     async def _recognise(
-        self, books: Books, store: LedgerStore, arrived: Sequence[Arrived]
-    ) -> tuple[list[Arrived], int]:
+        self, books: Books, store: LedgerStore, arrived: Sequence[Arrival]
+    ) -> tuple[list[Arrival], int]:
         """Those that never arrived before, and how many others only came again. A second arrival with the same
         content changes nothing, for ever; one with other content is a conflict, held once for each content (TIE-1)."""
         known = dict(await store.seen([one.identity for one in arrived]))
-        fresh: list[Arrived] = []
-        differing: list[Arrived] = []
+        fresh: list[Arrival] = []
+        differing: list[Arrival] = []
         for one in arrived:
             content = known.get(one.identity)
             if content is None:
@@ -92,7 +86,7 @@ class BookTransactions:
                     conflicts += 1
         return fresh, len(arrived) - len(fresh) - conflicts
 
-    def _place(self, books: Books, fresh: Sequence[Arrived]) -> None:
+    def _place(self, books: Books, fresh: Sequence[Arrival]) -> None:
         today = business_date(books.now)
         policy = self._rules.dates
         closed = books.closed

@@ -6,15 +6,16 @@ a customer first, a booking or the sweep, settles that customer's close before a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+from services.tiering.domain.booking import Books, Rulebook
 from services.tiering.domain.closing import ClosedYears, CloseRefused, at_close, refusal
-from services.tiering.domain.standing import Move
-from services.tiering.handlers.books import NO_STANDING, Books, Rulebook
-from services.tiering.handlers.ports import Close, LedgerStore, OpenStore
+from services.tiering.domain.standing import NO_STANDING, Move
+from services.tiering.handlers.keeping import keep
+from services.tiering.handlers.ports import Close, CloseStore, StartWait
 from shared.clock import business_date
 from shared.failpoints import failpoint
 from shared.messaging.work import Work
@@ -39,9 +40,12 @@ class Rehearsed:
 class CloseYear:
     """Commands on closes; each runs in a unit of work of its own."""
 
-    def __init__(self, rules: Rulebook, open_store: OpenStore) -> None:
+    def __init__(
+        self, rules: Rulebook, open_store: Callable[[Work], CloseStore], start_wait: StartWait
+    ) -> None:
         self._rules = rules
         self._open_store = open_store
+        self._start_wait = start_wait
 
     async def request(self, work: Work, year: int, by: str) -> Close | CloseRefused:
         """Record that a year is to be closed; asking again changes nothing."""
@@ -89,7 +93,7 @@ class CloseYear:
             return True
         books.admit(await store.accounts(numbers))
         moves = len(books.pages.changes)
-        await store.keep(books)
+        await keep(work, store, books, self._start_wait)
         await store.record_close(
             replace(close, settled=close.settled + len(numbers), moves=close.moves + moves)
         )
@@ -111,7 +115,7 @@ class CloseYear:
             found += await self._rehearse_some(store, numbers[start : start + CHUNK], year)
         return found
 
-    async def _rehearse_some(self, store: LedgerStore, numbers: Sequence[int], year: int) -> list[Rehearsed]:
+    async def _rehearse_some(self, store: CloseStore, numbers: Sequence[int], year: int) -> list[Rehearsed]:
         found = []
         for account in (await store.accounts(numbers)).values():
             for scheme in self._rules.schemes:
@@ -127,7 +131,7 @@ class CloseYear:
 
     @staticmethod
     async def _refusal(
-        store: LedgerStore, year: int, today: date, closes: Sequence[Close]
+        store: CloseStore, year: int, today: date, closes: Sequence[Close]
     ) -> CloseRefused | None:
         """A close that waits for its turn counts as done here: it will be, before the one that is asked for."""
         asked = ClosedYears({close.year: close.requested_at for close in closes})

@@ -13,10 +13,10 @@ from typing import Final, NamedTuple, Protocol, get_args
 
 import orjson
 
-from services.tiering.domain.scheme import LINES
 from shared.contracts import envelope
 from shared.contracts.fields import printed_instant
 from shared.contracts.tiering_v1 import EVIDENCE_MAX, EvidenceKind, RevenueState
+from shared.kernel.lines import LINES
 from shared.messaging.records import Outgoing
 from shared.messaging.work import Work
 from shared.money import format_yuan

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from datetime import datetime
 from hashlib import blake2b
 
 from services.tiering.domain.account import Account
-from services.tiering.domain.scheme import Scheme, SchemeVersion
-from services.tiering.domain.standing import Standing
-from services.tiering.handlers.books import NO_STANDING, Books
-from services.tiering.handlers.postings import Changed, HoldNews
+from services.tiering.domain.booking import Books, Pages
+from services.tiering.domain.entries import SuspenseStep, TierChange
+from services.tiering.domain.scheme import SchemeVersion
+from services.tiering.domain.standing import NO_STANDING, Standing
 from shared.clock import business_date
 from shared.contracts.fields import Invalid
 from shared.contracts.senders import sender_of
@@ -18,13 +18,13 @@ from shared.contracts.tiering_v1 import CausedBy, Receipt, SuspenseEvent, TierCh
 from shared.messaging.records import Outgoing, Record
 
 
-def tier_changed(changed: Changed, version: SchemeVersion) -> TierChanged:
+def tier_changed(changed: TierChange) -> TierChanged:
     """The event of a tier change."""
-    move = changed.move
+    move, version = changed.move, changed.scheme
     return TierChanged(
         customer_code=changed.code,
-        scheme=changed.scheme,
-        scheme_version=changed.scheme_version,
+        scheme=version.scheme,
+        scheme_version=version.version,
         version=changed.standing.version,
         from_tier=version.tier_code(move.from_tier),
         to_tier=version.tier_code(move.to_tier),
@@ -37,6 +37,11 @@ def tier_changed(changed: Changed, version: SchemeVersion) -> TierChanged:
         decided_at=changed.decided_at,
         caused_by=None if changed.cause is None else CausedBy(source=changed.cause[0], id=changed.cause[1]),
     )
+
+
+def of_change(event: TierChanged, traceparent: str | None) -> Outgoing:
+    """The record of a tier change, the same bytes whenever it is made."""
+    return Outgoing(event.TOPIC, *event.record(traceparent))
 
 
 def tier_state(account: Account, version: SchemeVersion, standing: Standing, now: datetime) -> TierState:
@@ -59,30 +64,33 @@ def tier_state(account: Account, version: SchemeVersion, standing: Standing, now
     )
 
 
-def tier_states(books: Books, schemes: Mapping[str, Scheme]) -> Iterator[TierState]:
-    """One state for every account and scheme whose tier or key-account flag changed in these books."""
+def tier_states(books: Books, pages: Pages) -> Iterator[Outgoing]:
+    """One state for every account and scheme whose tier or key-account flag changed."""
     today = business_date(books.now)
-    for number, code in books.pages.flags:
+    schemes = {scheme.code: scheme for scheme in books.rules.schemes}
+    for number, code in pages.flags:
         account = books.accounts[number]
         version = schemes[code].on(today)
         if version is not None:
-            yield tier_state(account, version, account.standings.get(code, NO_STANDING), books.now)
+            state = tier_state(account, version, account.standings.get(code, NO_STANDING), books.now)
+            identifier = f"tier|{state.key}|{books.head.epoch}"
+            yield Outgoing(state.TOPIC, *state.outgoing(id=identifier, time=books.now))
 
 
-def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iterator[Outgoing]:
+def suspense_step(step: SuspenseStep, books: Books, decided_by: str | None) -> Iterator[Outgoing]:
     """The suspense event and the counter's receipt for something held, released or closed."""
-    arrived = news.arrived
+    arrived = step.arrived
     transaction = arrived.transaction
     booked_for = None
-    if news.state == "released":
+    if step.state == "released":
         account = books.account_for(transaction.customer_code, transaction.business_date)
         booked_for = account.code if account else None
     event = SuspenseEvent(
         customer_code=transaction.customer_code,
         source=arrived.source,
         id=arrived.id,
-        state=news.state,  # type: ignore[arg-type]
-        reason=news.reason.value,
+        state=step.state,
+        reason=step.reason.value,
         counter_id=transaction.counter_id,
         line=transaction.line,
         kind=transaction.kind,
@@ -92,17 +100,17 @@ def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iter
         decided_by=decided_by,
         at=books.now,
     )
-    identifier = f"{arrived.source}|{arrived.id}|{arrived.content.hex}|{news.state}|{news.reason.value}"
+    identifier = f"{arrived.source}|{arrived.id}|{arrived.content.hex}|{step.state}|{step.reason.value}"
     yield Outgoing(
         event.TOPIC, *event.outgoing(id=short(identifier), time=books.now, traceparent=arrived.traceparent)
     )
-    if news.state != "closed":
+    if step.state != "closed":
         receipt = Receipt(
             counter_id=transaction.counter_id,
             source=arrived.source,
             id=arrived.id,
-            state=news.state,  # type: ignore[arg-type]
-            reason=news.reason.value,
+            state=step.state,
+            reason=step.reason.value,
             at=books.now,
         )
         yield Outgoing(
