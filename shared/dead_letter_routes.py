@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
 
 from shared.auth.http import Caller, require
 from shared.idempotency import Asked, IdempotencyKey, answered_once
@@ -26,6 +27,56 @@ class Replay(BaseModel):
     value_base64: str | None = None
 
 
+State = Literal["open", "replayed", "closed"]
+
+
+class DeadLetterItem(TypedDict):
+    """A message that was given up, and what became of it; instants are ISO 8601."""
+
+    id: int
+    service: str
+    reason: str
+    detail: str
+    state: State
+    topic: str
+    partition: int
+    offset: int
+    failed_at: str
+    decided_by: str | None
+    decided_at: str | None
+
+
+class HeaderBytes(TypedDict):
+    name: str
+    value_base64: str | None
+
+
+class DeadLetterMessage(DeadLetterItem):
+    """With its bytes: base64 for what may be anything, and text where it is text."""
+
+    key_base64: str | None
+    value_base64: str | None
+    value_text: str | None
+    headers: list[HeaderBytes]
+
+
+class DeadLetterPage(TypedDict):
+    """`next` is the `after` of the page that follows."""
+
+    items: list[DeadLetterItem]
+    next: str
+    more: bool
+
+
+class DisposalAnswer(TypedDict):
+    id: int
+    state: State
+
+
+class ReplayAnswer(DisposalAnswer):
+    topic: str
+
+
 def routes(unit_of_work: UnitOfWork) -> APIRouter:
     """Read by the batch writer's role: a dead letter belongs to no unit, and only grants on the root reach here."""
     router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
@@ -36,7 +87,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         state: Literal["open", "replayed", "closed", "all"] = "open",
         after: Number = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> dict[str, Any]:
+    ) -> DeadLetterPage:
         """Messages that could not be read or handled, in the order of failing."""
         require(caller, "dead_letters.read")
         async with unit_of_work.engine.connect() as connection:
@@ -48,19 +99,19 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         }
 
     @router.get("/{number}")
-    async def show_dead_letter(caller: Caller, number: Number) -> dict[str, Any]:
+    async def show_dead_letter(caller: Caller, number: Number) -> DeadLetterMessage:
         """One dead letter with its bytes."""
         require(caller, "dead_letters.read")
         async with unit_of_work.engine.connect() as connection:
             row = await dead_letters.one(connection, number)
         if row is None:
             raise _refused("unknown", number)
-        return {**told(unit_of_work.service, row), **_bytes(row)}
+        return _message(unit_of_work.service, row)
 
     @router.post("/{number}/replay")
     async def replay_dead_letter(
         caller: Caller, number: Number, asked: Replay, idempotency_key: IdempotencyKey = None
-    ) -> dict[str, Any]:
+    ) -> ReplayAnswer:
         """Send one back to the topic it came from; a second call is refused."""
         require(caller, "dead_letters.replay")
         try:
@@ -80,13 +131,13 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
             return {"id": number, "state": "replayed", "topic": row.topic}
 
         once = Asked(f"dead-letters/{number}/replay", caller.user, idempotency_key, asked.model_dump())
-        answer: dict[str, Any] = await answered_once(unit_of_work, once, run)
+        answer: ReplayAnswer = await answered_once(unit_of_work, once, run)
         return answer
 
     @router.post("/{number}/close")
     async def close_dead_letter(
         caller: Caller, number: Number, idempotency_key: IdempotencyKey = None
-    ) -> dict[str, Any]:
+    ) -> DisposalAnswer:
         """Dispose of one without sending it back."""
         require(caller, "dead_letters.replay")
 
@@ -96,13 +147,13 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
             return {"id": number, "state": "closed"}
 
         once = Asked(f"dead-letters/{number}/close", caller.user, idempotency_key, None)
-        answer: dict[str, Any] = await answered_once(unit_of_work, once, run)
+        answer: DisposalAnswer = await answered_once(unit_of_work, once, run)
         return answer
 
     return router
 
 
-def told(service: str, row: Row) -> dict[str, Any]:
+def told(service: str, row: Row) -> DeadLetterItem:
     return {
         "id": row.id,
         "service": service,
@@ -114,13 +165,13 @@ def told(service: str, row: Row) -> dict[str, Any]:
         "offset": row.offset,
         "failed_at": row.failed_at.isoformat(),
         "decided_by": row.decided_by,
-        "decided_at": row.decided_at and row.decided_at.isoformat(),
+        "decided_at": None if row.decided_at is None else row.decided_at.isoformat(),
     }
 
 
-def _bytes(row: Row) -> dict[str, Any]:
-    """The message as it came: base64 for what may be anything, and text where it is text."""
+def _message(service: str, row: Row) -> DeadLetterMessage:
     return {
+        **told(service, row),
         "key_base64": _base64(row.key),
         "value_base64": _base64(row.value),
         "value_text": None if row.value is None else row.value.decode("utf-8", "replace"),

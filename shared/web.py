@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
 
 from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import TypedDict
 
 from shared import health, metrics, problems
 from shared.auth.http import Caller, require
@@ -20,6 +21,24 @@ from shared.service import Service
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DESCRIPTIONS: Final = ROOT / "docs" / "asyncapi"
+
+
+class Progress(TypedDict):
+    """What a service has read and what it has still to do; instants are ISO 8601."""
+
+    service: str
+    positions: dict[str, dict[str, int]]
+    """topic → partition → the next offset."""
+    outbox_pending: int
+    timers_due: int
+    next_timer_at: str | None
+    work_pending: int
+    as_of: str
+
+
+class Readiness(TypedDict):
+    status: Literal["ready", "not ready"]
+    reasons: dict[str, str]
 
 
 def create_app(service: Service) -> FastAPI:
@@ -56,7 +75,7 @@ def _common(service: Service, app: FastAPI) -> APIRouter:
         """The process answers."""
         return {"status": "live"}
 
-    @router.get("/health/ready")
+    @router.get("/health/ready", response_model=Readiness)
     async def ready() -> JSONResponse:
         """Whether the service does its work; 503 with the reasons where it does not."""
         reasons = await health.reasons(service.checks())
@@ -81,7 +100,7 @@ def _common(service: Service, app: FastAPI) -> APIRouter:
         return PlainTextResponse("no description", 404)
 
     @router.get("/ops/progress")
-    async def ops_progress(caller: Caller) -> dict[str, Any]:
+    async def ops_progress(caller: Caller) -> Progress:
         """How far this service has come: what it has read, and what it has still to publish, fire or do."""
         require(caller, "ops.progress")
         return await progress(service)
@@ -89,7 +108,7 @@ def _common(service: Service, app: FastAPI) -> APIRouter:
     return router
 
 
-async def progress(service: Service) -> dict[str, Any]:
+async def progress(service: Service) -> Progress:
     """One consistent picture: everything from one snapshot of the database, so that work which passes from a topic
     to the outbox between two questions is seen in one place or the other."""
     # Before the snapshot: rows that the relay publishes after it may count as pending, never the other way round.

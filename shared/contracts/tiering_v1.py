@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from shared.contracts import topics
 from shared.contracts.counter_v1 import Kind, Line
-from shared.contracts.envelope import Message, Outgoing
+from shared.contracts.envelope import Message, Outgoing, structured
 from shared.contracts.fields import Code, Count, Day, Figure, Instant, Part, Text
 
 SOURCE: Final = "/tiering"
@@ -95,6 +96,19 @@ class TierChanged(Message):
     def record(self, traceparent: str | None = None) -> Outgoing:
         """The record of this change: the same bytes whenever it is made, so that a topic can be refilled."""
         return self.outgoing(id=self.event_id, time=self.decided_at, traceparent=traceparent)
+
+
+def structured_change(data: Mapping[str, Any], traceparent: str | None) -> dict[str, Any]:
+    """The event of a tier change in structured mode, from its data as it was published."""
+    return structured(
+        type=TierChanged.TYPE,
+        source=SOURCE,
+        id=f"{data['customer_code']}|{data['scheme']}|{data['version']}",
+        time=data["decided_at"],
+        subject=data["customer_code"],
+        data=data,
+        traceparent=traceparent,
+    )
 
 
 class TierState(Message):

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.counter_v1 import ReadTransaction, read_transaction
-from shared.contracts.envelope import DEPTH_MAX, VALUE_BYTES_MAX, Envelope, Headers, read, write
+from shared.contracts.envelope import VALUE_BYTES_MAX, Envelope, Headers, read, write
 from shared.contracts.fields import Invalid
+from shared.contracts.json_text import DEPTH_MAX
 from shared.messaging.records import Record
 from tests.contracts.records import ATTRIBUTES, SALE, TRACE, binary, changed, record, structured
 

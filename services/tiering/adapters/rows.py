@@ -41,7 +41,7 @@ def ledger_rows(postings: Sequence[Posting], booked_at: datetime) -> Iterator[tu
         yield (
             seq, identity_, source, id, account, said.customer_code, line, said.kind, said.business_date, amount_fen,
             _signed_pieces(said), said.counter_id, unit_code, manager, said.settlement, said.occurred_at, arrived_at,
-            booked_at, late, reverses, traceparent, *said.evidence,
+            booked_at, late, reverses, traceparent, *said[10:],
         )  # fmt: skip
 
 

@@ -31,16 +31,12 @@ class Transaction(NamedTuple):
     reverses: str | None
     """The `id` of the reversed sale, from the same source."""
     manager_id: str | None
+    """This and what follows is evidence: it decides nothing."""
     clerk_id: str | None
     payer_uscc: str | None
     payer_name_hash: str | None
     product: str | None
     destination: str | None
-
-    @property
-    def evidence(self) -> tuple[str | None, ...]:
-        """What proves nothing and decides nothing, from `manager_id` on."""
-        return self[10:]
 
 
 class Arrival(NamedTuple):

@@ -1,7 +1,7 @@
 """Close a year (TIE-9): request it, begin it at one recorded instant, and settle the holders chunk by chunk.
 
 Transactions keep flowing meanwhile. From the instant on the year counts as closed for every booking, and whoever touches
-a customer first, a booking or the sweep, settles that customer's close before anything else (see books.admit).
+a customer first, a booking or the sweep, settles that customer's close before anything else (see Books.admit).
 """
 
 from __future__ import annotations

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import NamedTuple, Protocol
+from typing import Literal, NamedTuple, Protocol
 from uuid import UUID
 
 from services.tiering.domain.account import Account, Binding
@@ -17,13 +17,15 @@ from services.tiering.domain.holding import HoldReason
 from shared.contracts.tiering_v1 import TierChanged
 from shared.messaging.work import Work
 
+CloseState = Literal["queued", "running", "done"]
+
 
 @dataclass(frozen=True, slots=True)
 class Close:
     """A close as recorded. `closed_at` is its instant, None while it waits for an earlier one."""
 
     year: int
-    state: str
+    state: CloseState
     requested_by: str
     requested_at: datetime
     closed_at: datetime | None

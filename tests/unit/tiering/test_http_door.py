@@ -6,7 +6,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.tiering.entrypoints.json_items import NoArrayError, items_of
@@ -39,6 +39,7 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
 
 
 @pytest.mark.req("TIE-1")
+@settings(deadline=None)
 @given(st.lists(events(), max_size=4))
 def test_what_is_accepted_over_http_is_read_by_the_consumer_with_the_same_content(
     given_events: list[dict[str, Any]],
@@ -58,6 +59,7 @@ def test_what_is_accepted_over_http_is_read_by_the_consumer_with_the_same_conten
 
 
 @pytest.mark.req("TIE-1")
+@settings(deadline=None)
 @given(st.lists(events() | json_values, max_size=4))
 def test_http_and_kafka_reject_for_the_same_reason(given_events: list[Any]) -> None:
     bodies = events_of(json.dumps(given_events).encode())
