@@ -101,6 +101,8 @@ class Service:
     """Endless tasks by name; one that ends with an error is logged and started again."""
     on_start: Sequence[Callable[[], Awaitable[None]]] = ()
     """Awaited in turn before consumers and timers start (loading state); tried again until it succeeds."""
+    state: Mapping[str, object] = field(default_factory=dict)
+    """What its routes reach by dependencies: set on `app.state` by name."""
     prepare_app: Callable[[FastAPI], None] | None = None
     """A last hand on the application: middleware, mounted console, exception handlers of its own."""
     with_relay: bool = True

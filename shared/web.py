@@ -36,6 +36,8 @@ def create_app(service: Service) -> FastAPI:
             settings.jwks_file, settings.issuer, settings.audience, mode=settings.mode
         )
     app.state.service = service
+    for name, part in service.state.items():
+        setattr(app.state, name, part)
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.include_router(_common(service, app))

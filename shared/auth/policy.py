@@ -15,9 +15,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
-from typing import Final, Literal, get_args
+from typing import Any, ClassVar, Final, Literal, get_args
 
 from shared.auth.principals import Principal, Role, RoleGrant
+from shared.kernel.refusals import Kind, Refusal
 
 Operation = Literal[
     "customers.import",
@@ -63,27 +64,31 @@ class Scope(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why an operation is not permitted: nobody with these roles may, or not for this unit or this
-    customer.
-    """
+class Forbidden(Refusal):
+    """None of the caller's roles may do this; `needed` are those that may."""
 
     operation: Operation
-    reason: Literal["role", "scope"]
-    user: str
     needed: tuple[Role, ...]
+    code: ClassVar[str] = "forbidden"
+    kind: ClassVar[Kind] = "forbidden"
 
-    @property
-    def zh(self) -> str:
-        if self.reason == "role":
-            return f"此操作需要以下角色之一：{'、'.join(self.needed)}。"
-        return "此操作超出您所负责的机构范围。"
+    def sentence(self) -> str:
+        return "forbidden_role"
 
-    @property
-    def en(self) -> str:
-        if self.reason == "role":
-            return f"This needs one of the roles {', '.join(self.needed)}."
-        return "This lies outside the units that you are responsible for."
+    def members(self) -> Mapping[str, Any]:
+        return {"operation": self.operation}
+
+
+@dataclass(frozen=True, slots=True)
+class OutOfScope(Refusal):
+    """The caller's role may do this, but not for this unit or this customer."""
+
+    operation: Operation
+    code: ClassVar[str] = "out_of_scope"
+    kind: ClassVar[Kind] = "forbidden"
+
+
+NotPermitted = Forbidden | OutOfScope
 
 
 def _all(scope: Scope, *roles: Role) -> dict[Role, Scope]:
@@ -164,7 +169,7 @@ def permit(
     operation: Operation,
     unit_path: str | None = None,
     bound_to: tuple[str | None, ...] = (),
-) -> Refusal | None:
+) -> NotPermitted | None:
     """None when the principal may, else why not.
 
     `unit_path` is the unit that what is touched belongs to, `bound_to` its managers. Without a `unit_path`
@@ -175,11 +180,11 @@ def permit(
     scopes = TABLE[operation]
     grants = [grant for grant in principal.roles if grant.role in scopes]
     if not grants:
-        return Refusal(operation, "role", principal.user, tuple(scopes))
+        return Forbidden(operation, tuple(scopes))
     for grant in grants:
         if _carries(grant, scopes[grant.role], principal.user, unit_path, bound_to):
             return None
-    return Refusal(operation, "scope", principal.user, tuple(scopes))
+    return OutOfScope(operation)
 
 
 def _carries(

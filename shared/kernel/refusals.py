@@ -25,6 +25,7 @@ Kind = Literal[
     "precondition",
     "too_many",
     "fault",
+    "upstream",
     "unavailable",
 ]
 """What sort of no it is; an interface turns it into its own signs (HTTP: a status)."""
@@ -39,10 +40,13 @@ class Refusal:
     kind: ClassVar[Kind]
 
     def members(self) -> Mapping[str, Any]:
-        """What programs read beside the code: the fields that are known."""
-        return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
+        """What programs read beside the code: the fields."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    @property
+    def values(self) -> Mapping[str, Any]:
+        """What its sentence shows: the fields too, where no other ones are said."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def sentence(self) -> str:
         """The key of its sentence in the catalogue, below `problem.`: the code, where one sentence serves all its cases."""
         return self.code

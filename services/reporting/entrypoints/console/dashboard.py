@@ -6,8 +6,9 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
 from services.reporting.entrypoints.console.parts import Console
-from services.reporting.entrypoints.console.visitor import SignedIn
+from services.reporting.entrypoints.console.visitor import SignedIn, wire_language
 from shared.auth.policy import permit
+from shared.problems import sentence
 
 
 def routes(console: Console) -> APIRouter:
@@ -17,7 +18,13 @@ def routes(console: Console) -> APIRouter:
     async def dashboard(request: Request, who: SignedIn) -> Response:
         refusal = permit(who.principal, "customers.read")
         if refusal is not None:
-            return await console.pages.show(request, who, "no_room.html", status=403, sentence=refusal)
+            return await console.pages.show(
+                request,
+                who,
+                "no_room.html",
+                status=403,
+                sentence=sentence(refusal, wire_language(who.manner.language)),
+            )
         found = await console.read.dashboard(who.principal)
         return await console.pages.show(
             request, who, "dashboard.html", board=found, tiers=_pyramid(found["tiers"])

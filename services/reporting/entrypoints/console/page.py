@@ -187,7 +187,7 @@ class Pages:
 def told(problem: Problem, language: PageLanguage) -> dict[str, Any]:
     """A problem as a page shows it: a sentence, the fields that are wrong, and what to do about it."""
     wire = wire_language(language)
-    errors = problem.extra.get("errors")
+    errors = problem.members.get("errors")
     return {
         "status": problem.status,
         "code": problem.code,
@@ -196,7 +196,7 @@ def told(problem: Problem, language: PageLanguage) -> dict[str, Any]:
         "errors": {_field(fault): fault.get("detail") for fault in errors if isinstance(fault, dict)}
         if isinstance(errors, list)
         else {},
-        "members": problem.extra,
+        "members": problem.members,
         "advice": word("advice", problem.code, language) if problem.code in _ADVISED else None,
     }
 

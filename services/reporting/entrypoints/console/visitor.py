@@ -67,7 +67,7 @@ class Visitor:
         """Raises the problem 403 `forbidden`."""
         refusal = permit(self.principal, operation)
         if refusal is not None:
-            raise Problem(403, "forbidden", refusal.zh, refusal.en, operation=operation)
+            raise Problem(refusal)
 
     @property
     def home_unit(self) -> str:

@@ -1,0 +1,8 @@
+"""The parts of the catalogue. A new part is added to `PARTS`; where a key belongs is said in the parts' docstrings."""
+
+from typing import Final
+
+from shared.texts.words.fields import TEXTS as FIELDS
+from shared.texts.words.problems import TEXTS as PROBLEMS
+
+PARTS: Final = (PROBLEMS, FIELDS)
