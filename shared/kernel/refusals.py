@@ -32,6 +32,14 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
+class Named:
+    """A name in both languages, as data such as units carry it; a sentence shows that of its language."""
+
+    zh: str
+    en: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Base of all refusals. A subclass is a frozen dataclass with `code` and `kind`; its fields are the members of the
     answer, in JSON terms (codes, numbers, ISO dates, instants)."""

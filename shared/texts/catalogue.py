@@ -17,6 +17,7 @@ from datetime import date, datetime
 from typing import Any, Final
 
 from shared.kernel.days import SHANGHAI
+from shared.kernel.refusals import Named
 from shared.texts.language import Language
 from shared.texts.words import PARTS
 
@@ -61,6 +62,8 @@ class _Writer(string.Formatter):
             return ("、" if self._language != "en" else ", ").join(
                 self.format_field(each, format_spec) for each in value
             )
+        if isinstance(value, Named):
+            return value.en if self._language == "en" else value.zh
         match format_spec, value:
             case "instant", datetime():
                 local = value.astimezone(SHANGHAI)

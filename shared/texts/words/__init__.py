@@ -4,5 +4,6 @@ from typing import Final
 
 from shared.texts.words.fields import TEXTS as FIELDS
 from shared.texts.words.problems import TEXTS as PROBLEMS
+from shared.texts.words.problems_claims import TEXTS as PROBLEMS_CLAIMS
 
-PARTS: Final = (PROBLEMS, FIELDS)
+PARTS: Final = (PROBLEMS, PROBLEMS_CLAIMS, FIELDS)
