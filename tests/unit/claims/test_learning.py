@@ -47,7 +47,6 @@ def _take(records: Sequence[Record]) -> tuple[list[Any], Work]:
     return kept.states, work
 
 
-@pytest.mark.req("PLT-5")
 @given(arbitrary_records(TOPICS))
 def test_arbitrary_bytes_never_raise_and_all_become_dead_letters(records: list[Record]) -> None:
     states, work = _take(records)
