@@ -29,8 +29,8 @@ lint: setup ## style, types and the rules between packages
 	.runtime/venv/bin/lint-imports --no-cache
 	$(PYTHON) -m shared.contracts.compatibility
 
-requirements: setup ## which tests prove which requirement
-	$(PYTEST) --requirements -q
+requirements: setup ## docs/requirements.md anew: what is asked, what of it stands, which tests prove it
+	$(PYTHON) -m tests.support.requirements
 
 lock: ## resolve requirements/*.in anew into hashed lists that name no index
 	python3 -m venv .runtime/lock && .runtime/lock/bin/python -m pip install -q uv
