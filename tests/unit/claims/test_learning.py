@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import pytest
 from hypothesis import given
 
 from services.claims.handlers.learn import TOPICS, Learn
