@@ -29,11 +29,11 @@ from services.tiering.handlers.learn_customers import LearnCustomers
 from shared.clock import SystemClock, business_date
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
 from shared.db import create_engine
+from shared.lifecycle import spare_the_collector
 from shared.messaging.records import Record
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.migrating import upgrade
-from shared.service import spare_the_collector
 
 
 async def _never(work: Work, hold: object) -> None:

@@ -38,7 +38,9 @@ def register(app: typer.Typer) -> None:
 
 
 def close_period(
-    period: Annotated[str, typer.Argument(metavar="2011|2011Q1", help="A revenue year or quarter.")],
+    period: Annotated[
+        str, typer.Argument(metavar="2011|2011Q1", help="A year; a quarter where a scheme has them.")
+    ],
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Close nothing; show every move that the close would bring.")
     ] = False,
@@ -47,7 +49,7 @@ def close_period(
     json_: Json = False,
     timeout: Timeout = PATIENCE_S,
 ) -> None:
-    """Close a revenue year or quarter; a second call changes nothing, and a close is never reopened.
+    """Close a revenue year; a second call changes nothing, and a close is never reopened.
 
     Returns when the close has been carried out for every holder of a tier. Interrupted, it goes on by itself.
     """

@@ -17,7 +17,7 @@ from deploy.embedded.processes import EngineError
 
 app = typer.Typer(
     name="keypost",
-    help="Key accounts of a postal operator: codes, tiers, exclusive windows, bulletins.",
+    help="Key accounts of a postal operator: codes, tiers, exclusive windows, views of it all.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

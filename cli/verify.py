@@ -1,4 +1,4 @@
-"""`keypost verify`: recompute everything from the ledger and the topics, by a program that shares no code with the services.
+"""`keypost verify`: recompute from the ledger and the topics, by a program that shares no code with the services.
 
 The checker runs as a process of its own and gets its addresses and passwords on stdin, where no other user of the
 machine can see them.
@@ -33,7 +33,8 @@ def register(app: typer.Typer) -> None:
 def verify_command(
     data: Data = None, as_json: Json = False, timeout: Timeout = PATIENCE_S, wait: Wait = True
 ) -> None:
-    """Recompute every total, tier and view from the ledger and the topics; exit 1 and a list where they differ."""
+    """Recompute codes, ledger, totals, tiers, windows, and the views of customers and tiers, from outside; exit 1 and a
+    list where they differ."""
     session = open_session(data, timeout_s=timeout)
     if wait:
         say("waiting until every service has nothing left to do")

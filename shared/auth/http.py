@@ -1,6 +1,6 @@
 """Identity and permission in a route: FastAPI dependencies over `tokens` and `policy`.
 
-The application keeps its `TokenVerifier` in `app.state.tokens`; `shared.service` puts it there.
+The application keeps its `TokenVerifier` in `app.state.tokens`; `shared.web` puts it there.
 """
 
 from __future__ import annotations

@@ -172,13 +172,6 @@ class BatchConsumer:
 
     # -- what others may ask --------------------------------------------------------------------------------------
 
-    def positions(self) -> dict[str, dict[int, int]]:
-        """The next offset of each partition assigned to this process, as far as it has committed."""
-        found: dict[str, dict[int, int]] = {}
-        for place, offset in self._expected.items():
-            found.setdefault(place.topic, {})[place.partition] = offset
-        return found
-
     def healthy(self) -> str | None:
         """None, or in a few words why this consumer is not well."""
         waiting = self._processor.waiting_for

@@ -135,25 +135,21 @@ class ImportRecordOut(BaseModel):
 class CustomersOut(BaseModel):
     items: list[CustomerOut]
     next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
-    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class UnitsOut(BaseModel):
     items: list[UnitOut]
     next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
-    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class StaffListOut(BaseModel):
     items: list[StaffOut]
     next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
-    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class ImportRowsOut(BaseModel):
     items: list[ImportRowOut]
     next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
-    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 def build_router(
@@ -303,7 +299,7 @@ def build_router(
 
 
 def _told(page: Page) -> dict[str, Any]:
-    return {"items": page.items, "next_cursor": page.next_cursor, "next": page.next_cursor}
+    return {"items": page.items, "next_cursor": page.next_cursor}
 
 
 def _filters(**given: str | None) -> dict[str, str]:

@@ -8,7 +8,6 @@ from typing import Any
 import asyncpg
 import pytest
 
-from services.registry.domain.codes import unexplained_serials
 from services.registry.main import build
 from shared.contracts.topics import CUSTOMER_EVENTS, CUSTOMERS
 from shared.db import plain_dsn
@@ -95,7 +94,7 @@ async def test_concurrent_imports_give_unique_codes_and_explain_every_gap(regist
         serials = [row.serial for row in issued if row.division == division]
         gaps = [row.serial for row in skipped if row.division == division]
         assert not set(serials) & set(gaps)
-        assert unexplained_serials(last, serials, gaps) == []
+        assert {*serials, *gaps} >= set(range(1, last + 1))
 
 
 @pytest.mark.req("REG-6")

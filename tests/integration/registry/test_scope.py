@@ -128,15 +128,15 @@ async def test_without_a_token_nothing_is_answered(registry: Registry) -> None:
 
 async def test_lists_are_paged_and_a_cursor_belongs_to_its_list_and_filters(registry: Registry) -> None:
     first = (await registry.get("/v1/customers", unit="3205", limit="1")).json()
-    second = (await registry.get("/v1/customers", unit="3205", limit="1", cursor=first["next"])).json()
+    second = (await registry.get("/v1/customers", unit="3205", limit="1", cursor=first["next_cursor"])).json()
     assert [first["items"][0]["name"], second["items"][0]["name"]] == ["苏州甲", "常熟乙"]
-    assert second["next"] is None
+    assert second["next_cursor"] is None
     for path, params in (
         ("/v1/customers", {"unit": "3201"}),
         ("/v1/units", {}),
         ("/v1/staff", {}),
     ):
-        answer = await registry.get(path, cursor=first["next"], **params)
+        answer = await registry.get(path, cursor=first["next_cursor"], **params)
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
     forged = await registry.get("/v1/customers", cursor="AAAA")
     assert forged.status_code == 400

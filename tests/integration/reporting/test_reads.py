@@ -346,7 +346,7 @@ async def test_lists_page_without_loss_or_repetition_in_the_order_of_urgency(
         assert problem.value.code == "bad_cursor"
 
 
-@pytest.mark.req("REP-10", "CLM-6")
+@pytest.mark.req("REP-10", "CLM-23")
 async def test_windows_of_every_unit_are_on_the_time_line_and_past_ones_only_of_ones_own(
     views: HandlerBench, read: ReadModels
 ) -> None:

@@ -17,8 +17,6 @@ from cli import dead_letters, suspense
 from cli.printable import moment, shortened, visible
 from tests.unit.cli.fake_session import body, run, session
 
-pytestmark = pytest.mark.req("PLT-14")
-
 Answer = Callable[[httpx.Request], httpx.Response]
 
 

@@ -14,8 +14,6 @@ from cli import agreement, declarations, map_code, merge, plan, windows
 from cli.instance import CommandError, Refused
 from tests.unit.cli.fake_session import body, run, session
 
-pytestmark = pytest.mark.req("PLT-14")
-
 MODULES = (agreement, declarations, map_code, merge, plan, windows)
 DECLARATION = {
     "id": "d1", "state": "submitted", "version": 3, "waiting_for": "pre_review", "name": "昆山\x1b某某公司", "uscc": None,

@@ -18,8 +18,6 @@ from cli.transaction_rows import COLUMNS, REQUIRED
 from services.tiering.entrypoints.transactions import read_items
 from tests.unit.cli.fake_session import body, run, session, token_of
 
-pytestmark = pytest.mark.req("PLT-14")
-
 HEADER = "id,customer_code,line,kind,amount,business_date"
 
 

@@ -17,8 +17,6 @@ from cli.transaction_rows import Rejected
 from services.tiering.entrypoints.transactions import read_items
 from shared.contracts.counter_v1 import LINES
 
-pytestmark = pytest.mark.req("PLT-14")
-
 MINOR = "event_id,customer,line,amount,business_date\n"
 
 

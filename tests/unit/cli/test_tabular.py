@@ -15,8 +15,6 @@ from hypothesis import strategies as st
 from cli.import_customers import COLUMNS
 from cli.tabular import RejectFile, Table, UnusableFile, guarded, open_table, unguarded
 
-pytestmark = pytest.mark.req("PLT-14")
-
 CHINESE = "客户名称,统一社会信用代码,备注\n苏州安邦商贸有限公司,91330100799655058B,老客户\n"
 
 
@@ -60,6 +58,7 @@ def test_one_bad_byte_spoils_its_row_and_not_the_file(tmp_path: Path) -> None:
     assert [row.problem for row in rows] == [None] * 20 + ["bad_encoding"]
 
 
+@pytest.mark.req("PLT-14")
 def test_more_cells_than_columns_and_endless_cells_are_problems_of_their_row(tmp_path: Path) -> None:
     table = opened(tmp_path, f"name,industry\na,1,x\nb,1,\n{'c' * 4001},1\n".encode())
     assert [row.problem for row in table.rows()] == ["too_many_cells", None, "cell_too_long"]
@@ -134,6 +133,7 @@ def repacked(path: Path, part: str, content: bytes) -> Path:
     return other
 
 
+@pytest.mark.req("PLT-14")
 @pytest.mark.parametrize(
     "content",
     [
@@ -189,6 +189,7 @@ def test_a_run_that_breaks_off_leaves_the_rejects_of_the_last_whole_one(tmp_path
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.req("PLT-14")
 @given(st.text(max_size=20))
 def test_no_cell_written_back_is_a_formula_and_it_reads_as_it_was(cell: str) -> None:
     safe = guarded(cell)

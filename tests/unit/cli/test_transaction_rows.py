@@ -16,8 +16,6 @@ from shared.contracts.envelope import STRUCTURED
 from shared.contracts.fields import Invalid
 from shared.messaging.records import Record
 
-pytestmark = pytest.mark.req("PLT-14")
-
 ROW = {
     "id": "a-1",
     "customer_code": "L1",

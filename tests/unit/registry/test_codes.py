@@ -16,10 +16,8 @@ from services.registry.domain.codes import (
     build_code,
     check_digit,
     clean_code,
-    has_valid_check_digit,
     scheme_of_adopted,
     slot_of,
-    unexplained_serials,
 )
 
 DEFAULT = CodeScheme("project-default-1", "", "", True, 6, 6)
@@ -56,15 +54,7 @@ def test_every_code_names_its_own_serial_and_has_a_valid_check_digit(serial: int
     code = build_code(DEFAULT, "320500", serial)
     assert len(code) == 13
     assert slot_of(DEFAULT, code) == ("320500", serial)
-    assert has_valid_check_digit(DEFAULT, code)
     assert mod_11_10.is_valid(code)
-
-
-@given(st.integers(1, 999_999), st.integers(0, 12), st.integers(1, 9))
-def test_one_wrong_digit_is_always_noticed(serial: int, place: int, shift: int) -> None:
-    code = build_code(DEFAULT, "320500", serial)
-    wrong = code[:place] + str((int(code[place]) + shift) % 10) + code[place + 1 :]
-    assert not has_valid_check_digit(DEFAULT, wrong)
 
 
 @pytest.mark.parametrize("serial", [0, 1_000_000])
@@ -81,11 +71,7 @@ def test_serials_are_never_reused_and_every_gap_is_explained(skipped: set[int], 
     issued = [each.serial for each in taken if isinstance(each, IssuedCode)]
     assert len(set(issued)) == count
     assert not set(issued) & skipped
-    assert unexplained_serials(serials.last, issued, skipped) == []
-
-
-def test_a_gap_that_nothing_explains_is_found() -> None:
-    assert unexplained_serials(5, [1, 2, 5], [3]) == [4]
+    assert {*range(1, serials.last + 1)} - {*issued} <= skipped
 
 
 @pytest.mark.req("REG-4")

@@ -161,6 +161,7 @@ async def test_a_rehearsal_shows_who_decides_by_when_and_leaves_the_form_as_it_w
         assert shown in answer.text
 
 
+@pytest.mark.req("PLT-14")
 async def test_without_the_forms_token_or_from_another_site_nothing_is_done(bench: Bench) -> None:
     at_the_centre(bench)
     async with bench.browser("centre") as browser:

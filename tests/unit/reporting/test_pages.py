@@ -151,7 +151,7 @@ async def test_every_page_can_be_shown_in_both_languages(bench: Bench, path: str
         assert len(set(re.findall(r' id="([^"]+)"', answer.text))) == answer.text.count(' id="')
 
 
-@pytest.mark.req("REP-4")
+@pytest.mark.req("REP-16")
 @pytest.mark.parametrize(
     "path", [page for page in PAGES if not re.search(r"\d|-1", page) and "reason" not in page]
 )
@@ -201,7 +201,7 @@ async def test_the_filters_of_a_list_stand_in_the_address_and_go_into_the_questi
     assert 'href="/exports/customers.csv?q=%E7%BB%87%E9%80%A0&amp;tier=gold&amp;key_account=yes"' in page
 
 
-@pytest.mark.req("REP-19")
+@pytest.mark.req("PLT-13")
 async def test_the_rooms_shown_are_those_that_the_roles_open(bench: Bench) -> None:
     async with bench.browser("manager") as browser:
         page = (await browser.get("/")).text
