@@ -6,7 +6,8 @@ from typing import Final
 
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "problem.window_held": (
-        "{holder}（{holder_unit}）正在独家开发该客户，至 {until:instant} 为止，期满待核至 {barred_until:instant}；可以排队等候。",
+        "{holder}（{holder_unit}）正在独家开发该客户，至 {until:instant} 为止，"
+        "期满待核至 {barred_until:instant}；可以排队等候。",
         "{holder} ({holder_unit}) holds the exclusive right to this customer until {until:instant}; it settles until "
         "{barred_until:instant}. A plan may queue.",
     ),
