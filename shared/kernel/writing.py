@@ -24,7 +24,10 @@ _DAY: Final = (
     r"(?P<year>[0-9]{4})(?:(?P<mark>[-/.年])(?P<month>[0-9]{1,2})(?:(?P=mark)|(?<=[0-9])月)(?P<day>[0-9]{1,2})日?"
     r"|(?P<mm>[0-9]{2})(?P<dd>[0-9]{2}))"
 )
-_TIME: Final = r"(?P<hour>[0-9]{1,2})(?:[:时点](?P<minute>[0-9]{1,2})(?:[:分](?P<second>[0-9]{1,2})(?P<part>\.[0-9]{1,9})?秒?|分)?|时)"
+_TIME: Final = (
+    r"(?P<hour>[0-9]{1,2})(?:[:时点](?P<minute>[0-9]{1,2})"
+    r"(?:[:分](?P<second>[0-9]{1,2})(?P<part>\.[0-9]{1,9})?秒?|分)?|时)"
+)
 _OFFSET: Final = r"(?P<offset>[Zz]|(?P<sign>[+-])(?P<ahead>[0-9]{2}):?(?P<rest>[0-9]{2}))"
 _WRITTEN: Final = re.compile(rf"{_DAY}(?:(?:[Tt]| *){_TIME} ?{_OFFSET}?)?", re.ASCII)
 
