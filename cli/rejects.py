@@ -58,8 +58,9 @@ class RejectFile:
                 ) from problem
             self._write(["row", "reason", *(guarded(name) for name in self.table.header)])
         line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        self._file.write(line.getvalue())
+        # The writer puts marks around a cell with a line break only where the break could end its own line.
+        csv.writer(line, lineterminator="\r\n").writerow(cells)
+        self._file.write(line.getvalue().removesuffix("\r\n") + "\n")
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -293,7 +293,7 @@ def _table(
 
 
 def _blank(record: Record) -> bool:
-    return not any(cell.strip() for cell in record.cells)
+    return record.problem is None and not any(cell.strip() for cell in record.cells)
 
 
 # Sources of records
