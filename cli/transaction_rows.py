@@ -46,7 +46,7 @@ CENTRE_OF_DEFAULT_ORGANISATION: Final = "3205"
 _CODES: Final = ("id", "customer_code", "counter_id", "manager_id", "product", "reverses", "source")
 """Fields that are compared as they are, and that a spreadsheet must not have computed with."""
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
-    "kind": {"销售": "sale", "收入": "sale", "冲销": "reversal", "冲正": "reversal"},
+    "kind": {"销售": "sale", "收入": "sale", "收寄": "sale", "冲销": "reversal", "冲正": "reversal"},
     "settlement": {"现金": "cash", "现结": "cash", "记欠": "credit"},
 }
 _EXAMPLE_WORDS: Final = {"line": "速递", "kind": "销售", "settlement": "现金"}

@@ -363,3 +363,14 @@ def test_whatever_bytes_a_file_holds_it_is_a_table_or_refused_in_a_sentence(cont
         path.write_bytes(b"PK\x03\x04" + content)
         with pytest.raises(UnusableFile):
             open_table(path, CUSTOMERS, ["name"])
+
+
+@pytest.mark.parametrize(("title", "columns"), [("### Customers", CUSTOMERS), ("### Transactions", COLUMNS)])
+def test_the_published_order_of_headings_is_that_of_the_code(
+    title: str, columns: dict[str, tuple[str, ...]]
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "import-files.md").read_text("utf-8")
+    part = page.partition(title)[2].partition("\n\n")[0]
+    rows = [line.strip("| ").split(" | ") for line in part.splitlines() if line.startswith("| `")]
+    found = {name.strip("`"): headings.split(" · ") for name, headings in rows}
+    assert found == {name: [name, *headings] for name, headings in columns.items()}
