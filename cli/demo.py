@@ -307,7 +307,9 @@ def _announce(file: EventFile, today: date) -> None:
 def _register(session: Session, file: EventFile, customers: Path | None) -> None:
     if customers is not None:
         with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(typer.Exit):
-            import_customers(customers, session.user, session.instance.data, False, session.remaining())
+            import_customers(
+                customers, user=session.user, data=session.instance.data, timeout=session.remaining()
+            )
         return
     rows = [
         {

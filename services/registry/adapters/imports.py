@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from services.registry.domain.importing import Loaded, Outcome, Rejected
+from services.registry.domain.import_rows import Rejected
+from services.registry.domain.importing import Loaded, Outcome
 from services.registry.handlers.import_customers import counts
 from services.registry.handlers.ports import ImportChunk
 from shared.messaging.work import Work

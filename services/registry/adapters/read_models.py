@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.registry.adapters.customer_rows import with_parts
 from services.registry.domain.customers import Customer
+from services.registry.domain.names import identity_key
 from shared.auth.principals import Principal
 from shared.paging import Listing
 from shared.scope import reading
@@ -64,7 +65,7 @@ class ReadModels:
         wheres = {
             "unit": "(c.unit_path = (SELECT path FROM units WHERE code = :unit)"
             " OR starts_with(c.unit_path, (SELECT path FROM units WHERE code = :unit) || '/'))",
-            "name": "strpos(c.name, :name) > 0",
+            "name": "strpos(c.name_key, :name_key) > 0",
             "uscc": "c.uscc = :uscc",
             "status": "c.status = :status",
             "kind": "c.kind = :kind",
@@ -79,7 +80,7 @@ class ReadModels:
             rows = await _fetch(
                 connection,
                 text(f"{query} ORDER BY c.id LIMIT :limit"),
-                {**filters, "after": after, "limit": limit + 1},
+                {**filters, **_name_key(filters), "after": after, "limit": limit + 1},
             )
             page, following = listing.page(rows, limit, lambda row: (row["id"],))
             found = await with_parts(await _raw(connection), page)
@@ -186,6 +187,11 @@ class ReadModels:
                 connection, text(query), {**filters, "id": import_id, "after": after, "limit": limit + 1}
             )
         return Page(*listing.page(rows, limit, lambda row: (row["row"],)))
+
+
+def _name_key(filters: Mapping[str, str]) -> dict[str, str]:
+    """What a name is looked for by: the form in which duplicates are found, so that nobody declares again what is there."""
+    return {"name_key": identity_key(filters["name"])} if "name" in filters else {}
 
 
 def _conditions(known: Mapping[str, str], filters: Mapping[str, str], always: str) -> str:

@@ -290,9 +290,8 @@ def decide(
     terms: Terms,
     comment: str | None,
     acted_for: str | None = None,
-    customer_code: str | None = None,
 ) -> Moved | Refused:
-    """The centre's decision; an approval comes with the code of the customer that it registers."""
+    """The centre's decision. An approval is whole with the code of the customer that it registers (`with_code`)."""
     if declaration.declarer in (person, acted_for):
         return Refused("own_request")
     if declaration.waiting_for != "centre" or declaration.run is None:
@@ -311,9 +310,13 @@ def decide(
         decided_by=person,
         decided_for=acted_for,
         decision_seconds=int(counted.total_seconds()),
-        customer_code=customer_code,
     )
     return Moved(decided, notes, due.alerts)
+
+
+def with_code(approved: Moved, customer_code: str) -> Moved:
+    """An approval with the code of the customer that was registered because of it."""
+    return replace(approved, after=replace(approved.after, customer_code=customer_code))
 
 
 def settle(declaration: Declaration, at: datetime, terms: Terms) -> Moved:

@@ -15,7 +15,8 @@ from services.registry.adapters.imports import PostgresImports
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.adapters.publishing import publisher
 from services.registry.adapters.read_models import Page, ReadModels
-from services.registry.domain.importing import FIELDS, Loaded, Outcome, Rejected, Result
+from services.registry.domain.import_rows import FIELDS, Rejected
+from services.registry.domain.importing import Loaded, Outcome, Result
 from services.registry.entrypoints.answers import CustomerFileOut, CustomerOut
 from services.registry.entrypoints.refusals import unknown_customer
 from services.registry.handlers.import_customers import ROWS_MAX, ImportRefused, counts, import_customers

@@ -8,12 +8,14 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from services.registry.domain.agreements import Agreement
+from services.registry.domain.book import Book
 from services.registry.domain.codes import CodeScheme
 from services.registry.domain.counter_codes import CodeMapping
 from services.registry.domain.customers import Customer
-from services.registry.domain.importing import Book, ImportRow, Outcome
+from services.registry.domain.importing import Outcome
 from services.registry.domain.merging import Proposal, Signature
 from services.registry.domain.organisation import StaffMember, Unit
+from services.registry.domain.registering import Assignment, Registrant
 from shared.contracts.envelope import Message
 
 Publish = Callable[[Message, str], None]
@@ -52,27 +54,39 @@ class ImportChunk:
     rows: tuple[tuple[int, Mapping[str, str | None]], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one transaction did to a customer; a new one has no state before, and got its code."""
+
+    before: Customer | None
+    after: Customer
+    assignment: Assignment | None = None
+
+
 class Customers(Protocol):
     """Customers with their codes and agreements, inside one transaction."""
 
     async def lock_registrations(self) -> None:
         """Waits until no other transaction is registering, and keeps others waiting until the end of this one."""
 
-    async def load_book(self, rows: Sequence[ImportRow], divisions: set[str], issuing: CodeScheme) -> Book:
-        """Everything that these rows may meet, locked: customers by each identity, ranges of the divisions."""
+    async def load_book(
+        self, registrants: Sequence[Registrant], divisions: set[str], issuing: CodeScheme
+    ) -> Book:
+        """Everything that these may meet, locked: customers by each identity, ranges of the divisions."""
 
     async def locked(self, code: str) -> Customer | None:
         """One customer, locked until the end of the transaction."""
 
-    async def store_rows(
+    async def store_changes(
         self,
-        outcomes: Sequence[Outcome],
+        changes: Sequence[Change],
         book: Book,
         units: Mapping[str, Unit],
         issuing: CodeScheme,
         person: str,
     ) -> None:
-        """Stores what the rows did: customers, codes, skipped serials, agreements, managers, ranges."""
+        """Stores changes in their order, of one customer perhaps several, with codes, skipped serials, agreements,
+        managers and ranges."""
 
     async def store(
         self, customer: Customer, units: Mapping[str, Unit], person: str, before: Customer | None = None

@@ -13,7 +13,7 @@ from services.registry.domain.agreements import (
     expire,
     sign,
 )
-from services.registry.domain.importing import agreement_facts
+from services.registry.domain.customers import agreement_facts
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import AgreementTimers, Customers, Organisations, Permit, Publish
 from services.registry.handlers.standing import Acted, NotStanding, Standing, in_good_standing

@@ -186,3 +186,13 @@ async def test_starting_again_loads_nothing_twice(registry: Registry) -> None:
     assert await registry.sql("SELECT topic, count(*) FROM outbox GROUP BY topic ORDER BY topic") == before
     units = await registry.published("registry.units.v1")
     assert len(units) == len({unit["unit_code"] for unit in units}) > 200
+
+
+@pytest.mark.req("REG-6")
+@pytest.mark.parametrize("typed", ["昆山(搜寻)", " 搜寻 ", "［搜寻］工贸", "ａｂ搜"])
+async def test_a_customer_is_found_by_its_name_however_the_name_is_typed(
+    registry: Registry, typed: str
+) -> None:
+    await registry.results([{"name": "昆山（搜寻）工贸有限公司"}, {"name": "ＡＢ搜公司"}])
+    found = (await registry.get("/v1/customers", name=typed)).json()["items"]
+    assert [one["name"] for one in found] == ["ＡＢ搜公司" if "ａ" in typed else "昆山（搜寻）工贸有限公司"]

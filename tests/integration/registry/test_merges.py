@@ -137,8 +137,10 @@ async def test_an_alias_answers_with_its_survivor_and_cannot_be_acted_on(registr
         assert answer.json()["merged_into"] == survivor
     refused = await registry.post("/v1/counter-codes", {"code": alias, "customer_code": third})
     assert refused.json()["code"] == "code_is_registered"
-    (row,) = await registry.results([{"name": "别名乙", "customer_code": alias}])
+    (row,) = await registry.results([{"name": "别名乙", "customer_code": alias, "industry": "5199"}])
     assert row["reasons"] == ["customer_merged"]
+    (row,) = await registry.results([{"name": "别名乙", "customer_code": alias}])
+    assert row["result"] == "unchanged"
 
 
 async def test_merges_one_after_another_lead_to_the_last_survivor(registry: Registry) -> None:

@@ -460,7 +460,7 @@ async def test_files_hold_the_whole_list_in_scope_as_text_and_are_written_down(
     header, first, *rest = csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
     assert header[:2] == ["客户代码", "名称"] and len(rest) == many
     assert first[:2] == [f"{start}-a", '\'=HYPERLINK("http://evil.example","x")']
-    assert first[-2:] == ["XY-7", "city-default: silver"]
+    assert first[-2:] == ["XY-7", "本市大客户分级标准: 白银客户"]
     assert "centre" in answer.headers["content-disposition"]
     (figure,) = [
         line
@@ -528,3 +528,36 @@ async def test_programs_read_the_same_figures_in_yuan(engines: Engines, reportin
     assert (await reporting.get("/v1/tier-matrix", **matrix)).json()["cells"]
     assert (await reporting.get("/v1/alerts")).status_code == 200
     assert (await reporting.get("/v1/dashboard", "admin")).status_code == 403
+
+
+@pytest.mark.req("REG-6")
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("昆山(试验)", ["F1"]),
+        (" 试验 ", ["F1"]),
+        ("[试验]工贸", ["F1"]),
+        ("ab", ["F2"]),
+        ("Ａｂ公", ["F2"]),
+        (" Ｆ2", ["F2"]),
+    ],
+)
+async def test_names_are_found_however_they_are_typed(
+    views: HandlerBench, read: ReadModels, typed: str, found: list[str]
+) -> None:
+    await views.tell(
+        unit(),
+        customer("F1", name="昆山（试验）工贸有限公司"),
+        customer("F2", name="ＡＢ公司"),
+        told.declaration("FD1", name="昆山（试验）工贸有限公司"),
+        told.declaration("FD2", name="ＡＢ公司"),
+        told.plan("FP1", name="昆山（试验）工贸有限公司"),
+        told.plan("FP2", name="ＡＢ公司"),
+    )
+    customers, _ = await read.customers(CENTRE, CustomerFilter(q=typed), None, 10)
+    assert [row["customer_code"] for row in customers if row["customer_code"] in ("F1", "F2")] == found
+    if "2" not in typed:
+        declarations, _ = await read.declarations(CENTRE, DeclarationFilter(q=typed), None, 10)
+        assert {row["declaration_id"] for row in declarations} & {"FD1", "FD2"} == {f"FD{found[0][1]}"}
+        plans, _ = await read.plans(CENTRE, PlanFilter(q=typed), None, 10)
+        assert {row["plan_id"] for row in plans} & {"FP1", "FP2"} == {f"FP{found[0][1]}"}

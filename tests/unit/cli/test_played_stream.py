@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.played_stream import Item, _steps, minor_event, opened, postal_lines
-from cli.tabular import UnusableFile
 from cli.transaction_rows import Rejected
+from cli.unusable import UnusableFile
 from services.tiering.entrypoints.transactions import read_items
 from shared.contracts.counter_v1 import LINES
 

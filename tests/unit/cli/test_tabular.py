@@ -13,7 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cli.import_customers import COLUMNS
-from cli.tabular import RejectFile, Table, UnusableFile, guarded, open_table, unguarded
+from cli.rejects import RejectFile
+from cli.spreadsheet_talk import guarded, unguarded
+from cli.tabular import Table, open_table
+from cli.unusable import UnusableFile
 
 CHINESE = "客户名称,统一社会信用代码,备注\n苏州安邦商贸有限公司,91330100799655058B,老客户\n"
 
@@ -80,7 +83,6 @@ def test_other_separators_are_recognised_by_the_header(tmp_path: Path, delimiter
         "name\n甲\n".encode("utf-16"),
         b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1 old excel",
         b"PK\x03\x04 not a package",
-        b'name\n"' + b"a" * 5_000_000,
     ],
 )
 def test_what_is_no_table_is_refused_with_exit_code_2(tmp_path: Path, content: bytes) -> None:
@@ -154,7 +156,8 @@ def test_rejects_carry_row_reason_and_the_original_columns(tmp_path: Path) -> No
     with RejectFile(table) as rejects:
         for row in list(table.rows())[1:]:
             rejects.add(row, "bad_uscc")
-    with rejects.path.open(encoding="utf-8", newline="") as file:
+    assert rejects.path.read_bytes().startswith(b"\xef\xbb\xbf")
+    with rejects.path.open(encoding="utf-8-sig", newline="") as file:
         assert list(csv.reader(file)) == [
             ["row", "reason", "客户名称", "统一社会信用代码", "备注"],
             ["3", "bad_uscc", "'=cmd|x", "-5", "'@a"],

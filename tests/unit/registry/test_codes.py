@@ -105,10 +105,36 @@ def test_what_cannot_be_a_code_or_looks_like_another_is_refused(code: str) -> No
 
 def test_an_adopted_code_goes_under_the_scheme_that_knows_its_form() -> None:
     schemes = read_configuration().rules.schemes
-    found = [scheme_of_adopted(schemes, code) for code in ("1" * 12, "1" * 13, "1" * 15, "1" * 16)]
-    assert [each.id if each else None for each in found] == [
-        "legacy-opaque",
-        "legacy-digits",
-        "legacy-digits",
-        "legacy-opaque",
+    found = [
+        scheme_of_adopted(schemes, code) for code in ("1" * 13, "1" * 15, "L000123", "客户-1", "S-1.2:3/4")
     ]
+    names = [each.id if each else None for each in found]
+    assert names == [
+        "legacy-digits",
+        "legacy-digits",
+        "legacy-lettered",
+        "legacy-lettered",
+        "legacy-lettered",
+    ]
+
+
+@pytest.mark.req("REG-4")
+@pytest.mark.parametrize(
+    "code",
+    [
+        "1" * 12,
+        "1" * 16,
+        "12345",
+        "#N/A",
+        "#REF!",
+        "3.20599E+12",
+        "3.2E12",
+        "3205990000226.0",
+        "=A1",
+        "'1",
+        "-",
+        "12-34",
+    ],
+)
+def test_figures_of_another_length_and_the_remains_of_a_spreadsheet_are_never_adopted(code: str) -> None:
+    assert scheme_of_adopted(read_configuration().rules.schemes, code) is None

@@ -8,7 +8,7 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from services.reporting.adapters.reads.rows import Page, Row, fetch, given, under_unit, where
+from services.reporting.adapters.reads.rows import Page, Row, fetch, given, has_part, under_unit, where
 from shared.auth.principals import Principal
 from shared.paging import Listing
 from shared.scope import reading
@@ -73,7 +73,8 @@ def _conditions(asked: CustomerFilter) -> list[str]:
     if asked.unit is not None:
         conditions.append(under_unit("c"))
     if asked.q is not None:
-        conditions.append("(strpos(lower(c.name), lower(:q)) > 0 OR starts_with(c.customer_code, :q))")
+        beginning = "starts_with(c.customer_code, btrim(normalize(CAST(:q AS text), NFKC)))"
+        conditions.append(f"({has_part('c.name')} OR {beginning})")
     if asked.status is not None:
         conditions.append("c.status = :status")
     if asked.kind is not None:

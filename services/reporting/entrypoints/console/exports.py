@@ -11,10 +11,8 @@ from fastapi.responses import Response, StreamingResponse
 
 from services.reporting.entrypoints.console.parts import Console
 from services.reporting.entrypoints.console.visitor import SignedIn
+from services.reporting.entrypoints.exports import Name
 
-Name = Literal[
-    "customers", "movements", "revenue", "declarations", "windows", "plans", "suspense", "dead-letters"
-]
 _KEPT = ("content-type", "content-disposition", "content-length")
 
 
