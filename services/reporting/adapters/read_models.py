@@ -23,6 +23,7 @@ from services.reporting.adapters.reads import (
     plans,
     revenue,
     suspense,
+    units,
     windows,
 )
 from services.reporting.adapters.reads.alerts import AlertFilter
@@ -181,6 +182,10 @@ class ReadModels:
         return await alerts.alerts(self._reader, caller, asked, cursor, limit)
 
     # -- freshness --------------------------------------------------------------------------------------------------
+
+    async def units(self, caller: Principal) -> list[Row]:
+        """`[{unit_code, name_zh, name_en, unit_path}]` of every unit: names are published inside."""
+        return await units.units(self._reader, caller)
 
     async def freshness(self, caller: Principal) -> list[Row]:
         """How far each view has come in each partition."""

@@ -7,7 +7,7 @@ from typing import Final
 TEXTS: Final[dict[str, tuple[str, str]]] = {
     "customers.lead": ("您所负责范围内的全部客户。", "Every customer in your scope."),
     "customers.q": ("名称或客户代码", "Name or code"),
-    "customers.unit_example": ("例如 3205", "such as 3205"),
+    "customers.unit_example": ("名称或代码", "name or code"),
     "customers.none": ("还没有客户", "No customers yet"),
     "customers.none_do": (
         "新客户经注册申报获得批准后出现在这里；已有客户可用 keypost import customers 导入。",

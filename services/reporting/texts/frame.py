@@ -119,6 +119,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "table.scroll": ("可左右滚动的表格", "Table; scrolls sideways"),
     "table.as_table": ("以表格显示", "Show as a table"),
     "table.of_page": ("本页 {n} 条", "{n} on this page"),
+    "frame.system": ("系统", "The system"),
+    "colon": ("：", ": "),
     "no_data": ("无数据", "no data"),
     "yes": ("是", "yes"),
     "no": ("否", "no"),

@@ -44,7 +44,7 @@ def test_money_has_separators_and_two_decimals_and_no_data_is_never_zero(fen: in
 def test_large_figures_are_told_in_the_readers_own_unit(
     fen: int | None, zh: tuple[str, str], en: tuple[str, str]
 ) -> None:
-    assert (formats.large(fen, "zh"), formats.large(fen, "en")) == (zh, en)
+    assert (formats.large(fen, "zh-CN"), formats.large(fen, "en")) == (zh, en)
 
 
 def test_instants_are_those_of_shanghai_and_machines_get_the_offset() -> None:
@@ -64,7 +64,7 @@ def test_instants_are_those_of_shanghai_and_machines_get_the_offset() -> None:
     ],
 )
 def test_hours_are_told_by_their_size(value: float, zh: str, en: str) -> None:
-    assert (formats.hours(value, "zh"), formats.hours(value, "en")) == (zh, en)
+    assert (formats.hours(value, "zh-CN"), formats.hours(value, "en")) == (zh, en)
 
 
 def test_what_was_searched_for_is_marked_and_stays_text() -> None:

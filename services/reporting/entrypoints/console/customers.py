@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command
 from services.reporting.adapters.read_models import CustomerFilter
-from services.reporting.entrypoints.console.forms import seen, submitted
-from services.reporting.entrypoints.console.parts import ROWS, Console
-from services.reporting.entrypoints.console.visitor import SignedIn
-from services.reporting.entrypoints.http import NamePart, SchemeFilter, TierFilter, UnitFilter
+from services.reporting.entrypoints.console.filters import Code, Unit, Words
+from services.reporting.entrypoints.console.forms import seen
+from services.reporting.entrypoints.console.parts import ROWS, AtDesk
+from services.reporting.entrypoints.console.route import room
 from services.reporting.texts import word
 from shared.paging import Cursor
 from shared.problems import Problem
@@ -23,121 +23,109 @@ StatusFilter = Annotated[Literal["", "active", "retired", "merged", "annulled"] 
 KindFilter = Annotated[Literal["", "potential", "active"] | None, Query()]
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-    read, pages, peers = console.read, console.pages, console.peers
+router = room()
 
-    @router.get("/customers")
-    async def customers(
-        request: Request,
-        who: SignedIn,
-        q: NamePart = None,
-        unit: UnitFilter = None,
-        tier: TierFilter = None,
-        scheme: SchemeFilter = None,
-        key_account: YesNo = None,
-        status: StatusFilter = None,
-        kind: KindFilter = None,
-        cursor: Cursor = None,
-    ) -> Response:
-        who.require("customers.read")
-        # An empty field of the form is no filter.
-        asked = CustomerFilter(
-            unit=unit or None,
-            tier=tier or None,
-            scheme=scheme or None,
-            key_account={"yes": True, "no": False}.get(key_account or ""),
-            q=q or None,
-            status=status or None,
-            kind=kind or None,
-        )
-        rows, following = await read.customers(who.principal, asked, cursor, ROWS)
-        return await pages.show(
-            request, who, "customers.html", rows=rows, next_cursor=following, asked=request.query_params
-        )
 
-    async def file(
-        request: Request, who: SignedIn, code: str, refused: Problem | None = None, form: Any = None
-    ) -> Response:
-        found = None if "\x00" in code else await read.customer360(who.principal, code)
-        if found is None:
-            raise Problem(
-                404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
-            )
-        # The version to write against is the registry's own, which the view follows at a distance.
-        own = await console.perhaps(
-            peers.get(
-                who.on_behalf, "registry", f"/v1/customers/{_quoted(found['customer']['customer_code'])}"
-            )
+@router.get("/customers")
+async def customers(
+    desk: AtDesk,
+    q: Words = None,
+    unit: Unit = None,
+    tier: Code = None,
+    scheme: Code = None,
+    key_account: YesNo = None,
+    status: StatusFilter = None,
+    kind: KindFilter = None,
+    cursor: Cursor = None,
+) -> Response:
+    desk.who.require("customers.read")
+    # An empty field of the form is no filter.
+    asked = CustomerFilter(
+        unit=desk.names.unit_meant(unit),
+        tier=tier or None,
+        scheme=scheme or None,
+        key_account={"yes": True, "no": False}.get(key_account or ""),
+        q=q or None,
+        status=status or None,
+        kind=kind or None,
+    )
+    rows, following = await desk.read.customers(desk.principal, asked, cursor, ROWS)
+    return desk.show("customers.html", rows=rows, next_cursor=following, asked=desk.query)
+
+
+async def file(desk: AtDesk, code: str, refused: Problem | None = None, form: Any = None) -> Response:
+    found = None if "\x00" in code else await desk.read.customer360(desk.principal, code)
+    if found is None:
+        raise Problem(
+            404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
         )
-        years = _by_year(found["revenue"])
-        language = who.manner.language
-        latest = next(iter(years), 0)
-        return await pages.show(
-            request,
-            who,
-            "customer.html",
-            refused=refused,
-            form=form,
-            found=found,
-            asked_code=code,
-            version=None if own is None else own["version"],
-            revenue=years,
-            chart_lines=[
-                {"name": word("line", line, language), "yuan": [fen / 100 for fen in months]}
-                for line, months in years[latest]["lines"].items()
-            ]
-            if years
-            else [],
-            before=[fen / 100 for fen in years[latest - 1]["months"]] if latest - 1 in years else None,
-            events=sorted(
-                [_same(row) for row in (*found["events"], *found["claims_events"])],
-                key=lambda row: row["happened_at"],
-                reverse=True,
+    # The version to write against is the registry's own, which the view follows at a distance.
+    own = await desk.perhaps("registry", f"/v1/customers/{_quoted(found['customer']['customer_code'])}")
+    years = _by_year(found["revenue"])
+    language = desk.language
+    latest = next(iter(years), 0)
+    return desk.show(
+        "customer.html",
+        refused=refused,
+        form=form,
+        found=found,
+        asked_code=code,
+        version=None if own is None else own["version"],
+        revenue=years,
+        chart_lines=[
+            {"name": word("line", line, language), "yuan": [fen / 100 for fen in months]}
+            for line, months in years[latest]["lines"].items()
+        ]
+        if years
+        else [],
+        before=[fen / 100 for fen in years[latest - 1]["months"]] if latest - 1 in years else None,
+        events=sorted(
+            [_same(row) for row in (*found["events"], *found["claims_events"])],
+            key=lambda row: row["happened_at"],
+            reverse=True,
+        ),
+    )
+
+
+@router.get("/customers/{code:path}")
+async def customer(desk: AtDesk, code: str) -> Response:
+    desk.who.require("customers.read")
+    return await file(desk, code)
+
+
+@router.post("/customers/{code:path}/agreements")
+async def sign_agreement(desk: AtDesk, code: str) -> Response:
+    form = await desk.form()
+    body = {
+        **form.given("agreement_no", "signed_on", "ends_on", "unit_code"),
+        "lines": list(form.all("lines")),
+    }
+    try:
+        await desk.tell(
+            Command("registry", f"/v1/customers/{_quoted(code)}/agreements", body, form.key),
+        )
+    except Problem as refused:
+        return await file(desk, code, refused, form.after(refused))
+    return seen(f"/customers/{_quoted(code)}", "agreement_signed")
+
+
+@router.post("/customers/{code:path}/agreement-end")
+async def end_agreement(desk: AtDesk, code: str) -> Response:
+    form = await desk.form()
+    body = form.given("agreement_no", "ends_on", "reason")
+    try:
+        await desk.tell(
+            Command(
+                "registry",
+                f"/v1/customers/{_quoted(code)}/agreements/end",
+                body,
+                form.key,
+                form["version"] or None,
             ),
         )
-
-    @router.get("/customers/{code:path}")
-    async def customer(request: Request, who: SignedIn, code: str) -> Response:
-        who.require("customers.read")
-        return await file(request, who, code)
-
-    @router.post("/customers/{code:path}/agreements")
-    async def sign_agreement(request: Request, who: SignedIn, code: str) -> Response:
-        form = await submitted(request, who)
-        body = {
-            **form.given("agreement_no", "signed_on", "ends_on", "unit_code"),
-            "lines": list(form.all("lines")),
-        }
-        try:
-            await peers.tell(
-                who.on_behalf,
-                Command("registry", f"/v1/customers/{_quoted(code)}/agreements", body, form.key),
-            )
-        except Problem as refused:
-            return await file(request, who, code, refused, form.after(refused))
-        return seen(f"/customers/{_quoted(code)}", "agreement_signed")
-
-    @router.post("/customers/{code:path}/agreement-end")
-    async def end_agreement(request: Request, who: SignedIn, code: str) -> Response:
-        form = await submitted(request, who)
-        body = form.given("agreement_no", "ends_on", "reason")
-        try:
-            await peers.tell(
-                who.on_behalf,
-                Command(
-                    "registry",
-                    f"/v1/customers/{_quoted(code)}/agreements/end",
-                    body,
-                    form.key,
-                    form["version"] or None,
-                ),
-            )
-        except Problem as refused:
-            return await file(request, who, code, refused, form.after(refused))
-        return seen(f"/customers/{_quoted(code)}", "agreement_ended")
-
-    return router
+    except Problem as refused:
+        return await file(desk, code, refused, form.after(refused))
+    return seen(f"/customers/{_quoted(code)}", "agreement_ended")
 
 
 def _quoted(code: str) -> str:

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from services.reporting.entrypoints.console.parts import Console
-from services.reporting.entrypoints.console.visitor import SignedIn
+from services.reporting.entrypoints.console.page import TIERS
+from services.reporting.entrypoints.console.parts import AtDesk
+from services.reporting.entrypoints.console.route import room
 from shared.auth.policy import permit
 
-
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-
-    @router.get("/")
-    async def dashboard(request: Request, who: SignedIn) -> Response:
-        refusal = permit(who.principal, "customers.read")
-        if refusal is not None:
-            return await console.pages.show(request, who, "no_room.html", status=403, sentence=refusal)
-        found = await console.read.dashboard(who.principal)
-        return await console.pages.show(
-            request, who, "dashboard.html", board=found, tiers=_pyramid(found["tiers"])
-        )
-
-    return router
+router = room()
 
 
-_ORDER = ("diamond", "platinum", "gold", "silver", "vip", "ordinary", "none")
+@router.get("/")
+async def dashboard(desk: AtDesk) -> Response:
+    refusal = permit(desk.who.principal, "customers.read")
+    if refusal is not None:
+        return desk.show("no_room.html", status=403, sentence=refusal)
+    found = await desk.read.dashboard(desk.principal)
+    return desk.show("dashboard.html", board=found, tiers=_pyramid(found["tiers"]))
 
 
 def _pyramid(tiers: list[dict[str, object]]) -> dict[str, list[dict[str, object]]]:
@@ -36,5 +28,5 @@ def _pyramid(tiers: list[dict[str, object]]) -> dict[str, list[dict[str, object]
         if row["tier"] != "none":
             schemes.setdefault(str(row["scheme"]), []).append(row)
     for rows in schemes.values():
-        rows.sort(key=lambda row: _ORDER.index(str(row["tier"])) if row["tier"] in _ORDER else len(_ORDER))
+        rows.sort(key=lambda row: TIERS.index(str(row["tier"])) if row["tier"] in TIERS else len(TIERS))
     return schemes

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from services.reporting.texts import PageLanguage
 from shared.clock import SHANGHAI
+from shared.texts import Language
 
 NO_FIGURE: Final = "–"
 _WAN_FROM_FEN: Final = 1_000_000 * 100
@@ -42,13 +42,13 @@ def yuan_text(text: str | None) -> str:
         return text
 
 
-def large(fen: int | None, language: PageLanguage) -> tuple[str, str]:
+def large(fen: int | None, language: Language) -> tuple[str, str]:
     """A figure for a tile and its unit, short enough to be read at a glance."""
     if fen is None:
         return NO_FIGURE, ""
     if abs(fen) < _WAN_FROM_FEN:
-        return f"{_rounded(fen, 100):,}", "元" if language == "zh" else "yuan"
-    if language == "zh":
+        return f"{_rounded(fen, 100):,}", "元" if language != "en" else "yuan"
+    if language != "en":
         if abs(fen) >= 10_000_000_000 * 100:
             return f"{fen / 10_000_000_000:,.2f}", "亿元"
         return f"{fen / 1_000_000:,.1f}", "万元"
@@ -96,13 +96,13 @@ def day(value: date | str | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(text, text)
 
 
-def hours(value: float | int | None, language: PageLanguage) -> str:
+def hours(value: float | int | None, language: Language) -> str:
     """Hours left or gone: `5 小时 30 分`, `5 h 30 m`; days from three days on."""
     if value is None:
         return NO_FIGURE
     minutes = round(abs(value) * 60)
     whole, rest = divmod(minutes, 60)
-    zh = language == "zh"
+    zh = language != "en"
     if whole >= 72:
         days, left = divmod(whole, 24)
         return f"{days} 天 {left} 小时" if zh else f"{days} d {left} h"
@@ -124,8 +124,8 @@ def share(part: Any, whole: Any) -> str:
     return f"{max(0.6, min(100.0, 100 * float(part) / float(whole))):.2f}"
 
 
-def joined(parts: list[Any] | tuple[Any, ...], language: PageLanguage) -> str:
-    return ("、" if language == "zh" else ", ").join(str(part) for part in parts)
+def joined(parts: list[Any] | tuple[Any, ...], language: Language) -> str:
+    return ("、" if language != "en" else ", ").join(str(part) for part in parts)
 
 
 def highlighted(text: str, asked: str | None) -> Markup:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
 from services.reporting.entrypoints.console.formats import fen_of
-from services.reporting.entrypoints.console.forms import Form, path_of, seen, submitted
-from services.reporting.entrypoints.console.parts import ROWS, Console
-from services.reporting.entrypoints.console.visitor import SignedIn, Visitor
+from services.reporting.entrypoints.console.forms import Form, path_of, seen
+from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk
+from services.reporting.entrypoints.console.route import room
 from shared.problems import Problem
 
 Reason = Annotated[
@@ -42,122 +42,112 @@ GROUPED_MAX = 1000
 """Held transactions that are looked at to group them by code; the largest groups show among the first of them."""
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-    read, pages, peers = console.read, console.pages, console.peers
+router = room()
 
-    async def listed(
-        request: Request,
-        who: Visitor,
-        reason: str | None,
-        state: str | None,
-        code: str | None,
-        cursor: int,
-    ) -> Response:
-        summary = await read.suspense_summary(who.principal)
-        away: Problem | None = None
-        grouped = reason in MAPPABLE and state in (None, "held") and not cursor and not code
-        try:
-            found = await peers.get(
-                who.on_behalf,
-                "tiering",
-                "/v1/suspense",
-                {
-                    "state": state or "held",
-                    "reason": reason,
-                    "customer_code": code,
-                    "after": cursor,
-                    "limit": GROUPED_MAX if grouped else ROWS,
-                },
-            )
-        except Problem as missing:
-            found, away = Told({"items": [], "more": False}), missing
-        rows = found["items"][:ROWS]
-        return await pages.show(
-            request,
-            who,
-            "suspense.html",
-            refused=away,
-            status=200,
-            summary=summary,
-            rows=rows,
-            groups=_by_code(found["items"]) if grouped else [],
-            next_cursor=str(rows[-1]["number"])
-            if rows and (found["more"] or len(found["items"]) > ROWS)
-            else None,
-            reason=reason or "",
-            state=state or "held",
-            asked=request.query_params,
-        )
 
-    @router.get("/suspense")
-    async def suspense(
-        request: Request,
-        who: SignedIn,
-        reason: Reason = None,
-        state: State = None,
-        code: Code = None,
-        cursor: After = 0,
-    ) -> Response:
-        who.require("suspense.read")
-        return await listed(request, who, reason or None, state or None, code or None, cursor)
-
-    async def one(
-        request: Request, who: Visitor, number: int, refused: Problem | None = None, form: Form | None = None
-    ) -> Response:
-        found = await peers.get(who.on_behalf, "tiering", path_of("v1", "suspense", number))
-        same = None
-        if found["reason"] in MAPPABLE:
-            same = await console.perhaps(
-                peers.get(
-                    who.on_behalf,
-                    "tiering",
-                    "/v1/suspense",
-                    {"state": "held", "customer_code": found["customer_code"], "limit": 1000},
-                )
-            )
-        return await pages.show(
-            request,
-            who,
-            "suspense_one.html",
-            refused=refused,
-            form=form,
-            found=found,
-            same=[] if same is None else same["items"],
-            mappable=found["reason"] in MAPPABLE and found["state"] == "held",
-        )
-
-    @router.get("/suspense/{number}")
-    async def held(request: Request, who: SignedIn, number: int) -> Response:
-        who.require("suspense.read")
-        return await one(request, who, number)
-
-    @router.post("/suspense/{number}/decision")
-    async def decide(request: Request, who: SignedIn, number: int) -> Response:
-        form = await submitted(request, who)
-        command = Command(
+async def listed(
+    desk: Desk,
+    reason: str | None,
+    state: str | None,
+    code: str | None,
+    cursor: int,
+) -> Response:
+    summary = await desk.read.suspense_summary(desk.principal)
+    away: Problem | None = None
+    grouped = reason in MAPPABLE and state in (None, "held") and not cursor and not code
+    try:
+        found = await desk.get(
             "tiering",
-            path_of("v1", "suspense", number, "decision"),
-            form.given("decision", "comment"),
-            form.key,
+            "/v1/suspense",
+            {
+                "state": state or "held",
+                "reason": reason,
+                "customer_code": code,
+                "after": cursor,
+                "limit": GROUPED_MAX if grouped else ROWS,
+            },
         )
-        try:
-            await peers.tell(who.on_behalf, command)
-        except Problem as refused:
-            return await one(request, who, number, refused, form.after(refused))
-        return seen(path_of("suspense", number), "suspense_decided")
+    except Problem as missing:
+        found, away = Told({"items": [], "more": False}), missing
+    rows = found["items"][:ROWS]
+    return desk.show(
+        "suspense.html",
+        refused=away,
+        status=200,
+        summary=summary,
+        rows=rows,
+        groups=_by_code(found["items"]) if grouped else [],
+        next_cursor=str(rows[-1]["number"])
+        if rows and (found["more"] or len(found["items"]) > ROWS)
+        else None,
+        reason=reason or "",
+        state=state or "held",
+        asked=desk.query,
+    )
 
-    @router.post("/suspense/{number}/map")
-    async def map_code(request: Request, who: SignedIn, number: int) -> Response:
-        form = await submitted(request, who)
-        body = form.given("code", "customer_code", "valid_from", "valid_to")
-        try:
-            await peers.tell(who.on_behalf, Command("registry", "/v1/counter-codes", body, form.key))
-        except Problem as refused:
-            return await one(request, who, number, refused, form.after(refused))
-        return seen("/suspense", "code_mapped")
 
-    return router
+@router.get("/suspense")
+async def suspense(
+    desk: AtDesk,
+    reason: Reason = None,
+    state: State = None,
+    code: Code = None,
+    cursor: After = 0,
+) -> Response:
+    desk.who.require("suspense.read")
+    return await listed(desk, reason or None, state or None, code or None, cursor)
+
+
+async def one(desk: Desk, number: int, refused: Problem | None = None, form: Form | None = None) -> Response:
+    found = await desk.get("tiering", path_of("v1", "suspense", number))
+    same = None
+    if found["reason"] in MAPPABLE:
+        same = await desk.perhaps(
+            "tiering",
+            "/v1/suspense",
+            {"state": "held", "customer_code": found["customer_code"], "limit": 1000},
+        )
+    return desk.show(
+        "suspense_one.html",
+        refused=refused,
+        form=form,
+        found=found,
+        same=[] if same is None else same["items"],
+        mappable=found["reason"] in MAPPABLE and found["state"] == "held",
+    )
+
+
+@router.get("/suspense/{number}")
+async def held(desk: AtDesk, number: int) -> Response:
+    desk.who.require("suspense.read")
+    return await one(desk, number)
+
+
+@router.post("/suspense/{number}/decision")
+async def decide(desk: AtDesk, number: int) -> Response:
+    form = await desk.form()
+    command = Command(
+        "tiering",
+        path_of("v1", "suspense", number, "decision"),
+        form.given("decision", "comment"),
+        form.key,
+    )
+    try:
+        await desk.tell(command)
+    except Problem as refused:
+        return await one(desk, number, refused, form.after(refused))
+    return seen(path_of("suspense", number), "suspense_decided")
+
+
+@router.post("/suspense/{number}/map")
+async def map_code(desk: AtDesk, number: int) -> Response:
+    form = await desk.form()
+    body = form.given("code", "customer_code", "valid_from", "valid_to")
+    try:
+        await desk.tell(Command("registry", "/v1/counter-codes", body, form.key))
+    except Problem as refused:
+        return await one(desk, number, refused, form.after(refused))
+    return seen("/suspense", "code_mapped")
 
 
 def _by_code(items: list[Told]) -> list[dict[str, object]]:

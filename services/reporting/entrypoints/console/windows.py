@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 from fastapi.responses import Response
 
+from services.reporting.entrypoints.console.filters import Unit
 from services.reporting.entrypoints.console.page import named
-from services.reporting.entrypoints.console.parts import Console
-from services.reporting.entrypoints.console.visitor import SignedIn
-from services.reporting.entrypoints.http import UnitFilter
+from services.reporting.entrypoints.console.parts import AtDesk
+from services.reporting.entrypoints.console.route import room
 from services.reporting.texts import word
 
 Span = Annotated[Literal["", "month", "quarter", "year"] | None, Query()]
@@ -27,50 +27,42 @@ _ON_THE_LINE_MAX: Final = 60
 """More bars than this are not readable; the table shows them all."""
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
+router = room()
 
-    @router.get("/windows")
-    async def windows(
-        request: Request, who: SignedIn, unit: UnitFilter = None, span: Span = None, show: State = None
-    ) -> Response:
-        who.require("windows.read")
-        now = console.pages.now()
-        back, forth = _SPANS[span or "quarter"]
-        rows = await console.read.windows(
-            who.principal, now - back, now + forth, unit or None, (show or "all") == "all"
-        )
-        # Those that run come first, the next to end at the top; then what is over, the latest first.
-        running = [row for row in rows if row["state"] in ("active", "settling")]
-        over = [row for row in rows if row["state"] not in ("active", "settling")]
-        running.sort(key=lambda row: (row["ends_at"], row["plan_id"]))
-        over.sort(key=lambda row: (row["ends_at"], row["plan_id"]), reverse=True)
-        rows = [*running, *over]
-        language = who.manner.language
-        line = {
-            "from": (now - back).isoformat(),
-            "to": (now + forth).isoformat(),
-            "now": now.isoformat(),
-            "today": word("windows", "today", language),
-            "bars": [_bar(row, language) for row in rows[:_ON_THE_LINE_MAX]],
-        }
-        return await console.pages.show(
-            request,
-            who,
-            "windows.html",
-            rows=rows,
-            running=len(running),
-            ending=sum(
-                row["state"] == "active" and row["ends_at"] <= now + timedelta(days=7) for row in rows
-            ),
-            settling=sum(row["state"] == "settling" for row in rows),
-            line=line,
-            more=max(0, len(rows) - _ON_THE_LINE_MAX),
-            span=span or "quarter",
-            asked=request.query_params,
-        )
 
-    return router
+@router.get("/windows")
+async def windows(desk: AtDesk, unit: Unit = None, span: Span = None, show: State = None) -> Response:
+    desk.who.require("windows.read")
+    now = desk.now
+    back, forth = _SPANS[span or "quarter"]
+    rows = await desk.read.windows(
+        desk.principal, now - back, now + forth, desk.names.unit_meant(unit), (show or "all") == "all"
+    )
+    # Those that run come first, the next to end at the top; then what is over, the latest first.
+    running = [row for row in rows if row["state"] in ("active", "settling")]
+    over = [row for row in rows if row["state"] not in ("active", "settling")]
+    running.sort(key=lambda row: (row["ends_at"], row["plan_id"]))
+    over.sort(key=lambda row: (row["ends_at"], row["plan_id"]), reverse=True)
+    rows = [*running, *over]
+    language = desk.language
+    line = {
+        "from": (now - back).isoformat(),
+        "to": (now + forth).isoformat(),
+        "now": now.isoformat(),
+        "today": word("windows", "today", language),
+        "bars": [_bar(row, language) for row in rows[:_ON_THE_LINE_MAX]],
+    }
+    return desk.show(
+        "windows.html",
+        rows=rows,
+        running=len(running),
+        ending=sum(row["state"] == "active" and row["ends_at"] <= now + timedelta(days=7) for row in rows),
+        settling=sum(row["state"] == "settling" for row in rows),
+        line=line,
+        more=max(0, len(rows) - _ON_THE_LINE_MAX),
+        span=span or "quarter",
+        asked=desk.query,
+    )
 
 
 def _bar(row: dict[str, Any], language: Any) -> dict[str, Any]:
