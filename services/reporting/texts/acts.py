@@ -40,7 +40,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "The code is mapped; what waited is being booked.",
     ),
     "done.letter_replay": ("消息已重新发送。", "The message has been sent again."),
-    "done.letter_close": ("死信已关闭。", "The dead letter is closed."),
+    "done.letter_close": ("异常报文已关闭。", "The dead letter is closed."),
     "done.merge_proposed": ("合并已提出，等待两人签字。", "Proposed; it waits for two signatures."),
     "done.merge_sign": ("已签字。", "Signed."),
     "done.merge_merged": ("两人已签字，客户已合并。", "Both have signed; the customers are one."),

@@ -89,7 +89,7 @@ def test_every_code_of_the_contracts_has_a_name(kind: str, codes: list[str]) -> 
 
 def test_a_code_that_nobody_has_named_is_shown_as_it_is() -> None:
     assert word("tier", "obsidian", "zh-CN") == "obsidian"
-    assert say("suspense.no", "zh-CN", n=7) == "第 7 号"
+    assert say("letters.no", "zh-CN", n=7) == "编号 7"
 
 
 @pytest.mark.parametrize("wrong", ["索赔", "理赔", "招标", "投标", "分级方案", "窗口期"])

@@ -7,15 +7,15 @@ from typing import Annotated, Literal
 from fastapi import Query
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Command, Told
+from services.reporting.adapters.peers import Command
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
-from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk
+from services.reporting.entrypoints.console.parts import AtDesk, Desk, Id
+from services.reporting.entrypoints.console.peer_room import show_list
 from services.reporting.entrypoints.console.route import room
 from shared.paging import Cursor
 from shared.problems import Problem
 
 State = Annotated[Literal["", "open", "decided", "all"] | None, Query()]
-
 
 router = room()
 
@@ -24,23 +24,14 @@ router = room()
 async def cases(desk: AtDesk, state: State = None, cursor: Cursor = None) -> Response:
     desk.who.require("cases.read")
     asked = state or "open"
-    away: Problem | None = None
-    try:
-        found = await desk.get(
-            "claims",
-            "/v1/cases",
-            {"state": None if asked == "all" else asked, "cursor": cursor, "limit": ROWS},
-        )
-    except Problem as missing:
-        found, away = Told({"items": []}), missing
-    return desk.show(
-        "cases.html",
-        refused=away,
-        status=200,
-        rows=found["items"] or [],
-        next_cursor=found["next_cursor"],
-        state=asked,
-    )
+    narrowed = {"state": None if asked == "all" else asked, "cursor": cursor}
+    return await show_list(desk, "cases.html", "claims", "/v1/cases", narrowed, state=asked)
+
+
+@router.get("/cases/{number}")
+async def case(desk: AtDesk, number: Id) -> Response:
+    desk.who.require("cases.read")
+    return await one(desk, number)
 
 
 async def one(desk: Desk, number: str, refused: Problem | None = None, form: Form | None = None) -> Response:
@@ -48,24 +39,13 @@ async def one(desk: Desk, number: str, refused: Problem | None = None, form: For
     return desk.show("case.html", refused=refused, form=form, found=found)
 
 
-@router.get("/cases/{number}")
-async def case(desk: AtDesk, number: str) -> Response:
-    desk.who.require("cases.read")
-    return await one(desk, number)
-
-
 @router.post("/cases/{number}/decide")
-async def decide(desk: AtDesk, number: str) -> Response:
+async def decide(desk: AtDesk, number: Id) -> Response:
     form = await desk.form()
-    command = Command(
-        "claims",
-        path_of("v1", "cases", number, "decide"),
-        form.given("decision", "reason"),
-        form.key,
-        form["version"] or None,
-    )
+    path = path_of("v1", "cases", number, "decide")
+    body = form.given("decision", "reason")
     try:
-        await desk.tell(command)
+        await desk.tell(Command("claims", path, body, form.key, form["version"] or None))
     except Problem as refused:
         return await one(desk, number, refused, form.after(refused))
     return seen(path_of("cases", number), "case_decided")

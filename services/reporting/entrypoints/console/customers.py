@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
-from fastapi import Query
+from fastapi import Path, Query
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Command
+from services.reporting.adapters.peers import Command, Told
 from services.reporting.adapters.read_models import CustomerFilter
 from services.reporting.entrypoints.console.filters import Code, Unit, Words
 from services.reporting.entrypoints.console.forms import seen
@@ -21,7 +21,10 @@ from shared.problems import Problem
 YesNo = Annotated[Literal["", "yes", "no"] | None, Query()]
 StatusFilter = Annotated[Literal["", "active", "retired", "merged", "annulled"] | None, Query()]
 KindFilter = Annotated[Literal["", "potential", "active"] | None, Query()]
+Order = Annotated[Literal["", "code", "revenue"] | None, Query()]
+CustomerCode = Annotated[str, Path(max_length=64, pattern=r"^[^\x00]+$")]
 
+_BOOLEAN: Final = {"yes": True, "no": False}
 
 router = room()
 
@@ -34,8 +37,10 @@ async def customers(
     tier: Code = None,
     scheme: Code = None,
     key_account: YesNo = None,
+    agreement: YesNo = None,
     status: StatusFilter = None,
     kind: KindFilter = None,
+    order: Order = None,
     cursor: Cursor = None,
 ) -> Response:
     desk.who.require("customers.read")
@@ -44,23 +49,36 @@ async def customers(
         unit=desk.names.unit_meant(unit),
         tier=tier or None,
         scheme=scheme or None,
-        key_account={"yes": True, "no": False}.get(key_account or ""),
+        key_account=_BOOLEAN.get(key_account or ""),
         q=q or None,
         status=status or None,
         kind=kind or None,
+        agreement=_BOOLEAN.get(agreement or ""),
+        order="revenue" if order == "revenue" else "code",
     )
     rows, following = await desk.read.customers(desk.principal, asked, cursor, ROWS)
-    return desk.show("customers.html", rows=rows, next_cursor=following, asked=desk.query)
+    return desk.show(
+        "customers.html",
+        rows=rows,
+        counts=await desk.read.customer_counts(desk.principal, asked),
+        next_cursor=following,
+        order=asked.order,
+        asked=desk.query,
+    )
 
 
 async def file(desk: AtDesk, code: str, refused: Problem | None = None, form: Any = None) -> Response:
-    found = None if "\x00" in code else await desk.read.customer360(desk.principal, code)
+    found = await desk.read.customer360(desk.principal, code)
     if found is None:
         raise Problem(
             404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
         )
-    # The version to write against is the registry's own, which the view follows at a distance.
-    own = await desk.perhaps("registry", f"/v1/customers/{_quoted(found['customer']['customer_code'])}")
+    own_code = found["customer"]["customer_code"]
+    own, explained = await desk.together(
+        # The version to write against is the registry's own, which the view follows at a distance.
+        desk.perhaps("registry", f"/v1/customers/{_quoted(own_code)}"),
+        desk.perhaps("tiering", f"/v1/customers/{_quoted(own_code)}/tiers"),
+    )
     years = _by_year(found["revenue"])
     language = desk.language
     latest = next(iter(years), 0)
@@ -70,6 +88,7 @@ async def file(desk: AtDesk, code: str, refused: Problem | None = None, form: An
         form=form,
         found=found,
         asked_code=code,
+        explained={tier["scheme"]: tier for tier in (explained or Told())["tiers"] or []},
         version=None if own is None else own["version"],
         revenue=years,
         chart_lines=[
@@ -87,14 +106,27 @@ async def file(desk: AtDesk, code: str, refused: Problem | None = None, form: An
     )
 
 
+@router.get("/customers/{code:path}/why")
+async def why(desk: AtDesk, code: CustomerCode) -> Response:
+    """A tier explained down to the transactions behind it (TIE-15)."""
+    desk.who.require("tiers.read")
+    found = await desk.get("tiering", f"/v1/customers/{_quoted(code)}/tiers", {"explain": "true"})
+    customer = await desk.read.customer(desk.principal, found["customer_code"])
+    return desk.show(
+        "why.html",
+        found=found,
+        name=found["customer_code"] if customer is None else customer["name"],
+    )
+
+
 @router.get("/customers/{code:path}")
-async def customer(desk: AtDesk, code: str) -> Response:
+async def customer(desk: AtDesk, code: CustomerCode) -> Response:
     desk.who.require("customers.read")
     return await file(desk, code)
 
 
 @router.post("/customers/{code:path}/agreements")
-async def sign_agreement(desk: AtDesk, code: str) -> Response:
+async def sign_agreement(desk: AtDesk, code: CustomerCode) -> Response:
     form = await desk.form()
     body = {
         **form.given("agreement_no", "signed_on", "ends_on", "unit_code"),
@@ -110,7 +142,7 @@ async def sign_agreement(desk: AtDesk, code: str) -> Response:
 
 
 @router.post("/customers/{code:path}/agreement-end")
-async def end_agreement(desk: AtDesk, code: str) -> Response:
+async def end_agreement(desk: AtDesk, code: CustomerCode) -> Response:
     form = await desk.form()
     body = form.given("agreement_no", "ends_on", "reason")
     try:
@@ -135,7 +167,14 @@ def _quoted(code: str) -> str:
 
 def _same(row: dict[str, Any]) -> dict[str, Any]:
     """Events of the registry and of claims in one list: what one kind does not have is None."""
-    return {"agreement_no": None, "counter_code": None, "stage": None, "reason": None, **row}
+    return {
+        "agreement_no": None,
+        "counter_code": None,
+        "stage": None,
+        "reason": None,
+        "merged_into": None,
+        **row,
+    }
 
 
 def _by_year(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:

@@ -2,23 +2,42 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi.responses import Response
 
+from services.reporting.adapters.peers import Told
 from services.reporting.entrypoints.console.page import TIERS
-from services.reporting.entrypoints.console.parts import AtDesk
+from services.reporting.entrypoints.console.parts import AtDesk, Desk
 from services.reporting.entrypoints.console.route import room
-from shared.auth.policy import permit
+
+STAFF_MAX: Final = 500
 
 router = room()
 
 
 @router.get("/")
 async def dashboard(desk: AtDesk) -> Response:
-    refusal = permit(desk.who.principal, "customers.read")
-    if refusal is not None:
-        return desk.show("no_room.html", status=403, sentence=refusal)
+    if not desk.who.may("customers.read"):
+        return await organisation(desk)
     found = await desk.read.dashboard(desk.principal)
     return desk.show("dashboard.html", board=found, tiers=_pyramid(found["tiers"]))
+
+
+async def organisation(desk: Desk) -> Response:
+    """The first page of somebody who has no part in customer data: the units and people that they keep."""
+    desk.who.require("units.read")
+    staff = (
+        await desk.perhaps("registry", "/v1/staff", {"limit": STAFF_MAX})
+        if desk.who.may("staff.read")
+        else None
+    )
+    return desk.show(
+        "organisation.html",
+        tree=await desk.read.units(desk.principal),
+        staff=(staff or Told())["items"] or [],
+        more=bool((staff or Told())["next_cursor"]),
+    )
 
 
 def _pyramid(tiers: list[dict[str, object]]) -> dict[str, list[dict[str, object]]]:

@@ -11,7 +11,7 @@ from services.reporting.adapters.peers import Command, Told
 from services.reporting.adapters.read_models import DeclarationFilter
 from services.reporting.entrypoints.console.filters import Unit, Words
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
-from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk
+from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Id
 from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.visitor import Visitor
 from shared.paging import Cursor
@@ -112,7 +112,7 @@ async def declare(desk: AtDesk) -> Response:
     return seen(path_of("declarations", told["id"]), done)
 
 
-async def one(desk: Desk, number: str, refused: Problem | None = None, form: Form | None = None) -> Response:
+async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form | None = None) -> Response:
     view = await desk.read.declaration(desk.principal, number)
     away: Problem | None = None
     try:
@@ -131,23 +131,24 @@ async def one(desk: Desk, number: str, refused: Problem | None = None, form: For
         found=found,
         view=view,
         may=_may(desk.who, found) if away is None else set(),
+        following=await _following(desk, number) if "done" in desk.query else None,
     )
 
 
 @router.get("/declarations/{number}")
-async def declaration(desk: AtDesk, number: str) -> Response:
+async def declaration(desk: AtDesk, number: Id) -> Response:
     desk.who.require("declarations.read")
     return await one(desk, number)
 
 
 @router.get("/declarations/{number}/edit")
-async def edit_page(desk: AtDesk, number: str) -> Response:
+async def edit_page(desk: AtDesk, number: Id) -> Response:
     found = await desk.get("registry", path_of("v1", "declarations", number))
     return await form_page(desk, found=found)
 
 
 @router.post("/declarations/{number}/edit")
-async def edit(desk: AtDesk, number: str) -> Response:
+async def edit(desk: AtDesk, number: Id) -> Response:
     form = await desk.form()
     path = path_of("v1", "declarations", number)
     try:
@@ -166,7 +167,7 @@ async def edit(desk: AtDesk, number: str) -> Response:
 
 
 @router.post("/declarations/{number}/{act}")
-async def act(desk: AtDesk, number: str, act: str) -> Response:
+async def act(desk: AtDesk, number: Id, act: str) -> Response:
     if act not in _ACTS:
         raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
     form = await desk.form()
@@ -178,7 +179,18 @@ async def act(desk: AtDesk, number: str, act: str) -> Response:
         )
     except Problem as refused:
         return await one(desk, number, refused, form.after(refused))
-    return seen(path_of("declarations", number), f"declaration_{told['state'] or act}")
+    # Who hands in again is told that it was handed in, whatever step it goes on at.
+    done = "sent" if act == "submit" else told["state"] or act
+    return seen(path_of("declarations", number), f"declaration_{done}")
+
+
+async def _following(desk: Desk, number: str) -> str | None:
+    """The most urgent declaration that this person may decide next."""
+    waiting = "centre" if desk.who.may("declarations.decide") else "pre_review"
+    if waiting == "pre_review" and not desk.who.may("declarations.pre_review"):
+        return None
+    rows, _ = await desk.read.declarations(desk.principal, DeclarationFilter(waiting_for=waiting), None, 2)
+    return next((row["declaration_id"] for row in rows if row["declaration_id"] != number), None)
 
 
 def _may(who: Visitor, found: Told) -> set[str]:

@@ -26,6 +26,7 @@ from services.reporting.texts import TEXTS, Language, say, short, word
 from shared.clock import SHANGHAI, Clock
 from shared.contracts.claims_v1 import PlanPhase, Stage
 from shared.contracts.topics import SERVICES
+from shared.kernel.reasons import DEAD_LETTER_REASONS
 from shared.problems import Problem, title
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates"
@@ -77,6 +78,8 @@ def environment() -> Environment:
     made.filters |= {
         "yuan": formats.yuan,
         "yuan_text": formats.yuan_text,
+        "fen": formats.fen_of,
+        "laid_out": formats.laid_out,
         "count": formats.count,
         "instant": formats.instant,
         "day": formats.day,
@@ -171,6 +174,7 @@ class Pages:
                     "plan_states": _options("plan", PLAN_STATES, language),
                     "stages": _options("stage", STAGES, language),
                     "service_options": _options("service", SERVICES, language),
+                    "letter_reasons": _options("letter", DEAD_LETTER_REASONS, language),
                     "letter_states": _options("letter_state", LETTER_STATES, language),
                     "with_query": partial(_with_query, request),
                     "large": lambda fen: formats.large(fen, language),

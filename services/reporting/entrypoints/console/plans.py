@@ -10,9 +10,9 @@ from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
 from services.reporting.adapters.read_models import PlanFilter
-from services.reporting.entrypoints.console.filters import Unit, Words
+from services.reporting.entrypoints.console.filters import Code, Unit, Words
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
-from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk
+from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Id
 from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.visitor import Visitor
 from shared.paging import Cursor
@@ -110,13 +110,13 @@ async def form_page(
 
 
 @router.get("/plans/new")
-async def new(desk: AtDesk) -> Response:
+async def new(desk: AtDesk, customer: Code = None) -> Response:
     desk.who.require("plans.file")
     values = {
         "unit_code": desk.who.home_unit,
         "kind": "regular",
         "manager_a": desk.who.principal.user if desk.who.principal.holds("manager") else "",
-        "customer_code": desk.query.get("customer", ""),
+        "customer_code": customer or "",
     }
     return await form_page(desk, form=Form(values))
 
@@ -131,7 +131,7 @@ async def file(desk: AtDesk) -> Response:
     return seen(path_of("plans", told["plan_id"]), _filed(told))
 
 
-async def one(desk: Desk, number: str, refused: Problem | None = None, form: Form | None = None) -> Response:
+async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form | None = None) -> Response:
     view = await desk.read.plan(desk.principal, number)
     away: Problem | None = None
     try:
@@ -151,25 +151,28 @@ async def one(desk: Desk, number: str, refused: Problem | None = None, form: For
         found=found,
         number=number,
         view=view,
+        customer_seen=bool(found["customer_code"])
+        and desk.who.may("customers.read")
+        and await desk.read.customer(desk.principal, found["customer_code"]) is not None,
         ranking=(ranking or Told())["items"] or [],
         may=_may(desk.who, found) if away is None else set(),
     )
 
 
 @router.get("/plans/{number}")
-async def plan(desk: AtDesk, number: str) -> Response:
+async def plan(desk: AtDesk, number: Id) -> Response:
     desk.who.require("plans.read")
     return await one(desk, number)
 
 
 @router.get("/plans/{number}/edit")
-async def edit_page(desk: AtDesk, number: str) -> Response:
+async def edit_page(desk: AtDesk, number: Id) -> Response:
     found = await desk.get("claims", path_of("v1", "plans", number))
     return await form_page(desk, form=_form_of(found), found=found)
 
 
 @router.post("/plans/{number}/edit")
-async def edit(desk: AtDesk, number: str) -> Response:
+async def edit(desk: AtDesk, number: Id) -> Response:
     form = await desk.form()
     path = path_of("v1", "plans", number)
     body: dict[str, Any] = {name: form[name] or None for name in _CHANGEABLE}
@@ -187,7 +190,7 @@ async def edit(desk: AtDesk, number: str) -> Response:
 
 
 @router.post("/plans/{number}/{act}")
-async def act(desk: AtDesk, number: str, act: str) -> Response:
+async def act(desk: AtDesk, number: Id, act: str) -> Response:
     if act not in _ACTS:
         raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
     form = await desk.form()
@@ -218,7 +221,10 @@ def _may(who: Visitor, found: Told) -> set[str]:
         if state == "submitted":
             acts.add("review")
         if state == "active":
-            acts |= {"judge", "extend"}
+            acts.add("judge")
+            # An extension rests on significant progress (CLM-8), so it is offered once that was judged.
+            if found["significant"]:
+                acts.add("extend")
     if who.may("plans.progress"):
         if state == "active":
             acts.add("progress")

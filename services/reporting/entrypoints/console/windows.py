@@ -9,10 +9,12 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.entrypoints.console.filters import Unit
+from services.reporting.entrypoints.console.forms import path_of
 from services.reporting.entrypoints.console.page import named
 from services.reporting.entrypoints.console.parts import AtDesk
 from services.reporting.entrypoints.console.route import room
-from services.reporting.texts import word
+from services.reporting.texts import Language, word
+from shared.clock import business_date
 
 Span = Annotated[Literal["", "month", "quarter", "year"] | None, Query()]
 State = Annotated[Literal["", "now", "all"] | None, Query()]
@@ -65,8 +67,9 @@ async def windows(desk: AtDesk, unit: Unit = None, span: Span = None, show: Stat
     )
 
 
-def _bar(row: dict[str, Any], language: Any) -> dict[str, Any]:
+def _bar(row: dict[str, Any], language: Language) -> dict[str, Any]:
     end: datetime = row["ends_at"]
+    settling = row["state"] == "settling" and row["settled_at"]
     return {
         "name": row["name"] or row["window_key"],
         "unit": named(row, "unit_name", language),
@@ -74,8 +77,9 @@ def _bar(row: dict[str, Any], language: Any) -> dict[str, Any]:
         "word": word("plan", row["state"], language),
         "from": row["opens_at"].isoformat(),
         "to": end.isoformat(),
-        "settled": row["settled_at"].isoformat()
-        if row["state"] == "settling" and row["settled_at"]
-        else None,
-        "last_day": None if row["last_day"] is None else row["last_day"].isoformat(),
+        "settled": row["settled_at"].isoformat() if settling else None,
+        # Days are those of Shanghai: the instant itself is on another day in London.
+        "first_day": business_date(row["opens_at"]).isoformat(),
+        "last_day": (row["last_day"] or business_date(end)).isoformat(),
+        "leads": path_of("plans", row["plan_id"]) if row["plan_seen"] else None,
     }
