@@ -280,7 +280,7 @@ def test_a_customer_is_declared_decided_developed_and_won_by_people_at_their_des
 def test_held_transactions_are_booked_by_mapping_their_code_and_dead_letters_disposed_of(desk: Desk) -> None:
     with desk.browsers.person(desk.token(OPERATOR)) as person:
         person.open("/suspense?reason=unknown_code")
-        row = person.page.locator(f"tr:has(th:text-is('{LOCAL_CODE}'))")
+        row = person.page.locator(f"[aria-labelledby=h-codes] tr:has(.code:text-is('{LOCAL_CODE}'))")
         assert "3,206.00" in row.inner_text(), "what the code holds up"
         row.locator("a").click()
         person.fill(customer_code=code_of(1))

@@ -326,6 +326,22 @@ async def test_an_export_is_passed_on_with_its_name_and_a_refused_one_is_a_page(
     assert refused.status_code == 403 and "Not yours." in refused.text and "<html" in refused.text
 
 
+async def test_a_file_narrowed_to_a_unit_by_its_name_has_the_rows_of_the_page(bench: Bench) -> None:
+    bench.reads.answers["units"] = [
+        {"unit_code": "320583", "name_zh": "昆山市局", "name_en": "Kunshan office"}
+    ]
+    bench.services.answers["GET", "/v1/exports/customers.csv"] = lambda _: httpx.Response(
+        200, content=b"code"
+    )
+    async with bench.browser() as browser:
+        page = (await browser.get("/customers?unit=昆山市局")).text
+        assert 'value="昆山市局"' in page, "what was typed stands in its field"
+        assert (await browser.get("/exports/customers.csv?unit=昆山市局")).status_code == 200
+    asked = dict(bench.reads.asked)
+    assert asked["customers"][0].unit == "320583"
+    assert bench.services.requests[-1].url.params["unit"] == "320583"
+
+
 async def test_a_name_in_the_address_cannot_leave_its_place_in_the_path(bench: Bench) -> None:
     async with bench.browser() as browser:
         await browser.get("/declarations/..%2Funits")

@@ -28,10 +28,14 @@ async def export(request: Request, who: SignedIn, table: Table, form: Literal["c
     asked = {
         key: value for key, value in request.query_params.items() if value and key not in ("cursor", "lang")
     }
+    console = console_of(request)
+    if "unit" in asked:
+        # As on the page, where a unit may be typed by its name.
+        asked["unit"] = (await console.directory.names(who)).unit_meant(asked["unit"]) or ""
     stack = AsyncExitStack()
     # Entered before the answer begins, so that a refusal is still a page of its own.
     file = await stack.enter_async_context(
-        console_of(request).peers.download(who.on_behalf, "reporting", f"/v1/exports/{table}.{form}", asked)
+        console.peers.download(who.on_behalf, "reporting", f"/v1/exports/{table}.{form}", asked)
     )
 
     async def pieces() -> AsyncIterator[bytes]:
