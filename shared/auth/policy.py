@@ -159,7 +159,21 @@ TABLE: Final[Mapping[Operation, Mapping[Role, Scope]]] = {
             "service",
         ),
     },
-    "staff.read": _all(Scope.COVERED, "centre", "steward", "auditor", "province", "national", "admin"),
+    # Whoever works with others' acts reads who did them: names, offices and roles within one's own units.
+    "staff.read": {
+        "manager": Scope.COVERED,
+        **_all(
+            Scope.COVERED,
+            "reviewer",
+            "centre",
+            "steward",
+            "approver",
+            "auditor",
+            "province",
+            "national",
+            "admin",
+        ),
+    },
 }
 """Operation → role → how far the role carries. A role that is not named may not."""
 

@@ -258,7 +258,17 @@ MAY: dict[Operation, set[str]] = {
     "suspense.decide": {"steward", "centre"},
     "ops.progress": {"service"},
     "units.read": READERS | {"manager", "admin"},
-    "staff.read": {"centre", "steward", "auditor", "province", "national", "admin"},
+    "staff.read": {
+        "manager",
+        "reviewer",
+        "centre",
+        "steward",
+        "approver",
+        "auditor",
+        "province",
+        "national",
+        "admin",
+    },
 }
 """The expectation, written out once more by hand: a change of the table has to be meant twice."""
 

@@ -84,22 +84,16 @@ def _named(name: str, zh: str, en: str) -> Column:
     return Column(zh, en, lambda row, language: row[f"{name}_{'en' if language == 'en' else 'zh'}"], 20)
 
 
-def _in_words(kind: str, code: str, language: Language) -> str:
-    return word(kind, code, "en" if language == "en" else "zh")
-
-
 def _word(name: str, kind: str, zh: str, en: str) -> Column:
     """A code of the contracts in words; one that has none yet stays as it is."""
     return Column(
-        zh, en, lambda row, language: None if row[name] is None else _in_words(kind, row[name], language)
+        zh, en, lambda row, language: None if row[name] is None else word(kind, row[name], language)
     )
 
 
 def _words(name: str, kind: str, zh: str, en: str) -> Column:
     """Several of them."""
-    return Column(
-        zh, en, lambda row, language: [_in_words(kind, one, language) for one in row[name] or ()], 20
-    )
+    return Column(zh, en, lambda row, language: [word(kind, one, language) for one in row[name] or ()], 20)
 
 
 def _flag(name: str, zh: str, en: str) -> Column:
@@ -159,7 +153,7 @@ def _begin(day: Any) -> datetime | None:
 
 def _tiers(row: Row, language: Language) -> Cell:
     return [
-        f"{_in_words('scheme', one['scheme'], language)}: {_in_words('tier', one['tier'], language)}"
+        f"{word('scheme', one['scheme'], language)}: {word('tier', one['tier'], language)}"
         for one in row["tiers"]
     ]
 

@@ -53,6 +53,8 @@ class ExportFilters(BaseModel):
     q: _Text = None
     status: _Text = None
     kind: _Text = None
+    agreement: bool | None = None
+    order: Literal["code", "revenue"] | None = None
     customer: _Text = None
     direction: Direction | None = None
     effective_from: date | None = None

@@ -18,7 +18,7 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import OnBehalf
-from services.reporting.texts import PageLanguage
+from services.reporting.texts import short
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.auth.tokens import TokenRefused, TokenVerifier
@@ -47,7 +47,7 @@ class NotSignedIn(Exception):
 class Manner:
     """How a page is shown, also to somebody who has not signed in."""
 
-    language: PageLanguage
+    language: Language
     theme: Theme
 
 
@@ -82,11 +82,7 @@ class Visitor:
 
     @property
     def on_behalf(self) -> OnBehalf:
-        return OnBehalf(self.token, wire_language(self.manner.language))
-
-
-def wire_language(language: PageLanguage) -> Language:
-    return "en" if language == "en" else "zh-CN"
+        return OnBehalf(self.token, self.manner.language)
 
 
 async def visitor(request: Request) -> Visitor:
@@ -114,17 +110,16 @@ def manner_of(request: Request) -> Manner:
         asked = language_of(request.headers.get("accept-language"))
     theme = cookie(request, THEME_COOKIE)
     return Manner(
-        "en" if asked.lower().startswith("en") else "zh",
+        "en" if asked.lower().startswith("en") else "zh-CN",
         cast(Theme, theme) if theme in get_args(Theme) else "auto",
     )
 
 
 def remember_language(request: Request, response: Response) -> None:
     """A language asked for in the address is kept for the pages that follow."""
-    if request.query_params.get("lang") and not cookie(request, LANGUAGE_COOKIE).startswith(
-        manner_of(request).language
-    ):
-        choose(request, response, LANGUAGE_COOKIE, manner_of(request).language)
+    chosen = short(manner_of(request).language)
+    if request.query_params.get("lang") and not cookie(request, LANGUAGE_COOKIE).startswith(chosen):
+        choose(request, response, LANGUAGE_COOKIE, chosen)
 
 
 def choose(request: Request, response: Response, name: str, value: str) -> None:
