@@ -4,6 +4,6 @@ Console, problems, command line, exports and documents take their words from her
 """
 
 from shared.texts.catalogue import CATALOGUE, say, word
-from shared.texts.language import DEFAULT_LANGUAGE, Language, language_of
+from shared.texts.language import DEFAULT_LANGUAGE, Language, language_of, short
 
-__all__ = ["CATALOGUE", "DEFAULT_LANGUAGE", "Language", "language_of", "say", "word"]
+__all__ = ["CATALOGUE", "DEFAULT_LANGUAGE", "Language", "language_of", "say", "short", "word"]

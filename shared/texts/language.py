@@ -33,3 +33,8 @@ def language_of(accept_language: str | None) -> Language:
             best_weight = weight
             best = "en" if primary == "en" else DEFAULT_LANGUAGE
     return best
+
+
+def short(language: Language) -> Literal["zh", "en"]:
+    """The language as names in rows and cookies carry it."""
+    return "en" if language == "en" else "zh"

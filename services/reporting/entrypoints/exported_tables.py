@@ -25,12 +25,11 @@ from services.reporting.adapters.read_models import (
     SuspenseFilter,
 )
 from services.reporting.adapters.sheets import Cell, Money
-from services.reporting.texts import word
 from shared.auth.policy import Operation
 from shared.auth.principals import Principal
 from shared.clock import SHANGHAI
 from shared.problems import Problem
-from shared.texts import Language
+from shared.texts import Language, word
 
 Asked = Mapping[str, Any]
 """The filters of the request by name; those without a value are not there."""

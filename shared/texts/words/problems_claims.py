@@ -95,7 +95,4 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan_is.expired": ("独家开发期已过", "expired"),
     "plan_is.withdrawn": ("已撤回", "withdrawn"),
     "plan_is.refused": ("未予登记", "refused"),
-    "festival.mid_autumn": ("中秋", "Mid-Autumn"),
-    "festival.new_year": ("新年", "New Year"),
-    "festival.spring_festival": ("春节", "Spring Festival"),
 }

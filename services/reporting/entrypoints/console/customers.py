@@ -14,9 +14,9 @@ from services.reporting.entrypoints.console.filters import Code, Unit, Words
 from services.reporting.entrypoints.console.forms import seen
 from services.reporting.entrypoints.console.parts import ROWS, AtDesk
 from services.reporting.entrypoints.console.route import room
-from services.reporting.texts import word
 from shared.paging import Cursor
 from shared.problems import Problem
+from shared.texts import word
 
 YesNo = Annotated[Literal["", "yes", "no"] | None, Query()]
 StatusFilter = Annotated[Literal["", "active", "retired", "merged", "annulled"] | None, Query()]

@@ -15,8 +15,8 @@ from typing import Final
 from services.reporting.adapters.peers import Peers
 from services.reporting.adapters.read_models import ReadModels
 from services.reporting.entrypoints.console.visitor import Visitor
-from services.reporting.texts import Language, say
 from shared.problems import Problem
+from shared.texts import Language, say
 
 KEPT_SECONDS: Final = 60.0
 """Names change seldom, and a page asks for them every time."""

@@ -22,12 +22,12 @@ from services.reporting.entrypoints.console.forms import Form
 from services.reporting.entrypoints.console.rooms import ROOMS
 from services.reporting.entrypoints.console.static_files import StaticFiles
 from services.reporting.entrypoints.console.visitor import Manner, Visitor, remember_language
-from services.reporting.texts import TEXTS, Language, say, short, word
 from shared.clock import SHANGHAI, Clock
 from shared.contracts.claims_v1 import PlanPhase, Stage
 from shared.contracts.topics import SERVICES
 from shared.kernel.reasons import DEAD_LETTER_REASONS
 from shared.problems import Problem, title
+from shared.texts import CATALOGUE, Language, say, short, word
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates"
 
@@ -46,8 +46,8 @@ _HEADERS: Final = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 
-TIERS: Final = tuple(key.removeprefix("tier.") for key in TEXTS if key.startswith("tier."))
-"""Tiers in the order of their names in `texts/words.py`, the highest first; the place is the rank that colours it."""
+TIERS: Final = tuple(key.removeprefix("tier.") for key in CATALOGUE if key.startswith("tier."))
+"""Tiers in the order of their names in `shared/texts/words/terms.py`, highest first; the place is the rank that colours it."""
 PLAN_STATES: Final[tuple[str, ...]] = get_args(PlanPhase)
 STAGES: Final[tuple[str, ...]] = get_args(Stage)
 LETTER_STATES: Final = ("open", "replayed", "closed", "all")

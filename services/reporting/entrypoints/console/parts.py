@@ -23,10 +23,10 @@ from services.reporting.entrypoints.console.forms import Form, submitted
 from services.reporting.entrypoints.console.live import Hub
 from services.reporting.entrypoints.console.page import Frame, Pages
 from services.reporting.entrypoints.console.visitor import SignedIn, Visitor
-from services.reporting.texts import Language
 from shared.auth.principals import Principal
 from shared.clock import Clock
 from shared.problems import Problem
+from shared.texts import Language
 
 ROWS: Final = 50
 """Rows on a page of a list."""

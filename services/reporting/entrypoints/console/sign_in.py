@@ -24,9 +24,9 @@ from services.reporting.entrypoints.console.visitor import (
     secure,
     verifier,
 )
-from services.reporting.texts import short
 from shared.auth.principals import Principal
 from shared.auth.tokens import TokenRefused
+from shared.texts import short
 
 router = room()
 

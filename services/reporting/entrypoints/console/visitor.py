@@ -18,12 +18,11 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import OnBehalf
-from services.reporting.texts import short
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.auth.tokens import TokenRefused, TokenVerifier
 from shared.problems import Problem
-from shared.texts import Language, language_of
+from shared.texts import Language, language_of, short
 
 TOKEN_COOKIE: Final = "keypost_token"  # noqa: S105 - a cookie's name.
 LANGUAGE_COOKIE: Final = "keypost_language"

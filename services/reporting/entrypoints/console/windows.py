@@ -13,8 +13,8 @@ from services.reporting.entrypoints.console.forms import path_of
 from services.reporting.entrypoints.console.page import named
 from services.reporting.entrypoints.console.parts import AtDesk
 from services.reporting.entrypoints.console.route import room
-from services.reporting.texts import Language, word
 from shared.clock import business_date
+from shared.texts import Language, word
 
 Span = Annotated[Literal["", "month", "quarter", "year"] | None, Query()]
 State = Annotated[Literal["", "now", "all"] | None, Query()]

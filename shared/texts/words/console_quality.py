@@ -158,7 +158,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "merges.before": ("合并前", "Before"),
     "merges.after": ("合并后", "After"),
     "merges.follows": (
-        "收入、级别、用邮协议、网点代码和独家开发期随之转移。",
+        "收入、级别、用邮协议、网点客户代码和独家开发期随之转移。",
         "Revenue, tier, agreements, counter codes and windows follow.",
     ),
     "merges.proposed": ("提出", "Proposed"),

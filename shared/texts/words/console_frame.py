@@ -86,7 +86,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "problem.fields": ("请检查以下内容", "Please check"),
     "problem.reference": ("代号", "Code"),
     "advice.changed_meanwhile": (
-        "下面显示的是最新内容，您填写的仍保留在表单中。请核对后再次提交。",
+        "下面显示的是最新内容，您填写的仍保留在表单中。请核对后重新提交。",
         "Below is the latest state, and the form still holds what you typed. Check it and send it again.",
     ),
     "advice.window_held": (
