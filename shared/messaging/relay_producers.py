@@ -23,7 +23,7 @@ from shared.clock import monotonic
 from shared.contracts.topics import relay_topic
 from shared.failpoints import failpoint_blocking
 from shared.messaging.kafka import KafkaAccess
-from shared.messaging.records import decode_headers
+from shared.messaging.records import decode_headers, wire_name
 
 log = structlog.get_logger(__name__)
 
@@ -48,17 +48,8 @@ class OutboxRow(NamedTuple):
 
 
 def published_headers(encoded: bytes) -> list[tuple[str, str | bytes | None]]:
-    """Headers as the client takes them: names are C strings in UTF-8 there, so that bytes which are no text, and NUL,
-    are written as `\\xff`. The exact name stays in the row of the dead letter."""
-    return [
-        (
-            name.encode("utf-8", "surrogateescape")
-            .decode("utf-8", "backslashreplace")
-            .replace("\0", "\\x00"),
-            value,
-        )
-        for name, value in decode_headers(encoded)
-    ]
+    """Headers as the client takes them."""
+    return [(wire_name(name), value) for name, value in decode_headers(encoded)]
 
 
 class RelayProducers:
