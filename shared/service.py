@@ -11,6 +11,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 import structlog
@@ -23,10 +24,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import failpoints, health, logging, migrating
 from shared.clock import Clock, clock_from
 from shared.db import create_engine, plain_dsn
+from shared.messaging import faults
 from shared.messaging.batches import BatchHandler
 from shared.messaging.consumer import BatchConsumer
-from shared.messaging.failures import Backoff, describe
+from shared.messaging.failures import Backoff, classify, describe
 from shared.messaging.kafka import KafkaAccess
+from shared.messaging.metrics import FAILURES
 from shared.messaging.relay import Relay
 from shared.messaging.timers import TimerHandler, TimerLoop
 from shared.messaging.unit_of_work import UnitOfWork
@@ -34,6 +37,7 @@ from shared.settings import ServiceSettings
 
 log = structlog.get_logger(__name__)
 
+LONGEST_WAIT_SECONDS: Final = 30.0
 STUCK_SECONDS: Final = 180.0
 """A consumer that has work, waits for nothing and has not moved for so long is stuck."""
 
@@ -79,6 +83,7 @@ class Platform:
             unit_of_work=self.unit_of_work,
             instance=self.settings.instance,
             max_records=max_records,
+            unpacked_bytes=self.settings.unpacked_bytes,
             **options,
         )
 
@@ -105,6 +110,8 @@ class Service:
     """A last hand on the application: middleware, mounted console, exception handlers of its own."""
     with_relay: bool = True
 
+    failing: dict[str, str] = field(init=False, default_factory=dict)
+    """The background tasks that have ended with an error of late, and it."""
     relay: Relay | None = field(init=False, default=None)
     timer_loop: TimerLoop | None = field(init=False, default=None)
 
@@ -126,7 +133,15 @@ class Service:
             checks["relay"] = _of(self.relay.healthy)
         if self.timer_loop is not None:
             checks["timers"] = _of(self.timer_loop.healthy)
+        for task in self.background:
+            checks[f"background {task}"] = _of(partial(self.failing.get, task))
         return {**checks, **self.readiness}
+
+    async def warnings(self) -> dict[str, str]:
+        """What a person has to look at although the service does its work."""
+        async with self.platform.writer.connect() as connection:
+            found = await faults.counts(connection)
+        return {f"faults of {task}": f"{number} given up" for task, number in found.items()}
 
     async def _database(self) -> str | None:
         async with self.platform.writer.connect() as connection:
@@ -191,12 +206,15 @@ async def serve(service: Service, app: FastAPI) -> None:
 
 @contextlib.asynccontextmanager
 async def _running(service: Service, stop: asyncio.Event) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(_keep(name, run)) for name, run in service.background.items()]
+    tasks = [
+        asyncio.create_task(_keep(name, run, service.failing)) for name, run in service.background.items()
+    ]
     started: list[BatchConsumer] = []
     relay = None if service.relay is None else asyncio.create_task(service.relay.run())
     timers: asyncio.Task[None] | None = None
     try:
-        for prepare in service.on_start:
+        first: Callable[[], Awaitable[None]] = partial(faults.retry_all, service.platform.unit_of_work)
+        for prepare in (first, *service.on_start):
             if not await _until_done(prepare, stop):
                 break
         if not stop.is_set():
@@ -220,15 +238,29 @@ async def _running(service: Service, stop: asyncio.Event) -> AsyncIterator[None]
             await relay
 
 
-async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    backoff = Backoff(0.5, 30.0)
+async def _keep(name: str, run: Callable[[], Awaitable[None]], failing: dict[str, str]) -> None:
+    """Run an endless task again and again. From an error on the service is not ready, until the task has gone on for
+    longer than it is made to wait at most."""
+    backoff = Backoff(0.5, LONGEST_WAIT_SECONDS)
+    loop = asyncio.get_running_loop()
     while True:
+        well = loop.call_later(LONGEST_WAIT_SECONDS, _is_well, name, failing, backoff)
         try:
             await run()
+            failing.pop(name, None)
             return
         except Exception as error:
+            failing[name] = f"starting again: {describe(error)}"
+            FAILURES.labels(name, classify(error).value).inc()
             log.error("a background task failed and is started again", task=name, error=describe(error))
-            await asyncio.sleep(backoff.next())
+        finally:
+            well.cancel()
+        await asyncio.sleep(backoff.next())
+
+
+def _is_well(name: str, failing: dict[str, str], backoff: Backoff) -> None:
+    failing.pop(name, None)
+    backoff.reset()
 
 
 async def _until_done(prepare: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:
