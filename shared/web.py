@@ -10,7 +10,7 @@ from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared import health, metrics, problems
+from shared import health, metrics, problems, rewind_routes
 from shared.auth.http import Caller, require
 from shared.auth.tokens import TokenVerifier
 from shared.body_limit import BodyLimit
@@ -39,6 +39,11 @@ def create_app(service: Service) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.include_router(_common(service, app))
+    if service.consumers:
+        consumers = {consumer.name: consumer for consumer in service.consumers}
+        app.include_router(
+            rewind_routes.routes(service.platform.unit_of_work, service.platform.kafka, consumers)
+        )
     for router in service.routers:
         app.include_router(router)
     if service.prepare_app is not None:
