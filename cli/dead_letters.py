@@ -218,12 +218,12 @@ def _letter_text(letter: dict[str, Any]) -> str:
         f"header     {visible(header['name'])}: {_shown(_bytes(header['value_base64']))}"
         for header in letter["headers"]
     ]
-    if letter["records"] > 1:
+    if letter.get("records", 1) > 1:
         reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(letter["reasons"].items()))
         lines.append(f"stands for {letter['records']} records: {reasons}")
     lines += [
         f"cut        the {part} had {whole['length']} bytes, SHA-256 {whole['sha256']}; what follows is its beginning"
-        for part, whole in (letter["cut"] or {}).items()
+        for part, whole in (letter.get("cut") or {}).items()
     ]
     lines.append(f"value      {'none' if value is None else f'{len(value)} bytes'}")
     if value:
@@ -232,7 +232,7 @@ def _letter_text(letter: dict[str, Any]) -> str:
 
 
 def _offsets(letter: dict[str, Any]) -> str:
-    first, last = letter["offset"], letter["last_offset"]
+    first, last = letter["offset"], letter.get("last_offset", letter["offset"])
     return str(first) if first == last else f"{first}-{last}"
 
 
