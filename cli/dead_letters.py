@@ -197,7 +197,7 @@ def _list_text(letters: list[dict[str, Any]], with_state: bool) -> str:
     if not letters:
         return "no dead letters" if with_state else "no open dead letters"
     return "\n".join(
-        f"{letter['id']:<14} {letter['reason']:<15} {letter['topic']}/{letter['partition']}@{letter['offset']}"
+        f"{letter['id']:<14} {letter['reason']:<15} {letter['topic']}/{letter['partition']}@{_offsets(letter)}"
         f"  {moment(letter['failed_at'])}  {letter['state'] + '  ' if with_state else ''}"
         f"{shortened(visible(letter['detail']), 100)}"
         for letter in letters
@@ -210,7 +210,7 @@ def _letter_text(letter: dict[str, Any]) -> str:
     lines = [
         f"{letter['id']}  {letter['state']}{decided}",
         f"reason     {letter['reason']}: {visible(letter['detail'])}",
-        f"came from  {letter['topic']}, partition {letter['partition']}, offset {letter['offset']}",
+        f"came from  {letter['topic']}, partition {letter['partition']}, offset {_offsets(letter)}",
         f"failed at  {moment(letter['failed_at'])}",
         f"key        {_shown(key)}",
     ]
@@ -218,10 +218,22 @@ def _letter_text(letter: dict[str, Any]) -> str:
         f"header     {visible(header['name'])}: {_shown(_bytes(header['value_base64']))}"
         for header in letter["headers"]
     ]
+    if letter.get("records", 1) > 1:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(letter["reasons"].items()))
+        lines.append(f"stands for {letter['records']} records: {reasons}")
+    lines += [
+        f"cut        the {part} had {whole['length']} bytes, SHA-256 {whole['sha256']}; what follows is its beginning"
+        for part, whole in (letter.get("cut") or {}).items()
+    ]
     lines.append(f"value      {'none' if value is None else f'{len(value)} bytes'}")
     if value:
         lines.append(shortened(visible(value.decode("utf-8", "backslashreplace")), _SHOWN_CHARACTERS))
     return "\n".join(lines)
+
+
+def _offsets(letter: dict[str, Any]) -> str:
+    first, last = letter["offset"], letter.get("last_offset", letter["offset"])
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def _shown(content: bytes | None) -> str:

@@ -24,6 +24,7 @@ from confluent_kafka import (
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
 from cli.instance import MACHINE, PATIENCE_S, CommandError, Data, NotNow, Session, Timeout, open_session
+from deploy.embedded.kafka import say
 
 _ASK_S: Final = 5.0
 
@@ -35,8 +36,10 @@ def register(app: typer.Typer) -> None:
 
 
 def wait_idle_command(data: Data = None, timeout: Timeout = PATIENCE_S) -> None:
-    """Return when everything published or accepted so far has had its last effect in every service."""
-    wait_idle(open_session(data, timeout_s=timeout))
+    """Return when everything published or accepted so far has had its last effect in every service. What a service has given
+    up is not waited for; it is named."""
+    for fault in wait_idle(open_session(data, timeout_s=timeout)).faults:
+        say(fault)
 
 
 @dataclass(slots=True)
@@ -170,8 +173,13 @@ class Progress:
                 busy = busy or f"{service}: {place[0]}/{place[1]} is read up to {position} of {ends[place]}"
         seen = tuple(sorted((service, *place, at) for service, at_places in positions.items()
                             for place, at in at_places.items()))  # fmt: skip
+        faults = [
+            f"{service} has given up {fault['task']} {fault['item']} after {fault['failures']} failures: {fault['error']}"
+            for service, account in accounts.items()
+            for fault in account.get("faults", ())
+        ]
         timers = [account["next_timer_at"] for account in accounts.values() if account.get("next_timer_at")]
-        return Pass(busy, (seen, tuple(sorted(ends.items()))), tuple(timers))
+        return Pass(busy, (seen, tuple(sorted(ends.items()))), tuple(timers), tuple(faults))
 
     def _partitions(self, topics: set[str]) -> set[Place]:
         """All partitions of the topics: one from which nothing was read yet has no position."""
@@ -209,6 +217,8 @@ class Pass:
     seen: tuple[Any, ...]
     timers: tuple[str, ...]
     """When each service's next timer is due."""
+    faults: tuple[str, ...] = ()
+    """What was given up and is not waited for, in words."""
 
 
 def positions_of(account: dict[str, Any]) -> dict[Place, int]:

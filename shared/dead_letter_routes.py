@@ -112,6 +112,10 @@ def told(service: str, row: Row) -> dict[str, Any]:
         "topic": row.topic,
         "partition": row.partition,
         "offset": row.offset,
+        "last_offset": row.offset if row.last_offset is None else row.last_offset,
+        "records": row.records,
+        "reasons": row.reasons or {row.reason: row.records},
+        "cut": row.cut,
         "failed_at": row.failed_at.isoformat(),
         "decided_by": row.decided_by,
         "decided_at": row.decided_at and row.decided_at.isoformat(),
@@ -143,6 +147,22 @@ _REFUSALS = {
         409,
         "第{number}号死信来自其他服务的主题，应由该服务重新发出。",
         "Dead letter {number} came from a topic of another service, which has to send it again.",
+    ),
+    "range": (
+        409,
+        "第{number}号死信代表多条消息，原文仍在主题中：请用 keypost rewind 让消费者重新读取。",
+        "Dead letter {number} stands for several records, which are in their topic: have the consumer read them again "
+        "with keypost rewind.",
+    ),
+    "cut": (
+        409,
+        "第{number}号死信过大，只保存了开头部分，不能按原样重新发出。",
+        "Dead letter {number} was too large to be kept whole and cannot be sent as it came.",
+    ),
+    "too_large": (
+        409,
+        "第{number}号死信超过其主题允许的大小，不能重新发出。",
+        "Dead letter {number} is larger than its topic takes.",
     ),
 }
 

@@ -10,6 +10,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from functools import partial
 from typing import Final
 
 import structlog
@@ -18,14 +19,17 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from shared import failpoints, health, logging, migrating
+from shared.messaging import faults
 from shared.messaging.consumer import BatchConsumer
-from shared.messaging.failures import Backoff, describe
+from shared.messaging.failures import Backoff, classify, describe
+from shared.messaging.metrics import FAILURES
 from shared.service import Platform, Service
 from shared.settings import ServiceSettings
 from shared.web import create_app
 
 log = structlog.get_logger(__name__)
 
+LONGEST_WAIT_SECONDS: Final = 30.0
 STUCK_SECONDS: Final = 180.0
 """A consumer that has work, waits for nothing and has not moved for so long is stuck."""
 
@@ -80,12 +84,15 @@ async def serve(service: Service, app: FastAPI) -> None:
 
 @contextlib.asynccontextmanager
 async def _running(service: Service, stop: asyncio.Event) -> AsyncIterator[None]:
-    tasks = [asyncio.create_task(_keep(name, run)) for name, run in service.background.items()]
+    tasks = [
+        asyncio.create_task(_keep(name, run, service.failing)) for name, run in service.background.items()
+    ]
     started: list[BatchConsumer] = []
     relay = None if service.relay is None else asyncio.create_task(service.relay.run())
     timers: asyncio.Task[None] | None = None
     try:
-        for prepare in service.on_start:
+        first: Callable[[], Awaitable[None]] = partial(faults.retry_all, service.platform.unit_of_work)
+        for prepare in (first, *service.on_start):
             if not await _until_done(prepare, stop):
                 break
         if not stop.is_set():
@@ -109,15 +116,29 @@ async def _running(service: Service, stop: asyncio.Event) -> AsyncIterator[None]
             await relay
 
 
-async def _keep(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    backoff = Backoff(0.5, 30.0)
+async def _keep(name: str, run: Callable[[], Awaitable[None]], failing: dict[str, str]) -> None:
+    """Run an endless task again and again. From an error on the service is not ready, until the task has gone on for
+    longer than it is made to wait at most."""
+    backoff = Backoff(0.5, LONGEST_WAIT_SECONDS)
+    loop = asyncio.get_running_loop()
     while True:
+        well = loop.call_later(LONGEST_WAIT_SECONDS, _is_well, name, failing, backoff)
         try:
             await run()
+            failing.pop(name, None)
             return
         except Exception as error:
+            failing[name] = f"starting again: {describe(error)}"
+            FAILURES.labels(name, classify(error).value).inc()
             log.error("a background task failed and is started again", task=name, error=describe(error))
-            await asyncio.sleep(backoff.next())
+        finally:
+            well.cancel()
+        await asyncio.sleep(backoff.next())
+
+
+def _is_well(name: str, failing: dict[str, str], backoff: Backoff) -> None:
+    failing.pop(name, None)
+    backoff.reset()
 
 
 async def _until_done(prepare: Callable[[], Awaitable[None]], stop: asyncio.Event) -> bool:

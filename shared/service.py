@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from fastapi import APIRouter, FastAPI
@@ -13,6 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from shared import health
 from shared.clock import Clock, clock_from
 from shared.db import create_engine, plain_dsn
+from shared.messaging import faults
 from shared.messaging.batches import BatchHandler
 from shared.messaging.consumer import BatchConsumer
 from shared.messaging.kafka import KafkaAccess
@@ -63,6 +65,7 @@ class Platform:
             unit_of_work=self.unit_of_work,
             instance=self.settings.instance,
             max_records=max_records,
+            unpacked_bytes=self.settings.unpacked_bytes,
             **options,
         )
 
@@ -91,6 +94,8 @@ class Service:
     """A last hand on the application: middleware, mounted console, exception handlers of its own."""
     with_relay: bool = True
 
+    failing: dict[str, str] = field(init=False, default_factory=dict)
+    """The background tasks that have ended with an error of late, and it."""
     relay: Relay | None = field(init=False, default=None)
     timer_loop: TimerLoop | None = field(init=False, default=None)
 
@@ -112,7 +117,15 @@ class Service:
             checks["relay"] = _of(self.relay.healthy)
         if self.timer_loop is not None:
             checks["timers"] = _of(self.timer_loop.healthy)
+        for task in self.background:
+            checks[f"background {task}"] = _of(partial(self.failing.get, task))
         return {**checks, **self.readiness}
+
+    async def warnings(self) -> dict[str, str]:
+        """What a person has to look at although the service does its work."""
+        async with self.platform.writer.connect() as connection:
+            found = await faults.counts(connection)
+        return {f"faults of {task}": f"{number} given up" for task, number in found.items()}
 
     async def _database(self) -> str | None:
         async with self.platform.writer.connect() as connection:

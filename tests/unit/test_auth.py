@@ -254,6 +254,7 @@ MAY: dict[Operation, set[str]] = {
     "periods.close": {"steward", "centre"},
     "dead_letters.read": {"steward", "centre", "auditor"},
     "dead_letters.replay": {"steward", "centre"},
+    "consumers.rewind": {"steward", "centre"},
     "suspense.read": {"steward", "centre", "auditor", "province", "national"},
     "suspense.decide": {"steward", "centre"},
     "ops.progress": {"service"},

@@ -208,13 +208,14 @@ class PostgresLedger:
         )
         return [(row[0], row[1]) for row in found]
 
-    async def holders_behind(self, year: int, limit: int) -> list[int]:
+    async def holders_behind(self, year: int, limit: int, without: Collection[int] = ()) -> list[int]:
         db = await self._work.raw()
         found = await db.fetch(
             "SELECT DISTINCT account FROM (SELECT account FROM standings WHERE tier > 0 AND closed_through < $1 "
-            "ORDER BY closed_through, account LIMIT $2) AS behind ORDER BY account",
+            "AND account <> ALL($3::int[]) ORDER BY closed_through, account LIMIT $2) AS behind ORDER BY account",
             year,
             limit,
+            list(without),
         )
         return [row[0] for row in found]
 

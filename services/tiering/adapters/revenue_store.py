@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.tiering.handlers.tell_revenue import MonthCell, YearRevenue
+from services.tiering.handlers.tell_revenue import DueYear, MonthCell, YearRevenue
 from shared.messaging.work import Work
 
 SPAN: Final = 200_000
@@ -30,6 +31,10 @@ _TAKE: Final = """
     WHERE d.account = oldest.account AND d.year = oldest.year
     RETURNING d.account, d.year
 """
+_DROP: Final = """
+    DELETE FROM revenue_due d USING unnest($1::int[], $2::int[]) AS w (account, year)
+    WHERE d.account = w.account AND d.year = w.year
+"""
 _TOTALS: Final = """
     SELECT a.code, w.year, s.code AS merged_into, t.months, t.lines, t.amounts, t.pieces, t.counts
     FROM unnest($1::int[], $2::int[]) AS w (account, year)
@@ -50,11 +55,12 @@ class PostgresRevenue:
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    async def gather(self) -> int:
+    async def gather(self, upto: int | None = None) -> int:
         db = await self._work.raw()
         told, version, head = await db.fetchrow(_OPEN)
         # The head may have been read before another instance's telling that this one has waited for.
-        upto = min(max(head, told), told + SPAN)
+        last = max(head, told) if upto is None else max(upto, told)
+        upto = min(last, told + SPAN)
         if upto > told:
             await db.execute(_GATHER, told, upto)
         await db.execute("UPDATE revenue_teller SET seq = $1, version = $2", upto, version + 1)
@@ -63,8 +69,31 @@ class PostgresRevenue:
     async def take(self, limit: int) -> list[YearRevenue]:
         db = await self._work.raw()
         taken = await db.fetch(_TAKE, limit)
-        rows = await db.fetch(_TOTALS, [row[0] for row in taken], [row[1] for row in taken])
-        return [_year(row) for row in rows]
+        return await self._totals([tuple(row) for row in taken])
+
+    async def take_these(self, due: Sequence[DueYear]) -> list[YearRevenue]:
+        await self.drop(due)
+        return await self._totals(due)
+
+    async def drop(self, due: Sequence[DueYear]) -> None:
+        db = await self._work.raw()
+        await db.execute(_DROP, *_columns(due))
+
+    async def note(self, seq: int) -> None:
+        db = await self._work.raw()
+        await db.execute(_GATHER, seq - 1, seq)
+
+    async def skip(self, seq: int) -> None:
+        db = await self._work.raw()
+        await db.execute("UPDATE revenue_teller SET seq = $1 WHERE seq = $1 - 1", seq)
+
+    async def _totals(self, due: Sequence[DueYear]) -> list[YearRevenue]:
+        db = await self._work.raw()
+        return [_year(row) for row in await db.fetch(_TOTALS, *_columns(due))]
+
+
+def _columns(due: Sequence[DueYear]) -> tuple[list[int], list[int]]:
+    return [account for account, _ in due], [year for _, year in due]
 
 
 def _year(row: Any) -> YearRevenue:
@@ -91,6 +120,14 @@ class Untold(NamedTuple):
 
 
 _UNTOLD = text("SELECT h.seq, t.seq, EXISTS (SELECT FROM revenue_due) FROM ledger_head h, revenue_teller t")
+
+
+_DUE = text("SELECT account, year FROM revenue_due ORDER BY since LIMIT :limit")
+
+
+async def due_years(connection: AsyncConnection, limit: int) -> list[DueYear]:
+    """What has waited longest to be told."""
+    return [(row.account, row.year) for row in await connection.execute(_DUE, {"limit": limit})]
 
 
 async def untold(connection: AsyncConnection) -> Untold:

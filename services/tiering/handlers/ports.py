@@ -105,7 +105,7 @@ class LedgerStore(Protocol):
         """(business date, signed fen) of one year and some lines, in the order of booking."""
         ...
 
-    async def holders_behind(self, year: int, limit: int) -> list[int]:
+    async def holders_behind(self, year: int, limit: int, without: Collection[int] = ()) -> list[int]:
         """Accounts that hold a tier and have not been through the close of a year."""
         ...
 
