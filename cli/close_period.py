@@ -27,7 +27,7 @@ from cli.instance import (
 )
 from cli.language import accept_language
 from cli.printable import moment
-from deploy.embedded.kafka import say
+from deploy.embedded.terminal import say
 
 _PERIOD: Final = re.compile(r"(?:19|20|21)[0-9]{2}(?:Q[1-4])?")
 _REST_S: Final = 0.1

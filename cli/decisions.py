@@ -14,7 +14,7 @@ import typer
 
 from cli.instance import CommandError, Exit, Refused, Session, show
 from cli.language import accept_language
-from deploy.embedded.kafka import say
+from deploy.embedded.terminal import say
 
 
 @dataclass(frozen=True, slots=True)

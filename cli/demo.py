@@ -44,7 +44,8 @@ from cli.simulated.counters import Counters, registered, settled
 from cli.simulated.province import CUSTOMERS
 from cli.words import word
 from deploy.embedded.instance import Instance, find
-from deploy.embedded.kafka import ROOT, say
+from deploy.embedded.paths import ROOT
+from deploy.embedded.terminal import say
 from shared.clock import SHANGHAI, SandboxClock, SystemClock, business_date
 from shared.ids import new_id
 

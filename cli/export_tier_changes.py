@@ -27,7 +27,7 @@ from cli.instance import (
     Timeout,
     open_session,
 )
-from deploy.embedded.kafka import say
+from deploy.embedded.terminal import say
 from shared.contracts.envelope import STRUCTURED
 from shared.contracts.topics import TIER_CHANGES
 

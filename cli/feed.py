@@ -10,7 +10,7 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, Producer
 
 from cli.instance import CommandError, Exit, Session
-from deploy.embedded.kafka import say
+from deploy.embedded.terminal import say
 from shared.contracts.topics import COUNTER_TRANSACTIONS
 
 _CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")

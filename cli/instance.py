@@ -19,7 +19,8 @@ import httpx
 import typer
 
 from deploy.embedded.instance import Instance, Setup, find, service_names
-from deploy.embedded.kafka import ADMIN, client_properties, say
+from deploy.embedded.kafka import ADMIN, client_properties
+from deploy.embedded.terminal import say
 from shared.auth.development import UnknownUser, mint
 from shared.clock import Clock, SandboxClock, SystemClock
 from shared.ids import new_id

@@ -18,11 +18,12 @@ import typer
 from cli.idle import Progress
 from cli.instance import PATIENCE_S, CommandError, Data, Exit, Json, Session, Timeout, open_session, show
 from deploy.embedded.instance import HOST, Instance, chosen_setup, find, service_names
-from deploy.embedded.kafka import ROOT, say
+from deploy.embedded.paths import ROOT
 from deploy.embedded.ports import http_ok
 from deploy.embedded.processes import ProcessId, spawn
 from deploy.embedded.stopping import down as stop_instance
 from deploy.embedded.supervisor import READY, remember_last, supervise
+from deploy.embedded.terminal import say
 
 _PANEL = "Ports"
 

@@ -12,8 +12,8 @@ import typer
 
 import cli
 from cli.instance import CommandError, Exit
-from deploy.embedded.kafka import say
 from deploy.embedded.processes import EngineError
+from deploy.embedded.terminal import say
 
 app = typer.Typer(
     name="keypost",

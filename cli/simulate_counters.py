@@ -31,7 +31,7 @@ from cli.language import in_language
 from cli.simulated.counters import Counters, registered, settled
 from cli.simulated.province import CUSTOMERS
 from cli.simulated.stream import RATE
-from deploy.embedded.kafka import say
+from deploy.embedded.terminal import say
 from shared.clock import SHANGHAI
 
 _TICK_S: Final = 0.2

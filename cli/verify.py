@@ -15,8 +15,9 @@ import typer
 
 from cli.idle import wait_idle
 from cli.instance import PATIENCE_S, CommandError, Data, Exit, Json, Session, Timeout, open_session
-from deploy.embedded.kafka import ROOT, say
+from deploy.embedded.paths import ROOT
 from deploy.embedded.postgres import VERIFIER
+from deploy.embedded.terminal import say
 
 OUTBOX_S: Final = 60.0
 """How long the checker itself awaits records that a database says have been sent."""

@@ -26,7 +26,7 @@ from cli.instance import (
 )
 from cli.language import accept_language
 from cli.printable import visible
-from deploy.embedded.kafka import say
+from deploy.embedded.terminal import say
 
 _REST_S: Final = 0.1
 
