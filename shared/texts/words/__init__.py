@@ -2,8 +2,10 @@
 
 from typing import Final
 
+from shared.texts.words.cli import TEXTS as CLI
 from shared.texts.words.fields import TEXTS as FIELDS
 from shared.texts.words.problems import TEXTS as PROBLEMS
 from shared.texts.words.problems_claims import TEXTS as PROBLEMS_CLAIMS
+from shared.texts.words.terms import TEXTS as TERMS
 
-PARTS: Final = (PROBLEMS, PROBLEMS_CLAIMS, FIELDS)
+PARTS: Final = (PROBLEMS, PROBLEMS_CLAIMS, FIELDS, TERMS, CLI)
