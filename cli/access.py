@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,13 +10,10 @@ from cli.command import Call, command_with
 from cli.instance import CommandError, Exit
 from cli.words import phrase
 from deploy.embedded.kafka import MECHANISM
+from shared.contracts.topics import PARTITIONER
 
 Client = Literal["counter", "subscriber"]
 Format = Literal["librdkafka", "java"]
-
-PARTITIONER: Final = "murmur2_random"
-"""librdkafka's name for the Java client's way of placing a key. Its own default, CRC32, puts most customers elsewhere, and the
-records of one customer from counters of both kinds would have no common order."""
 
 
 def register(app: typer.Typer) -> None:

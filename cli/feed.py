@@ -12,7 +12,7 @@ from confluent_kafka import KafkaError, Producer
 from cli.instance import CommandError, Exit, Session
 from cli.words import phrase
 from deploy.embedded.terminal import say
-from shared.contracts.topics import COUNTER_TRANSACTIONS
+from shared.contracts.topics import COUNTER_TRANSACTIONS, PARTITIONER
 
 _CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 _POLL_S: Final = 0.2
@@ -30,6 +30,7 @@ class CounterFeed:
         properties: dict[str, Any] = {
             "enable.idempotence": True,
             "linger.ms": 5,
+            "partitioner": PARTITIONER,
             "message.timeout.ms": timeout_ms,
         }
         self._producer = Producer(session.kafka("counter", **properties))
