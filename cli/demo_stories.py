@@ -18,11 +18,11 @@ from stdnum.cn import uscc
 
 from cli.acts import act, change, create, fetch
 from cli.demo_news import Teller
-from cli.demo_screen import Told
+from cli.demo_screen import News
 from cli.instance import Refused, Session
-from cli.language import in_language
 from cli.printable import visible
 from cli.simulated.province import Customer, Province
+from cli.words import phrase
 from shared.clock import SHANGHAI, business_date
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Stage:
 
     session: Session
     teller: Teller
-    tell: Callable[[Told], None]
+    tell: Callable[[News], None]
     province: Province
     codes: dict[int, str]
     dice: Random
@@ -67,19 +67,19 @@ class Stage:
         return first + str(uscc.calc_check_digit(first))
 
     @contextmanager
-    def refusals_told(self, about: str) -> Iterator[None]:
+    def telling_refusals(self, about: str) -> Iterator[None]:
         """A refusal inside is told, and the story goes on."""
         try:
             yield
         except Refused as refused:
-            self.refused(about, refused)
+            self.tell_refusal(about, refused)
 
-    def refused(self, about: str, refused: Refused) -> None:
-        text = visible(about) + in_language("：被拒绝：", ": refused: ")
-        text += visible(str(refused.problem.get("detail") or refused))
+    def tell_refusal(self, about: str, refused: Refused) -> None:
+        why = visible(str(refused.problem.get("detail") or refused))
+        text = phrase("cli.demo.refused", about=visible(about), why=why)
         code = refused.problem.get("code") or refused.status
         self.tell(
-            Told(f"{self.now.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", text, f"refused.{code}", alarming=True)
+            News(f"{self.now.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", text, f"refused.{code}", alarming=True)
         )
 
     def once_known(self, ask: Callable[[], T]) -> Generator[Wait, None, T]:
@@ -97,12 +97,12 @@ class Stage:
 def stories(stage: Stage) -> list[tuple[timedelta, str, Story]]:
     """All of them, with the time after which each begins and what it is about."""
     return [
-        (2 * _HOUR, in_language("申报、开发、签约", "declare, develop, sign"), _won(stage)),
-        (3 * _HOUR, in_language("无人审批", "nobody decides"), _overdue(stage)),
-        (5 * _HOUR, in_language("独家开发到期", "a window runs out"), _lost(stage)),
-        (7 * _HOUR, in_language("退回、合并", "return, merge"), _returned_and_merged(stage)),
-        (26 * _HOUR, in_language("不予批准", "reject"), _rejected(stage)),
-        (4 * _DAY, in_language("网点代码对应", "map codes"), _mapped(stage)),
+        (2 * _HOUR, phrase("cli.demo.story_won"), _won(stage)),
+        (3 * _HOUR, phrase("cli.demo.story_overdue"), _overdue(stage)),
+        (5 * _HOUR, phrase("cli.demo.story_lost"), _lost(stage)),
+        (7 * _HOUR, phrase("cli.demo.story_merged"), _returned_and_merged(stage)),
+        (26 * _HOUR, phrase("cli.demo.story_rejected"), _rejected(stage)),
+        (4 * _DAY, phrase("cli.demo.story_mapped"), _mapped(stage)),
     ]
 
 
@@ -124,7 +124,7 @@ def _won(stage: Stage) -> Story:
     yield 5 * _HOUR
     _on_plan(stage, "centre", plan, "review", decision="register")
     yield 2 * _DAY
-    with stage.refusals_told(in_language("南京报备同一客户", "Nanjing files a plan for the same customer")):
+    with stage.telling_refusals(phrase("cli.demo.rival_files")):
         _file(stage, "manager-nanjing", _RIVAL_CITY, customer_code=code, lines=["express"])
     for days, stage_name, note in (
         (2, "contact", "拜访采购部"), (5, "proposal", "提交物流方案"), (6, "negotiation", "商定价格"), (5, "trial", "试发一周"),
@@ -160,7 +160,7 @@ def _lost(stage: Stage) -> Story:
     window = _on_plan(stage, "centre", plan, "review", decision="register")
     yield 3 * _DAY
     waiting = None
-    with stage.refusals_told(in_language("南京排队等候该客户", "Nanjing queues for the prospect")):
+    with stage.telling_refusals(phrase("cli.demo.rival_queues")):
         waiting = _file(
             stage, "manager-nanjing", _RIVAL_CITY, prospect=prospect, lines=["express"], queue=True
         )
@@ -234,7 +234,7 @@ def _mapped(stage: Stage) -> Story:
         if waiting:
             _count, code = max(waiting)
             body = {"code": code, "customer_code": stage.codes[known[code].number]}
-            with stage.refusals_told(in_language(f"对应网点代码 {code}", f"mapping counter code {code}")):
+            with stage.telling_refusals(phrase("cli.demo.mapping", code=code)):
                 create(stage.by("steward"), "registry", "/v1/counter-codes", body)
         yield 5 * _DAY
 

@@ -16,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from cli.instance import CommandError, Exit
 from cli.language import in_language
 from cli.tabular import Table
-from deploy.embedded.kafka import say
+from deploy.embedded.terminal import say
 
 File = Annotated[
     Path | None, typer.Argument(metavar="FILE", help="CSV or XLSX with a header row.", show_default=False)

@@ -20,9 +20,9 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
+from cli.grants import default_unit
 from cli.tabular import FILE_BYTES_MAX, Table, TableRow, open_table
 from cli.transaction_rows import (
-    CENTRE_OF_DEFAULT_ORGANISATION,
     COLUMNS,
     REQUIRED,
     Rejected,
@@ -126,7 +126,7 @@ class EventFile:
 
     def _item(self, row: TableRow) -> Item:
         if not self.minor_units:
-            return event_of(row.values, CENTRE_OF_DEFAULT_ORGANISATION)
+            return event_of(row.values, default_unit())
         return minor_event(row.values, f"/demo/{self.table.sha256[:12]}", self.lines)
 
 
@@ -162,7 +162,7 @@ def postal_lines(names: Iterable[str]) -> dict[str, str]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[EventFile]:
+def open_events(path: Path) -> Iterator[EventFile]:
     """A file to be played, looked through once. Raises UnusableFile."""
     with tempfile.TemporaryDirectory(prefix="keypost-demo-") as scratch:
         plain = _unpacked(path, Path(scratch)) if _is_gzip(path) else path

@@ -20,6 +20,8 @@ from shared.messaging.failures import Kind, classify
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
+from shared.problems import Unavailable as Unavailable
+from shared.problems import unavailable as unavailable
 
 IdempotencyKey = Annotated[str | None, Header(alias="idempotency-key", min_length=1, max_length=255)]
 """The type of a route's parameter: `idempotency_key: IdempotencyKey = None`."""
@@ -31,14 +33,6 @@ class IdempotencyKeyReused(refusals.Refusal):
 
     code: ClassVar[str] = "idempotency_key_reused"
     kind: ClassVar[refusals.Kind] = "invalid"
-
-
-@dataclass(frozen=True, slots=True)
-class Unavailable(refusals.Refusal):
-    """Not now; the same request may be sent again."""
-
-    code: ClassVar[str] = "unavailable"
-    kind: ClassVar[refusals.Kind] = "unavailable"
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +115,3 @@ async def _finish(work: Work, asked: Asked, answer: str) -> None:
         asked.stored_key,
         answer,
     )
-
-
-def unavailable() -> Problem:
-    """503: not now, but the same request may be sent again."""
-    return Problem(Unavailable(), headers={"retry-after": "1"})

@@ -25,6 +25,8 @@ from starlette.exceptions import HTTPException
 
 from shared.contracts.fields import printed_instant
 from shared.kernel.refusals import Kind, Refusal
+from shared.messaging import failures
+from shared.messaging.failures import classify, describe
 from shared.texts import CATALOGUE, Language, language_of, say, word
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -189,6 +191,19 @@ class InternalError(Refusal):
     kind: ClassVar[Kind] = "fault"
 
 
+@dataclass(frozen=True, slots=True)
+class Unavailable(Refusal):
+    """Not now; the same request may be sent again."""
+
+    code: ClassVar[str] = "unavailable"
+    kind: ClassVar[Kind] = "unavailable"
+
+
+def unavailable() -> Problem:
+    """503: not now, but the same request may be sent again."""
+    return Problem(Unavailable(), headers={"retry-after": "1"})
+
+
 def title(status: int, language: Language) -> str:
     """The short, general name of a status."""
     key = f"status.{status}"
@@ -328,6 +343,10 @@ async def _from_validation(request: Request, error: Exception) -> Response:
 
 
 async def _from_bug(request: Request, error: Exception) -> Response:
+    # A database that is away is no bug: whoever asks again will be answered.
+    if classify(error) is failures.Kind.TRANSIENT:
+        _log.warning("%s %s cannot be answered now: %s", request.method, request.url.path, describe(error))
+        return response(request, unavailable())
     # The cause goes to the log and never to the caller: it may hold values and the inner workings of the system.
     _log.error("unhandled error in %s %s", request.method, request.url.path, exc_info=error)
     return response(request, Problem(InternalError()))

@@ -44,11 +44,13 @@ from deploy.embedded.instance import (
     service_names,
     write_atomically,
 )
-from deploy.embedded.kafka import ADMIN, ROOT, Kafka, say
+from deploy.embedded.kafka import ADMIN, Kafka
+from deploy.embedded.paths import ROOT
 from deploy.embedded.ports import holder_text, http_ok, port_is_free
 from deploy.embedded.postgres import SUPERUSER, VERIFIER, Postgres
 from deploy.embedded.processes import EngineError, ProcessId, bound_log, end, spawn, wait_until
 from deploy.embedded.stopping import end_engine_or_service
+from deploy.embedded.terminal import say
 from shared.clock import SandboxClock, SystemClock
 from shared.contracts.topics import SERVICES
 

@@ -181,6 +181,7 @@ class CustomerEvent(Message):
 DeclarationPhase = Literal[
     "draft", "submitted", "pre_reviewed", "approved", "rejected", "returned", "withdrawn"
 ]
+WaitingFor = Literal["declarer", "pre_review", "centre"]
 
 
 class DeclarationState(Message):
@@ -215,7 +216,7 @@ class DeclarationState(Message):
     manager_b: Text | None = None
     submitted_at: Instant | None = None
     arrived_at: Instant | None = Field(default=None, description="When it arrived at the centre.")
-    waiting_for: Literal["declarer", "pre_review", "centre"] | None = Field(
+    waiting_for: WaitingFor | None = Field(
         default=None, description="Whose turn it is; null when it is decided or withdrawn."
     )
     warn_at: Instant | None = Field(default=None, description="When the running time limit warns.")

@@ -10,6 +10,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 PARTITIONS: Final = 6
+PARTITIONER: Final = "murmur2_random"
+"""librdkafka's name for the Java client's way of placing a key, which is the one that most clients share. librdkafka's own
+default, CRC32, puts most customers elsewhere: records of one customer from counters of both kinds would have no order."""
 RECORD_BYTES: Final = 1_048_588
 """The largest record an input topic takes (the broker's own default)."""
 DEAD_LETTER_BYTES: Final = 2 * RECORD_BYTES

@@ -104,7 +104,7 @@ def test_a_tier_is_explained_in_both_languages_and_an_unknown_code_ends_with_1(
     instance.idle()
     text = instance.must("tier", "EXP/1", "--explain").out
     assert "Ordinary" in text
-    assert "none → ordinary" in text
+    assert "No tier → Ordinary" in text
     assert f"{SOURCE} e1" in text
     assert (
         instance.must("tier", "EXP/1", "--as-of", "2026-03-01", "--json").json()["tiers"][0]["tier"] == "none"

@@ -22,7 +22,8 @@ from typing import Any
 
 import pytest
 
-from deploy.embedded.kafka import ROOT, RUNTIME, free_ports
+from deploy.embedded.kafka import free_ports
+from deploy.embedded.paths import ROOT, RUNTIME
 from shared.contracts.topics import SERVICES
 from tests.support.engines import own_folder
 

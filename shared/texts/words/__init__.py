@@ -5,6 +5,7 @@ A new part is added to `PARTS`.
 
 from typing import Final
 
+from shared.texts.words.cli import TEXTS as CLI
 from shared.texts.words.console_acts import TEXTS as CONSOLE_ACTS
 from shared.texts.words.console_customers import TEXTS as CONSOLE_CUSTOMERS
 from shared.texts.words.console_dashboard import TEXTS as CONSOLE_DASHBOARD
@@ -26,4 +27,4 @@ CONSOLE: Final = (
     CONSOLE_PLANS,
     CONSOLE_QUALITY,
 )
-PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, *CONSOLE)
+PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, *CONSOLE, CLI)

@@ -94,5 +94,5 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan_is.succeeded": ("开发成功", "a success"),
     "plan_is.expired": ("独家开发期已过", "expired"),
     "plan_is.withdrawn": ("已撤回", "withdrawn"),
-    "plan_is.refused": ("未予登记", "refused"),
+    "plan_is.refused": ("未予备案", "refused"),
 }

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli import agreement, declarations, map_code, merge, plan, windows
+from cli import agreement, command, declarations, map_code, merge, plan, windows
 from cli.instance import CommandError, Refused
 from tests.unit.cli.fake_session import body, run, session
 
@@ -49,7 +49,7 @@ REHEARSED = {
 PLAN = {
     "plan_id": "p1", "state": "submitted", "version": 5, "kind": "regular", "unit_code": "3205",
     "customer_code": "3205000000011", "name": "A", "lines": ["express"], "queued": True,
-    "steps": [{"step": "submitted", "person": "manager", "at": "2026-01-05T02:00:00+00:00", "evidence": []}],
+    "steps": [{"step": "plan_submitted", "person": "manager", "at": "2026-01-05T02:00:00+00:00", "evidence": []}],
 }  # fmt: skip
 
 
@@ -104,8 +104,7 @@ def services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Services:
         made.user, made.timeout_s = user, timeout
         return made
 
-    for module in MODULES:
-        monkeypatch.setattr(module, "open_session", opened)
+    monkeypatch.setattr(command, "open_session", opened)
     return fake
 
 
@@ -225,14 +224,14 @@ def test_something_new_is_sent_with_what_was_said_and_nothing_else(
 
 
 def test_repetitions_of_one_act_carry_one_key_and_the_version_first_read(services: Services) -> None:
-    faults = [httpx.Response(503), None, httpx.Response(502), httpx.ReadError("lost")]
+    faults = [httpx.Response(503), httpx.Response(504), httpx.Response(502), httpx.ReadError("lost")]
 
     def faulty(request: httpx.Request) -> httpx.Response | None:
         if request.method == "POST" and faults:
             fault = faults.pop()
             if isinstance(fault, Exception):
                 raise fault
-            return fault if fault is not None else httpx.Response(500)
+            return fault
         return None
 
     services.answer = faulty
@@ -376,13 +375,13 @@ def test_a_text_shows_steps_limits_and_candidates_and_moves_no_cursor(
     text = everyday("declarations", "show", "d1").stdout
     assert all(line.isprintable() for line in text.splitlines())
     assert all(
-        part in text for part in ("waiting for pre review", "2026-01-07 10:00:00", "请审", "昆山某某有限公司")
+        part in text for part in ("waiting for pre-review", "2026-01-07 10:00:00", "请审", "昆山某某有限公司")
     )
     monkeypatch.setenv("KEYPOST_LANGUAGE", "zh")
     text = everyday("declarations", "show", "d1").stdout
-    assert all(part in text for part in ("已提交，待预审", "办理时限", "速递", "1 个客户名称相近"))
+    assert all(part in text for part in ("已提交，待预审单位", "办理时限", "速递", "1 个客户名称相近"))
     assert "，排队等候" in everyday("plan", "show", "p1").stdout
-    assert "2026-01-05 10:00:00  已提交  manager" in everyday("plan", "show", "p1").stdout
+    assert "2026-01-05 10:00:00  项目报备  manager" in everyday("plan", "show", "p1").stdout
     text = everyday("merge", "show", "m1").stdout
     assert all(
         part in text for part in ("B1 → A1", "合并前  A1 甲，协议 XY-1", "合并后  B1 乙，已合并", "名称不同")
