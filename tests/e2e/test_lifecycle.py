@@ -128,11 +128,15 @@ def made(closed: Path) -> Checkout:
             "__init__",
             "__main__",
             "access",
+            "command",
             "idle",
             "instance",
+            "language",
             "lifecycle",
             "main",
+            "printable",
             "sandbox",
+            "words",
         ):
             module.unlink()
     (root / "requirements").mkdir()
