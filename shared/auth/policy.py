@@ -17,7 +17,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal, get_args
 
-from shared.auth.principals import Principal, Role, RoleGrant
+from shared.auth.principals import Party, Principal, RoleGrant
+from shared.kernel.senders import foreign
 
 Operation = Literal[
     "customers.import",
@@ -42,6 +43,7 @@ Operation = Literal[
     "views.rebuild",
     "transactions.publish",
     "tiers.read",
+    "tiers.explain",
     "periods.close",
     "dead_letters.read",
     "dead_letters.replay",
@@ -71,7 +73,7 @@ class Refusal:
     operation: Operation
     reason: Literal["role", "scope"]
     user: str
-    needed: tuple[Role, ...]
+    needed: tuple[Party, ...]
 
     @property
     def zh(self) -> str:
@@ -86,11 +88,11 @@ class Refusal:
         return "This lies outside the units that you are responsible for."
 
 
-def _all(scope: Scope, *roles: Role) -> dict[Role, Scope]:
+def _all(scope: Scope, *roles: Party) -> dict[Party, Scope]:
     return dict.fromkeys(roles, scope)
 
 
-_READERS: Final[Mapping[Role, Scope]] = {
+_READERS: Final[Mapping[Party, Scope]] = {
     "manager": Scope.OWN,
     **_all(
         Scope.COVERED,
@@ -101,11 +103,10 @@ _READERS: Final[Mapping[Role, Scope]] = {
         "auditor",
         "province",
         "national",
-        "service",
     ),
 }
 
-TABLE: Final[Mapping[Operation, Mapping[Role, Scope]]] = {
+TABLE: Final[Mapping[Operation, Mapping[Party, Scope]]] = {
     "customers.import": _all(Scope.COVERED, "centre"),
     "customers.read": _READERS,
     "customers.declare": _all(Scope.COVERED, "manager", "reviewer", "centre"),
@@ -114,7 +115,7 @@ TABLE: Final[Mapping[Operation, Mapping[Role, Scope]]] = {
     "declarations.decide": _all(Scope.COVERED, "centre"),
     "agreements.write": _all(Scope.COVERED, "centre"),
     "codes.map": _all(Scope.COVERED, "steward"),
-    "codes.read": _all(Scope.COVERED, "steward", "centre", "auditor", "province", "national", "service"),
+    "codes.read": _all(Scope.COVERED, "steward", "centre", "auditor", "province", "national"),
     "merges.propose": _all(Scope.COVERED, "steward", "centre"),
     "merges.sign": _all(Scope.COVERED, "approver"),
     "merges.read": _all(Scope.COVERED, "steward", "centre", "approver", "auditor", "province", "national"),
@@ -131,14 +132,17 @@ TABLE: Final[Mapping[Operation, Mapping[Role, Scope]]] = {
     "cases.read": _all(Scope.COVERED, "centre", "auditor", "province", "national"),
     "cases.decide": _all(Scope.COVERED, "centre"),
     "views.rebuild": _all(Scope.WHOLE, "steward", "centre"),
-    "transactions.publish": _all(Scope.COVERED, "service", "steward"),
-    "tiers.read": _READERS,
+    # What is published is asked about item by item (`permit_publishing`).
+    "transactions.publish": _all(Scope.COVERED, "service:counter", "steward"),
+    "tiers.read": {**_READERS, **_all(Scope.COVERED, "service:subscriber")},
+    # The bookings behind a tier are a customer's trade with the post, which no subscriber needs.
+    "tiers.explain": _READERS,
     "periods.close": _all(Scope.WHOLE, "steward", "centre"),
     "dead_letters.read": _all(Scope.WHOLE, "steward", "centre", "auditor"),
     "dead_letters.replay": _all(Scope.WHOLE, "steward", "centre"),
     "suspense.read": _all(Scope.COVERED, "steward", "centre", "auditor", "province", "national"),
     "suspense.decide": _all(Scope.COVERED, "steward", "centre"),
-    "ops.progress": _all(Scope.WHOLE, "service"),
+    "ops.progress": _all(Scope.WHOLE, "service:internal"),
     "units.read": {
         "manager": Scope.COVERED,
         **_all(
@@ -151,12 +155,14 @@ TABLE: Final[Mapping[Operation, Mapping[Role, Scope]]] = {
             "province",
             "national",
             "admin",
-            "service",
+            "service:counter",
+            "service:subscriber",
+            "service:internal",
         ),
     },
     "staff.read": _all(Scope.COVERED, "centre", "steward", "auditor", "province", "national", "admin"),
 }
-"""Operation → role → how far the role carries. A role that is not named may not."""
+"""Operation → role or kind of machine → how far it carries. Who is not named may not."""
 
 
 def permit(
@@ -173,13 +179,56 @@ def permit(
     with the root's path.
     """
     scopes = TABLE[operation]
-    grants = [grant for grant in principal.roles if grant.role in scopes]
+    grants = [grant for grant in principal.roles if grant.party in scopes]
     if not grants:
         return Refusal(operation, "role", principal.user, tuple(scopes))
     for grant in grants:
-        if _carries(grant, scopes[grant.role], principal.user, unit_path, bound_to):
+        if _carries(grant, scopes[grant.party], principal.user, unit_path, bound_to):
             return None
     return Refusal(operation, "scope", principal.user, tuple(scopes))
+
+
+def covering(principal: Principal, operation: Operation, unit_path: str) -> RoleGrant | None:
+    """The grant by which the principal may do this to what belongs to a unit, the widest where there are several."""
+    scopes = TABLE[operation]
+    grants = [
+        grant
+        for grant in principal.roles
+        if (scope := scopes.get(grant.party)) is not None
+        and _carries(grant, scope, principal.user, unit_path, (principal.user,))
+    ]
+    return min(grants, key=lambda grant: grant.path.count("/"), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sending:
+    """A transaction that somebody wants to publish: in whose name, and the units that it concerns as far as anybody knows
+    them, the counter's and the customer's."""
+
+    source: str
+    counter_id: str
+    counter_path: str | None
+    customer_path: str | None
+
+
+def permit_publishing(principal: Principal, sending: Sending) -> str | None:
+    """None where one grant lets the principal publish this, else what stands against it: `role`, the field `source` or
+    `counter_id` that the grant does not name, or `unit`.
+
+    What concerns no unit that anybody knows is published by a grant on the root alone.
+    """
+    grants = [grant for grant in principal.roles if grant.party in TABLE["transactions.publish"]]
+    against = "role"
+    for grant in grants:
+        paths = [path for path in (sending.counter_path, sending.customer_path) if path is not None]
+        if not (all(map(grant.covers, paths)) if paths else grant.of_everything):
+            against = "unit" if against == "role" else against
+            continue
+        field = foreign(grant.sources, grant.counters, sending.source, sending.counter_id)
+        if field is None:
+            return None
+        against = field
+    return against
 
 
 def _carries(
@@ -211,7 +260,7 @@ def reach(principal: Principal, operation: Operation) -> Reach:
     paths: list[str] = []
     own_paths: list[str] = []
     for grant in principal.roles:
-        scope = scopes.get(grant.role)
+        scope = scopes.get(grant.party)
         if scope is Scope.COVERED or (scope is Scope.WHOLE and grant.of_everything):
             paths.append(grant.path)
         elif scope is Scope.OWN:
