@@ -43,7 +43,7 @@ Operation = Literal[
     "views.rebuild",
     "transactions.publish",
     "tiers.read",
-    "tiers.explain",
+    "evidence.read",
     "periods.close",
     "dead_letters.read",
     "dead_letters.replay",
@@ -136,7 +136,7 @@ TABLE: Final[Mapping[Operation, Mapping[Party, Scope]]] = {
     "transactions.publish": _all(Scope.COVERED, "service:counter", "steward"),
     "tiers.read": {**_READERS, **_all(Scope.COVERED, "service:subscriber")},
     # The bookings behind a tier are a customer's trade with the post, which no subscriber needs.
-    "tiers.explain": _READERS,
+    "evidence.read": _READERS,
     "periods.close": _all(Scope.WHOLE, "steward", "centre"),
     "dead_letters.read": _all(Scope.WHOLE, "steward", "centre", "auditor"),
     "dead_letters.replay": _all(Scope.WHOLE, "steward", "centre"),

@@ -269,7 +269,7 @@ MAY: dict[Operation, set[Party]] = {
     "views.rebuild": {"steward", "centre"},
     "transactions.publish": {"service:counter", "steward"},
     "tiers.read": READERS | {"manager", "service:subscriber"},
-    "tiers.explain": READERS | {"manager"},
+    "evidence.read": READERS | {"manager"},
     "periods.close": {"steward", "centre"},
     "dead_letters.read": {"steward", "centre", "auditor"},
     "dead_letters.replay": {"steward", "centre"},

@@ -41,7 +41,7 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
     ) -> dict[str, Any]:
         """A customer's tier under each scheme, since when and why; with `explain` the transactions behind it. A merged
         customer's code is answered for its survivor, and `notice` says so."""
-        require(caller, "tiers.explain" if explain else "tiers.read")
+        require(caller, "evidence.read" if explain else "tiers.read")
         language = language_of(request.headers.get("accept-language"))
         wanted = [one for one in schemes if scheme in (None, one.code)]
         if not wanted:
