@@ -23,11 +23,12 @@ from services.tiering.handlers.books import Rulebook
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense
 from services.tiering.handlers.learn_customers import LearnCustomers
+from services.tiering.handlers.learn_units import LearnUnits
 from services.tiering.handlers.ports import LedgerStore
 from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
 from shared import dead_letter_routes
-from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
+from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, UNITS
 from shared.messaging.work import Work
 from shared.service import Platform, Service
 
@@ -65,6 +66,7 @@ def build(platform: Platform) -> Service:
                 max_records=settings.batch_records,
             ),
             platform.consumer("customers", (CUSTOMERS,), LearnCustomers(rules, open_store)),
+            platform.consumer("units", (UNITS,), LearnUnits(rules, open_store)),
         ),
         timers=timers.handlers,
         routers=(

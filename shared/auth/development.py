@@ -66,8 +66,15 @@ PEOPLE: Final[tuple[Principal, ...]] = (
 )
 
 
-def _machine(name: str, kind: MachineKind, unit: str = "CN", **bounds: tuple[str, ...]) -> Principal:
-    return Principal(f"service:{name}", name, (replace(_on("service", unit), kind=kind, **bounds),))
+def _machine(
+    name: str,
+    kind: MachineKind,
+    unit: str = "CN",
+    sources: tuple[str, ...] = (),
+    counters: tuple[str, ...] = (),
+) -> Principal:
+    grant = replace(_on("service", unit), kind=kind, sources=sources, counters=counters)
+    return Principal(f"service:{name}", name, (grant,))
 
 
 MACHINES: Final[tuple[Principal, ...]] = (

@@ -200,6 +200,11 @@ def covering(principal: Principal, operation: Operation, unit_path: str) -> Role
     return min(grants, key=lambda grant: grant.path.count("/"), default=None)
 
 
+def everywhere(principal: Principal, operation: Operation) -> bool:
+    """Whether the principal may do this to what belongs to any unit at all."""
+    return any(grant.of_everything and grant.party in TABLE[operation] for grant in principal.roles)
+
+
 @dataclass(frozen=True, slots=True)
 class Sending:
     """A transaction that somebody wants to publish: in whose name, and the units that it concerns as far as anybody knows
@@ -215,13 +220,13 @@ def permit_publishing(principal: Principal, sending: Sending) -> str | None:
     """None where one grant lets the principal publish this, else what stands against it: `role`, the field `source` or
     `counter_id` that the grant does not name, or `unit`.
 
-    What concerns no unit that anybody knows is published by a grant on the root alone.
+    What concerns no unit that anybody knows is published by a grant on the root, or by one that names the counter.
     """
     grants = [grant for grant in principal.roles if grant.party in TABLE["transactions.publish"]]
     against = "role"
     for grant in grants:
         paths = [path for path in (sending.counter_path, sending.customer_path) if path is not None]
-        if not (all(map(grant.covers, paths)) if paths else grant.of_everything):
+        if not (all(map(grant.covers, paths)) if paths else grant.of_everything or grant.counters):
             against = "unit" if against == "role" else against
             continue
         field = foreign(grant.sources, grant.counters, sending.source, sending.counter_id)

@@ -391,6 +391,9 @@ def test_a_counter_system_speaks_for_its_own_sources_and_counters(
 ) -> None:
     machine = next(each for each in development.MACHINES if each.user == "service:counter-suzhou")
     assert permit_publishing(machine, Sending(source, counter, SUZHOU, SUZHOU)) == against
+    assert permit_publishing(machine, Sending(source, counter, None, None)) == against, (
+        "an outlet not known yet"
+    )
 
 
 @pytest.mark.req("PLT-13")

@@ -33,7 +33,7 @@ from services.registry.domain.codes import (
 )
 from services.registry.domain.customers import Customer, Fact, Kind
 from services.registry.domain.names import clean_name, identity_key, similarity_key
-from services.registry.domain.organisation import Unit, assigning_division, covers
+from services.registry.domain.organisation import Unit, assigning_division, covers, foreign_range
 from shared.kernel.credit_codes import clean_uscc
 
 FIELDS: Final = (
@@ -77,6 +77,11 @@ class Policy:
     def in_scope(self, unit_code: str) -> bool:
         unit = self.units.get(unit_code)
         return unit is not None and any(covers(path, unit.path) for path in self.scopes)
+
+    def spends_foreign_range(self, code: str, unit_code: str) -> bool:
+        """Whether a code would use up a serial of a city that is neither the customer's nor in scope."""
+        owner = foreign_range(self.units, self.issuing, code, unit_code)
+        return owner is not None and not self.in_scope(owner.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,6 +293,8 @@ def register(book: Book, row: ImportRow, unit_code: str, policy: Policy) -> Outc
         reasons.append("duplicate_uscc")
     if row.customer_code is not None and row.customer_code in book.mapped:
         reasons.append("code_taken")
+    if row.customer_code is not None and policy.spends_foreign_range(row.customer_code, unit_code):
+        reasons.append("code_range_foreign")
     if row.agreement_no is not None and row.signed_on is None:
         reasons.append("missing_agreement_signed_on")
     if reasons:

@@ -75,7 +75,9 @@ def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iter
     transaction = arrived.transaction
     booked_for = None
     if news.state == "released":
-        account = books.account_for(transaction.customer_code, transaction.business_date)
+        account = books.account_for(
+            transaction.customer_code, transaction.business_date, transaction.counter_id
+        )
         booked_for = account.code if account else None
     event = SuspenseEvent(
         customer_code=transaction.customer_code,
