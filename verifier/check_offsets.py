@@ -1,6 +1,7 @@
 """Nothing that arrived is lost or invented (TIE-1, PLT-2, invariants I1 and I8).
 
-Proved record by record over `counter.transactions.v1`, as far as the topic reaches and tiering has read it: each record
+Proved record by record over `counter.transactions.v1` and the topics that counter systems have of their own beside it, as
+far as they reach and tiering has read them: each record
 is booked, or held, or a repetition of one that is, or a dead letter with the same bytes; and, while the topic still has
 its beginning, each booking has its record. Contents are compared field by field and not by the services' hash.
 """
@@ -71,13 +72,13 @@ class Tally:
     """What became of the records, and which bookings were met."""
 
     met: bytearray
-    dead: dict[tuple[int, int], bytes]
+    dead: dict[tuple[str, int, int], bytes]
     counted: Counter[str] = field(default_factory=Counter)
     found: list[Difference] = field(default_factory=list)
 
     def dead_letter(self, record: Record) -> bool:
         """Whether the record became a dead letter; its bytes must have been kept."""
-        digest = self.dead.get((record.partition, record.offset))
+        digest = self.dead.get((record.topic, record.partition, record.offset))
         if digest is None:
             return False
         self.counted["dead letters"] += 1
@@ -100,23 +101,29 @@ async def check_offsets(sources: Sources, report: Report) -> None:
     if db is None or sources.topics is None or not sources.ends.get(TRANSACTIONS):
         report.notice(f"{TRANSACTIONS} was not compared: it or its database is not there")
         return
-    read_to = await positions(db, TRANSACTIONS)
+    topics = [
+        topic for topic in sources.ends if topic == TRANSACTIONS or topic.startswith(f"{TRANSACTIONS}.")
+    ]
     last = await db.value("SELECT coalesce(max(seq), 0) FROM ledger")
     dead = {
-        (row[0], row[1]): digest_of(row[2], row[3])
+        (row[0], row[1], row[2]): digest_of(row[3], row[4])
         for row in await db.rows(
-            'SELECT partition, "offset", key, value FROM dead_letters WHERE topic = $1', TRANSACTIONS
+            'SELECT topic, partition, "offset", key, value FROM dead_letters WHERE topic = ANY($1::text[])',
+            topics,
         )
     }
     tally = Tally(bytearray(last + 1), dead)
-    async for records in sources.topics.read(TRANSACTIONS, list(sources.ends[TRANSACTIONS])):
-        if not records:
-            break
-        await _account_for(db, tally, [one for one in records if one.offset < read_to.get(one.partition, 0)])
+    for topic in topics:
+        read_to = await positions(db, topic)
+        async for records in sources.topics.read(topic, list(sources.ends[topic])):
+            if not records:
+                break
+            mine = [one for one in records if one.offset < read_to.get(one.partition, 0)]
+            await _account_for(db, tally, mine)
     for what, number in tally.counted.items():
         report.count(what, number)
     report.add(tally.found)
-    if sources.from_beginning(TRANSACTIONS):
+    if all(map(sources.from_beginning, topics)):
         report.add(await _invented(db, tally.met))
     else:
         report.notice(f"{TRANSACTIONS} no longer has its beginning: older bookings were not looked for in it")

@@ -28,6 +28,7 @@ from services.tiering.handlers.ports import LedgerStore
 from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
 from shared import dead_letter_routes
+from shared.contracts.counter_systems import SYSTEMS
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, UNITS
 from shared.messaging.work import Work
 from shared.service import Platform, Service
@@ -39,7 +40,7 @@ def build(platform: Platform) -> Service:
     by_code = {scheme.code: scheme for scheme in schemes}
     memory = Memory(settings.remembered_accounts)
     dates = DatePolicy(settings.future_days, settings.correction_horizon_years)
-    rules = Rulebook(schemes, dates, reason_for_unknown)
+    rules = Rulebook(schemes, dates, reason_for_unknown, SYSTEMS)
     signs = Signs()
 
     def open_store(work: Work) -> LedgerStore:
@@ -61,7 +62,7 @@ def build(platform: Platform) -> Service:
         consumers=(
             platform.consumer(
                 "transactions",
-                (COUNTER_TRANSACTIONS,),
+                (COUNTER_TRANSACTIONS, *(system.transactions_topic for system in SYSTEMS)),
                 BookTransactions(rules, open_store, sandbox=settings.mode == "sandbox"),
                 max_records=settings.batch_records,
             ),
@@ -70,7 +71,7 @@ def build(platform: Platform) -> Service:
         ),
         timers=timers.handlers,
         routers=(
-            transaction_routes.routes(unit_of_work),
+            transaction_routes.routes(unit_of_work, SYSTEMS),
             tier_routes.routes(platform.reader, platform.clock, schemes),
             close_routes.routes(unit_of_work, platform.reader, closes),
             suspense_routes.routes(unit_of_work, platform.reader, suspense),

@@ -65,7 +65,8 @@ def asyncapi(service: str | None) -> dict[str, Any]:
         for topic in TOPICS
         if topic.name not in private and (service is None or service in (*topic.producers, *topic.consumers))
     ]
-    carried = [message for message in MESSAGES if message.TOPIC in {topic.name for topic in topics}]
+    names = {topic.carries or topic.name for topic in topics}
+    carried = [message for message in MESSAGES if message.TOPIC in names]
     operations: dict[str, Any] = {}
     for topic in topics:
         if _messages_of(topic) == [_PLAIN]:
@@ -102,7 +103,8 @@ def asyncapi(service: str | None) -> dict[str, Any]:
 def _messages_of(topic: Topic) -> list[str]:
     if topic.name in {dead_letter_topic(name) for name in SERVICES}:
         return ["dead-letter"]
-    return [message.TYPE for message in MESSAGES if topic.name == message.TOPIC] or [_PLAIN]
+    name = topic.carries or topic.name
+    return [message.TYPE for message in MESSAGES if name == message.TOPIC] or [_PLAIN]
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from shared.contracts.counter_systems import SYSTEMS
+
 PARTITIONS: Final = 6
 RECORD_BYTES: Final = 1_048_588
 """The largest record an input topic takes (the broker's own default)."""
@@ -34,6 +36,8 @@ class Topic:
     consumers: tuple[str, ...]
     config: dict[str, str] = field(default_factory=dict)
     partitions: int = PARTITIONS
+    carries: str = ""
+    """The topic whose messages this one carries for some; empty where the messages are its own."""
 
 
 def _kept(days_ms: int) -> dict[str, str]:
@@ -93,6 +97,30 @@ TOPICS: Final[tuple[Topic, ...]] = (
         ("counter", "tiering"),
         ("tiering",),
         _incoming(35 * _DAY_MS),
+    ),
+    *(
+        Topic(
+            system.transactions_topic,
+            "customer code",
+            f"Revenue transactions from the counter system {system.code}.",
+            (system.user, "tiering"),
+            ("tiering",),
+            _incoming(35 * _DAY_MS),
+            carries=COUNTER_TRANSACTIONS,
+        )
+        for system in SYSTEMS
+    ),
+    *(
+        Topic(
+            system.receipts_topic,
+            "counter id",
+            f"Feedback to the counter system {system.code}: rejected, held, released.",
+            ("tiering",),
+            (system.user,),
+            _kept(35 * _DAY_MS),
+            carries=RECEIPTS,
+        )
+        for system in SYSTEMS
     ),
     Topic(
         CONTROL_TOTALS,

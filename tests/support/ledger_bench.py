@@ -32,6 +32,7 @@ from services.tiering.handlers.learn_units import LearnUnits
 from services.tiering.handlers.ports import Decision
 from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
+from shared.contracts.counter_systems import CounterSystem
 from shared.contracts.registry_v1 import AgreementState, CounterCode, CustomerState, UnitState
 from shared.contracts.tiering_v1 import RevenueState
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, REVENUE, UNITS
@@ -66,7 +67,12 @@ class LedgerBench:
     """tiering's handlers put together as in its main.py, on a scratch database that has been migrated."""
 
     def __init__(
-        self, engine: AsyncEngine, start: datetime, batch: int = 500, remembered: int = 200_000
+        self,
+        engine: AsyncEngine,
+        start: datetime,
+        batch: int = 500,
+        remembered: int = 200_000,
+        systems: tuple[CounterSystem, ...] = (),
     ) -> None:
         self.engine = engine
         self.clock = StillClock(start)
@@ -75,7 +81,7 @@ class LedgerBench:
         schemes = load_schemes()
         by_code = {scheme.code: scheme for scheme in schemes}
         memory = Memory(remembered)
-        rules = Rulebook(schemes, DatePolicy(), reason_for_unknown)
+        rules = Rulebook(schemes, DatePolicy(), reason_for_unknown, systems)
 
         def open_store(work: Work) -> PostgresLedger:
             return PostgresLedger(work, by_code, memory, self.timers.start_waiting)
@@ -111,13 +117,15 @@ class LedgerBench:
                 await self.advance(to)
 
     async def publish(
-        self, messages: Sequence[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]]
+        self,
+        messages: Sequence[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]],
+        topic: str = COUNTER_TRANSACTIONS,
     ) -> None:
         """Hand records over in batches."""
         for start in range(0, len(messages), self.batch):
             records = []
             for key, value, headers in messages[start : start + self.batch]:
-                records.append(Record(COUNTER_TRANSACTIONS, 0, self._offset, key, value, tuple(headers), 0))
+                records.append(Record(topic, 0, self._offset, key, value, tuple(headers), 0))
                 self._offset += 1
             async with self.unit_of_work.begin(consumer="tiering.transactions") as work:
                 await self.book.handle(work, records)

@@ -19,6 +19,7 @@ from services.tiering.adapters.places import Place, places_of
 from shared.auth.http import Caller, require
 from shared.auth.policy import Sending, permit_publishing
 from shared.auth.principals import Principal
+from shared.contracts.counter_systems import CounterSystem, reserved_for
 from shared.contracts.counter_v1 import ReadTransaction, TransactionData, read_transaction
 from shared.contracts.envelope import STRUCTURED
 from shared.idempotency import Asked, IdempotencyKey, answered_once
@@ -114,7 +115,13 @@ def within_rights(read: Published, places: Sequence[Place], caller: Principal) -
     return permitted
 
 
-def routes(unit_of_work: UnitOfWork) -> APIRouter:
+def topic_of(source: str, systems: Sequence[CounterSystem]) -> str:
+    """The topic that a source's transactions come by."""
+    owner = reserved_for(systems, source)
+    return TransactionData.TOPIC if owner is None else owner.transactions_topic
+
+
+def routes(unit_of_work: UnitOfWork, systems: Sequence[CounterSystem] = ()) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["transactions"])
 
     @router.post("/transactions")
@@ -128,8 +135,8 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         async def publish(work: Work) -> Any:
             places = await places_of(work, [one.transaction for one in read.sound.values()])
             permitted = within_rights(read, places, caller)
-            for outgoing in permitted.outgoing:
-                work.publish(outgoing)
+            for one, made in zip(permitted.sound.values(), permitted.outgoing, strict=True):
+                work.publish(made._replace(topic=topic_of(one.source, systems)))
             accepted = len(permitted.sound)
             answer = Answer(accepted=accepted, rejected=len(events) - accepted, items=permitted.items)
             return answer.model_dump()

@@ -28,6 +28,7 @@ from services.tiering.handlers.postings import (
     HoldState,
     Posting,
 )
+from shared.contracts.counter_systems import CounterSystem
 
 NO_STANDING = Standing()
 
@@ -37,11 +38,13 @@ Delta = list[int]
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """The rules a unit of work decides by: schemes, date policy, and how an unknown code is named."""
+    """The rules a unit of work decides by: schemes, date policy, how an unknown code is named, and the counter systems
+    with a topic of their own."""
 
     schemes: tuple[Scheme, ...]
     dates: DatePolicy
     judge_unknown_code: Callable[[str], HoldReason]
+    systems: tuple[CounterSystem, ...] = ()
 
 
 @dataclass(slots=True)

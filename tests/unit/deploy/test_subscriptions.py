@@ -15,6 +15,7 @@ from services.registry.settings import RegistrySettings
 from services.reporting.settings import Settings as ReportingSettings
 from services.tiering.settings import TieringSettings
 from shared.contracts import generate
+from shared.contracts.counter_systems import SYSTEMS
 from shared.contracts.topics import COUNTER_TRANSACTIONS, SERVICES, TOPICS, relay_topic
 from shared.service import Platform, Service
 from shared.settings import ServiceSettings
@@ -27,7 +28,7 @@ SETTINGS: dict[str, type[ServiceSettings]] = {
 }
 
 
-def built(name: str) -> Service:
+def built(name: str, platform: Platform | None = None) -> Service:
     """The service as its main.py puts it together; nothing is started or connected."""
     nowhere = SecretStr("postgresql+asyncpg://nobody@localhost/nowhere")
     settings = SETTINGS[name](
@@ -37,7 +38,8 @@ def built(name: str) -> Service:
         kafka_bootstrap="localhost:1",
         kafka_security="PLAINTEXT",
     )
-    made: Service = import_module(f"services.{name}.main").build(Platform.of(name, settings))
+    platform = platform or Platform.of(name, settings)
+    made: Service = import_module(f"services.{name}.main").build(platform)
     return made
 
 
@@ -65,7 +67,21 @@ def test_access_rules_let_a_service_read_what_it_consumes_and_nothing_else() -> 
         "verifier",
     }
     assert readers["counter"] == {"counter.receipts.v1"}
+    for system in SYSTEMS:
+        assert readers[system.user] == {system.receipts_topic}
     assert readers["subscriber"] == {"tiering.tier-changes.v1", "tiering.tiers.v1"}
+
+
+@pytest.mark.req("PLT-12")
+def test_a_counter_system_writes_to_its_own_topic_and_the_shared_user_to_the_shared_ones() -> None:
+    writers: dict[str, set[str]] = {}
+    for rule in wanted_rules(TOPICS):
+        if rule.restype is ResourceType.TOPIC and rule.operation is AclOperation.WRITE:
+            writers.setdefault(rule.principal.removeprefix("User:"), set()).add(rule.name)
+    assert writers["counter"] == {COUNTER_TRANSACTIONS, "counter.control-totals.v1"}
+    for system in SYSTEMS:
+        assert writers[system.user] == {system.transactions_topic}
+    assert not {"subscriber", "verifier"} & writers.keys()
 
 
 @pytest.mark.req("PLT-6")
