@@ -182,10 +182,12 @@ def _agreement(told: dict[str, Any], say: _Sayer) -> str:
 
 
 def _evidence(told: dict[str, Any], code: str, say: _Sayer) -> list[str]:
-    deciding = say("deciding", **told)
-    if told["total_at_close"] is not None:
-        deciding += say("at_close", **told)
-    lines = ["  " + say("thresholds", value=say.list(told["thresholds"])), "  " + deciding]
+    lines = ["  " + say("thresholds", value=say.list(told["thresholds"]))]
+    if told["total_now"] is not None:
+        deciding = say("deciding", **told)
+        if told["total_at_close"] is not None:
+            deciding += say("at_close", **told)
+        lines.append("  " + deciding)
     if told["changes"]:
         lines += ["  " + say("changes"), *(f"    {_change(change, say)}" for change in told["changes"])]
     if told["latest_bookings"]:

@@ -7,6 +7,10 @@ these are duties that the two roles share, so either of them suffices (other pag
 suspense by himself). A close and the dead letters concern the whole organisation, so they need the role on
 the root of the tree.
 
+A professional unit covers its line (00-overview): the people of the express bureau of a city see the express of the whole
+city, its customers with their express revenue and nothing of other lines. That is reading (`LINE_WIDE`); what they do
+concerns their own unit.
+
 `admin` keeps the organisation and has no part in customer data; `auditor` reads and changes nothing.
 """
 
@@ -18,7 +22,9 @@ from enum import Enum
 from typing import Final, Literal, get_args
 
 from shared.auth.principals import Party, Principal, RoleGrant
+from shared.kernel.lines import LINES
 from shared.kernel.senders import foreign
+from shared.kernel.units import covers
 
 Operation = Literal[
     "customers.import",
@@ -165,6 +171,16 @@ TABLE: Final[Mapping[Operation, Mapping[Party, Scope]]] = {
 """Operation → role or kind of machine → how far it carries. Who is not named may not."""
 
 
+LINE_WIDE: Final[frozenset[Operation]] = frozenset(
+    ("customers.read", "tiers.read", "evidence.read", "suspense.read")
+)
+"""What a professional unit's people may do over the whole part of the tree that their line extends over."""
+
+
+def _path_of(grant: RoleGrant, operation: Operation) -> str:
+    return grant.line_path if operation in LINE_WIDE else grant.path
+
+
 def permit(
     principal: Principal,
     operation: Operation,
@@ -183,7 +199,7 @@ def permit(
     if not grants:
         return Refusal(operation, "role", principal.user, tuple(scopes))
     for grant in grants:
-        if _carries(grant, scopes[grant.party], principal.user, unit_path, bound_to):
+        if _carries(grant, scopes[grant.party], operation, principal.user, unit_path, bound_to):
             return None
     return Refusal(operation, "scope", principal.user, tuple(scopes))
 
@@ -195,7 +211,7 @@ def covering(principal: Principal, operation: Operation, unit_path: str) -> Role
         grant
         for grant in principal.roles
         if (scope := scopes.get(grant.party)) is not None
-        and _carries(grant, scope, principal.user, unit_path, (principal.user,))
+        and _carries(grant, scope, operation, principal.user, unit_path, (principal.user,))
     ]
     return min(grants, key=lambda grant: grant.path.count("/"), default=None)
 
@@ -237,24 +253,31 @@ def permit_publishing(principal: Principal, sending: Sending) -> str | None:
 
 
 def _carries(
-    grant: RoleGrant, scope: Scope, user: str, unit_path: str | None, bound_to: tuple[str | None, ...]
+    grant: RoleGrant,
+    scope: Scope,
+    operation: Operation,
+    user: str,
+    unit_path: str | None,
+    bound_to: tuple[str | None, ...],
 ) -> bool:
     if scope is Scope.WHOLE:
         return grant.of_everything
     if unit_path is None:
         return True
-    if not grant.covers(unit_path):
+    if not covers(_path_of(grant, operation), unit_path):
         return False
     return scope is not Scope.OWN or user in bound_to
 
 
 @dataclass(frozen=True, slots=True)
 class Reach:
-    """What a list may show: everything under `paths`, and what is bound to `own_user` under `own_paths`."""
+    """What a list may show: everything under `paths`, and what is bound to `own_user` under `own_paths`. Where `lines` is
+    not None, what belongs to a line is shown for these pairs of path and line alone."""
 
     paths: tuple[str, ...]
     own_user: str
     own_paths: tuple[str, ...]
+    lines: tuple[tuple[str, str], ...] | None = None
 
 
 def reach(principal: Principal, operation: Operation) -> Reach:
@@ -264,10 +287,29 @@ def reach(principal: Principal, operation: Operation) -> Reach:
     scopes = TABLE[operation]
     paths: list[str] = []
     own_paths: list[str] = []
+    lines: list[tuple[str, str]] = []
+    bound = False
     for grant in principal.roles:
         scope = scopes.get(grant.party)
         if scope is Scope.COVERED or (scope is Scope.WHOLE and grant.of_everything):
-            paths.append(grant.path)
+            path = _path_of(grant, operation)
+            paths.append(path)
+            bound = bound or bool(grant.lines)
+            lines.extend((path, line) for line in grant.lines or LINES)
         elif scope is Scope.OWN:
             own_paths.append(grant.path)
-    return Reach(tuple(dict.fromkeys(paths)), principal.user, tuple(dict.fromkeys(own_paths)))
+    return Reach(
+        tuple(dict.fromkeys(paths)),
+        principal.user,
+        tuple(dict.fromkeys(own_paths)),
+        tuple(dict.fromkeys(lines)) if bound else None,
+    )
+
+
+def lines_shown(principal: Principal, operation: Operation, unit_path: str) -> frozenset[str] | None:
+    """The lines that the principal sees of what belongs to a unit; None means all of them."""
+    pairs = reach(principal, operation).lines
+    if pairs is None:
+        return None
+    shown = frozenset(line for path, line in pairs if covers(path, unit_path))
+    return None if shown >= set(LINES) else shown

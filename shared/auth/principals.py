@@ -56,9 +56,9 @@ _MACHINES: Final[dict[MachineKind, Party]] = {
 
 @dataclass(frozen=True, slots=True)
 class RoleGrant:
-    """A role on a unit. `path` is the unit's path such as `/CN/32/3205`; `lines` bounds it, empty means every
-    line. `kind` is a machine's, and `sources` and `counters` are what it may speak for when it publishes; empty means
-    all (see `kernel.senders`).
+    """A role on a unit. `path` is the unit's path such as `/CN/32/3205`; `lines` are those of a professional unit and bound
+    what its people see, empty means every line. `kind` is a machine's, and `sources` and `counters` are what it may speak
+    for when it publishes; empty means all (see `kernel.senders`).
     """
 
     role: Role
@@ -76,6 +76,13 @@ class RoleGrant:
     def covers(self, unit_path: str) -> bool:
         """Whether a unit is the grant's own or below it."""
         return covers(self.path, unit_path)
+
+    @property
+    def line_path(self) -> str:
+        """The part of the tree over which a professional unit's line extends: everything below the unit that it belongs
+        to. Of any other grant its own path."""
+        above = self.path.rstrip("/").rpartition("/")[0]
+        return above if self.lines and above else self.path
 
     @property
     def of_everything(self) -> bool:

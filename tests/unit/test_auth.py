@@ -23,12 +23,14 @@ from shared.auth import development
 from shared.auth.development import RefusedInProduction, UnknownUser, ensure_issuer, mint
 from shared.auth.http import Caller, require
 from shared.auth.policy import (
+    LINE_WIDE,
     OPERATIONS,
     TABLE,
     Operation,
     Scope,
     Sending,
     covering,
+    lines_shown,
     permit,
     permit_publishing,
     reach,
@@ -232,11 +234,18 @@ def test_the_development_users_are_those_of_the_staff_file() -> None:
         return f"{path(parent) if parent else ''}/{code}"
 
     assert {
-        (user["user"], user["name_zh"], role["role"], role["unit"], path(role["unit"]))
+        (
+            user["user"],
+            user["name_zh"],
+            role["role"],
+            role["unit"],
+            path(role["unit"]),
+            tuple(units[role["unit"]].get("lines", ())),
+        )
         for user in staff
         for role in user["roles"]
     } == {
-        (user.user, user.name, grant.role, grant.unit, grant.path)
+        (user.user, user.name, grant.role, grant.unit, grant.path, grant.lines)
         for user in development.PEOPLE
         for grant in user.roles
     }
@@ -431,6 +440,44 @@ def test_a_manager_sees_the_customers_bound_to_them_and_no_others() -> None:
     assert refusal.reason == "scope"
     assert reach(manager, "customers.read").own_paths == (SUZHOU,)
     assert reach(manager, "customers.read").paths == ()
+
+
+EXPRESS = Principal(
+    "x", "x", (RoleGrant("reviewer", "3205-express", f"{SUZHOU}/3205-express", ("express",)),)
+)
+
+
+@pytest.mark.req("PLT-13")
+def test_a_professional_unit_covers_its_line_over_the_whole_city() -> None:
+    found = reach(EXPRESS, "customers.read")
+    assert (found.paths, found.lines) == ((SUZHOU,), ((SUZHOU, "express"),))
+    for operation in ("customers.read", "tiers.read", "evidence.read"):
+        assert permit(EXPRESS, operation, KUNSHAN) is None
+        assert permit(EXPRESS, operation, NANJING) is not None
+        assert permit(EXPRESS, operation, "/CN/32") is not None
+    assert lines_shown(EXPRESS, "tiers.read", KUNSHAN) == {"express"}
+
+
+@pytest.mark.req("PLT-13")
+def test_what_the_people_of_a_professional_unit_do_concerns_their_own_unit() -> None:
+    bureau, sibling = f"{SUZHOU}/3205-express", f"{SUZHOU}/3205-letters"
+    for operation in OPERATIONS:
+        if "reviewer" in MAY[operation] and operation not in LINE_WIDE:
+            assert permit(EXPRESS, operation, bureau) is None, operation
+            assert permit(EXPRESS, operation, sibling) is not None, operation
+            assert permit(EXPRESS, operation, SUZHOU) is not None, operation
+            assert reach(EXPRESS, operation).paths == (bureau,)
+
+
+@pytest.mark.req("PLT-13")
+def test_who_holds_another_role_as_well_sees_by_each_what_it_shows() -> None:
+    county = RoleGrant("reviewer", "320583", KUNSHAN)
+    both = Principal("x", "x", (*EXPRESS.roles, county))
+    assert lines_shown(both, "customers.read", KUNSHAN) is None
+    assert lines_shown(both, "customers.read", SUZHOU) == {"express"}
+    unbound = reach(Principal("x", "x", (county,)), "customers.read")
+    assert unbound.lines is None
+    assert set(reach(both, "customers.read").lines or ()) >= {(SUZHOU, "express"), (KUNSHAN, "letters")}
 
 
 @pytest.mark.req("PLT-13")
