@@ -6,10 +6,11 @@ from typing import Annotated, Literal
 
 import typer
 
-from cli.command import Call, command_with
+from cli.command import Call, bad_call, command_with
 from cli.instance import CommandError, Exit
 from cli.words import phrase
 from deploy.embedded.kafka import MECHANISM
+from shared.contracts.counter_systems import SYSTEMS
 from shared.contracts.topics import PARTITIONER
 
 Client = Literal["counter", "subscriber"]
@@ -37,10 +38,14 @@ def token(
 def client_config(
     call: Call,
     client: Annotated[Client, typer.Argument(help="Who connects.")],
+    system: Annotated[
+        str | None,
+        typer.Option("--system", metavar="CODE", help="A counter system with a user and a topic of its own."),
+    ] = None,
     format_: Annotated[Format, typer.Option("--format", help="The client library's dialect.")] = "librdkafka",
 ) -> None:
     """Print Kafka client properties, one key=value a line, that let a foreign system in."""
-    known = call.session.instance.kafka_client(client)
+    known = call.session.instance.kafka_client(client if system is None else _user_of(client, system))
     user, password = known["sasl.username"], known["sasl.password"]
     if "$" in password:
         raise CommandError(phrase("cli.client_config.password"), Exit.REFUSED)
@@ -62,3 +67,14 @@ def client_config(
             "auto.offset.reset": "earliest",
         }
     call.show(properties, lambda those: "\n".join(f"{key}={value}" for key, value in those.items()))
+
+
+def _user_of(client: Client, code: str) -> str:
+    """The Kafka user of a counter system."""
+    if client != "counter":
+        raise bad_call("cli.client_config.system_of_counter")
+    for system in SYSTEMS:
+        if system.code == code:
+            return system.user
+    known = [system.code for system in SYSTEMS]
+    raise bad_call("cli.client_config.no_system", code=code, known=known)

@@ -19,7 +19,7 @@ from stdnum.cn import uscc
 from cli.acts import act, change, create, fetch
 from cli.demo_news import Teller
 from cli.demo_screen import News
-from cli.instance import Refused, Session
+from cli.instance import OPERATOR, Refused, Session
 from cli.printable import visible
 from cli.simulated.province import Customer, Province
 from cli.words import phrase
@@ -220,7 +220,9 @@ def _rejected(stage: Stage) -> Story:
 
 
 def _mapped(stage: Stage) -> Story:
-    """Now and then the steward maps the counter's code behind which most is held; some are left as they are."""
+    """Now and then a steward maps the counter's code behind which most is held; some are left as they are.
+
+    Simulated outlets stand in no organisation, so that what their codes mean is for the steward of the root to say."""
     for _ in range(4):
         known = stage.province.local_codes
         waiting = [
@@ -235,7 +237,7 @@ def _mapped(stage: Stage) -> Story:
             _count, code = max(waiting)
             body = {"code": code, "customer_code": stage.codes[known[code].number]}
             with stage.telling_refusals(phrase("cli.demo.mapping", code=code)):
-                create(stage.by("steward"), "registry", "/v1/counter-codes", body)
+                create(stage.by(OPERATOR), "registry", "/v1/counter-codes", body)
         yield 5 * _DAY
 
 

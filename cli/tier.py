@@ -82,11 +82,13 @@ def _agreement(agreement: dict[str, Any]) -> str:
 
 
 def _evidence(evidence: dict[str, Any], code: str) -> list[str]:
-    deciding = phrase("cli.tier.deciding", **evidence)
-    if evidence["total_at_close"] is not None:
-        deciding += phrase("cli.tier.at_close", **evidence)
     levels = {word("tier", level): least for level, least in evidence["thresholds"].items()}
-    lines = ["  " + phrase("cli.tier.thresholds", value=_pairs(levels)), "  " + deciding]
+    lines = ["  " + phrase("cli.tier.thresholds", value=_pairs(levels))]
+    if evidence["total_now"] is not None:
+        deciding = phrase("cli.tier.deciding", **evidence)
+        if evidence["total_at_close"] is not None:
+            deciding += phrase("cli.tier.at_close", **evidence)
+        lines.append("  " + deciding)
     if evidence["changes"]:
         changes = [f"    {_change(change)}" for change in evidence["changes"]]
         lines += ["  " + phrase("cli.tier.changes"), *changes]

@@ -1,6 +1,7 @@
 """Nothing that arrived is lost or invented (TIE-1, PLT-2, invariants I1 and I8).
 
-Proved record by record over `counter.transactions.v1`, as far as the topic reaches and tiering has read it: each record
+Proved record by record over `counter.transactions.v1` and the topics that counter systems have of their own beside it, as
+far as they reach and tiering has read them: each record
 is booked, or held, or a repetition of one that is, or a dead letter with the same bytes; and, while the topic still has
 its beginning, each booking has its record. Contents are compared field by field and not by the services' hash.
 """
@@ -70,13 +71,15 @@ class Span(NamedTuple):
     """A dead letter that stands for many records: a whole batch, or what one minute had too much (`whole` False), between
     whose offsets good records may lie."""
 
+    topic: str
     partition: int
     first: int
     last: int
     whole: bool
 
     def holds(self, record: Record) -> bool:
-        return record.partition == self.partition and self.first <= record.offset <= self.last
+        at = (record.topic, record.partition)
+        return at == (self.topic, self.partition) and self.first <= record.offset <= self.last
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ class Tally:
     """What became of the records, and which bookings were met."""
 
     met: bytearray
-    dead: dict[tuple[int, int], bytes]
+    dead: dict[tuple[str, int, int], bytes]
     spans: list[Span] = field(default_factory=list)
     counted: Counter[str] = field(default_factory=Counter)
     found: list[Difference] = field(default_factory=list)
@@ -94,7 +97,7 @@ class Tally:
         if any(span.whole and span.holds(record) for span in self.spans):
             self.counted["dead letters"] += 1
             return True
-        digest = self.dead.get((record.partition, record.offset))
+        digest = self.dead.get((record.topic, record.partition, record.offset))
         if digest is None:
             return False
         self.counted["dead letters"] += 1
@@ -128,38 +131,47 @@ async def check_offsets(sources: Sources, report: Report) -> None:
     if db is None or sources.topics is None or not sources.ends.get(TRANSACTIONS):
         report.notice(f"{TRANSACTIONS} was not compared: it or its database is not there")
         return
-    read_to = await positions(db, TRANSACTIONS)
+    topics = [
+        topic for topic in sources.ends if topic == TRANSACTIONS or topic.startswith(f"{TRANSACTIONS}.")
+    ]
     last = await db.value("SELECT coalesce(max(seq), 0) FROM ledger")
-    tally = Tally(bytearray(last + 1), *await _dead_letters(db))
-    async for records in sources.topics.read(TRANSACTIONS, list(sources.ends[TRANSACTIONS])):
-        if not records:
-            break
-        await _account_for(db, tally, [one for one in records if one.offset < read_to.get(one.partition, 0)])
+    tally = Tally(bytearray(last + 1), *await _dead_letters(db, topics))
+    for topic in topics:
+        read_to = await positions(db, topic)
+        async for records in sources.topics.read(topic, list(sources.ends[topic])):
+            if not records:
+                break
+            mine = [one for one in records if one.offset < read_to.get(one.partition, 0)]
+            await _account_for(db, tally, mine)
     for what, number in tally.counted.items():
         report.count(what, number)
     report.add(tally.found)
-    if sources.from_beginning(TRANSACTIONS):
+    if all(map(sources.from_beginning, topics)):
         report.add(await _invented(db, tally.met))
     else:
         report.notice(f"{TRANSACTIONS} no longer has its beginning: older bookings were not looked for in it")
 
 
 _DEAD: Final = """
-    SELECT partition, "offset", last_offset, reasons IS NULL AS whole, key, value, cut #>> '{value,sha256}' AS cut_value
-    FROM dead_letters WHERE topic = $1
+    SELECT topic, partition, "offset", last_offset, reasons IS NULL AS whole, key, value, cut #>> '{value,sha256}' AS cut_value
+    FROM dead_letters WHERE topic = ANY($1::text[])
 """
 
 
-async def _dead_letters(db: Snapshot) -> tuple[dict[tuple[int, int], bytes], list[Span]]:
+async def _dead_letters(
+    db: Snapshot, topics: Sequence[str]
+) -> tuple[dict[tuple[str, int, int], bytes], list[Span]]:
     """Those that stand for one record, by its place, and the others. Of one whose value is cut the hash that its row names
     stands for the value."""
-    dead: dict[tuple[int, int], bytes] = {}
+    dead: dict[tuple[str, int, int], bytes] = {}
     spans: list[Span] = []
-    for partition, offset, last, whole, key, value, cut_value in await db.rows(_DEAD, TRANSACTIONS):
+    for topic, partition, offset, last, whole, key, value, cut_value in await db.rows(_DEAD, topics):
         if last is not None:
-            spans.append(Span(partition, offset, last, whole))
+            spans.append(Span(topic, partition, offset, last, whole))
         else:
-            dead[partition, offset] = digest_of(key, value if cut_value is None else cut_value.encode())
+            dead[topic, partition, offset] = digest_of(
+                key, value if cut_value is None else cut_value.encode()
+            )
     return dead, spans
 
 

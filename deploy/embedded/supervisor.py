@@ -52,6 +52,7 @@ from deploy.embedded.processes import EngineError, ProcessId, bound_log, end, sp
 from deploy.embedded.stopping import end_engine_or_service
 from deploy.embedded.terminal import say
 from shared.clock import SandboxClock, SystemClock
+from shared.contracts.counter_systems import VARIABLE
 from shared.contracts.topics import SERVICES
 
 READY: Final = "READY"
@@ -216,7 +217,15 @@ class Supervisor:
 
         environment = {
             name: os.environ[name]
-            for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "KEYPOST_LOG_LEVEL", "KEYPOST_FAILPOINTS")
+            for name in (
+                "PATH",
+                "HOME",
+                "LANG",
+                "SSL_CERT_FILE",
+                "KEYPOST_LOG_LEVEL",
+                "KEYPOST_FAILPOINTS",
+                VARIABLE,
+            )
             if name in os.environ
         }
         environment |= {

@@ -23,11 +23,13 @@ from services.tiering.handlers.books import Rulebook
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense
 from services.tiering.handlers.learn_customers import LearnCustomers
+from services.tiering.handlers.learn_units import LearnUnits
 from services.tiering.handlers.ports import LedgerStore
 from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
 from shared import dead_letter_routes
-from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
+from shared.contracts.counter_systems import SYSTEMS
+from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, UNITS
 from shared.messaging.work import Work
 from shared.service import Platform, Service
 
@@ -38,7 +40,7 @@ def build(platform: Platform) -> Service:
     by_code = {scheme.code: scheme for scheme in schemes}
     memory = Memory(settings.remembered_accounts)
     dates = DatePolicy(settings.future_days, settings.correction_horizon_years)
-    rules = Rulebook(schemes, dates, reason_for_unknown)
+    rules = Rulebook(schemes, dates, reason_for_unknown, SYSTEMS)
     signs = Signs()
 
     def open_store(work: Work) -> LedgerStore:
@@ -60,15 +62,16 @@ def build(platform: Platform) -> Service:
         consumers=(
             platform.consumer(
                 "transactions",
-                (COUNTER_TRANSACTIONS,),
+                (COUNTER_TRANSACTIONS, *(system.transactions_topic for system in SYSTEMS)),
                 BookTransactions(rules, open_store, sandbox=settings.mode == "sandbox"),
                 max_records=settings.batch_records,
             ),
             platform.consumer("customers", (CUSTOMERS,), LearnCustomers(rules, open_store)),
+            platform.consumer("units", (UNITS,), LearnUnits(rules, open_store)),
         ),
         timers=timers.handlers,
         routers=(
-            transaction_routes.routes(unit_of_work),
+            transaction_routes.routes(unit_of_work, SYSTEMS),
             tier_routes.routes(platform.reader, platform.clock, schemes),
             close_routes.routes(unit_of_work, platform.reader, closes),
             suspense_routes.routes(unit_of_work, platform.reader, suspense),

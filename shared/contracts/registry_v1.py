@@ -56,6 +56,13 @@ class CounterCode(Part):
     code: Code
     valid_from: Day | None = Field(default=None, description="Null: it has always held.")
     valid_to: Day | None = Field(default=None, description="The last day; null while it holds.")
+    unit_code: Code | None = Field(
+        default=None, description="It holds for the counters of this unit alone; null: of every unit."
+    )
+    counter_id: Code | None = Field(
+        default=None,
+        description="It holds for this counter alone, before what holds for a unit; null: for every one.",
+    )
 
 
 class AgreementState(Part):

@@ -28,12 +28,14 @@ from services.tiering.handlers.books import Rulebook
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense, Refused
 from services.tiering.handlers.learn_customers import LearnCustomers
+from services.tiering.handlers.learn_units import LearnUnits
 from services.tiering.handlers.ports import Decision
 from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
-from shared.contracts.registry_v1 import AgreementState, CounterCode, CustomerState
+from shared.contracts.counter_systems import CounterSystem
+from shared.contracts.registry_v1 import AgreementState, CounterCode, CustomerState, UnitState
 from shared.contracts.tiering_v1 import RevenueState
-from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, REVENUE
+from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, REVENUE, UNITS
 from shared.messaging.records import Record
 from shared.messaging.timers import Timer
 from shared.messaging.unit_of_work import UnitOfWork
@@ -65,7 +67,12 @@ class LedgerBench:
     """tiering's handlers put together as in its main.py, on a scratch database that has been migrated."""
 
     def __init__(
-        self, engine: AsyncEngine, start: datetime, batch: int = 500, remembered: int = 200_000
+        self,
+        engine: AsyncEngine,
+        start: datetime,
+        batch: int = 500,
+        remembered: int = 200_000,
+        systems: tuple[CounterSystem, ...] = (),
     ) -> None:
         self.engine = engine
         self.clock = StillClock(start)
@@ -74,13 +81,14 @@ class LedgerBench:
         schemes = load_schemes()
         by_code = {scheme.code: scheme for scheme in schemes}
         memory = Memory(remembered)
-        rules = Rulebook(schemes, DatePolicy(), reason_for_unknown)
+        rules = Rulebook(schemes, DatePolicy(), reason_for_unknown, systems)
 
         def open_store(work: Work) -> PostgresLedger:
             return PostgresLedger(work, by_code, memory, self.timers.start_waiting)
 
         self.book = BookTransactions(rules, open_store, sandbox=True)
         self.learn = LearnCustomers(rules, open_store)
+        self.learn_units = LearnUnits(rules, open_store)
         self.closes = CloseYear(rules, open_store)
         self.suspense = DecideSuspense(rules, open_store)
         self.timers = TieringTimers(TieringSettings.model_construct(), self.closes, self.suspense)
@@ -109,13 +117,15 @@ class LedgerBench:
                 await self.advance(to)
 
     async def publish(
-        self, messages: Sequence[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]]
+        self,
+        messages: Sequence[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]],
+        topic: str = COUNTER_TRANSACTIONS,
     ) -> None:
         """Hand records over in batches."""
         for start in range(0, len(messages), self.batch):
             records = []
             for key, value, headers in messages[start : start + self.batch]:
-                records.append(Record(COUNTER_TRANSACTIONS, 0, self._offset, key, value, tuple(headers), 0))
+                records.append(Record(topic, 0, self._offset, key, value, tuple(headers), 0))
                 self._offset += 1
             async with self.unit_of_work.begin(consumer="tiering.transactions") as work:
                 await self.book.handle(work, records)
@@ -126,6 +136,21 @@ class LedgerBench:
             records = [self._state_record(one) for one in customers[start : start + self.batch]]
             async with self.unit_of_work.begin(consumer="tiering.customers") as work:
                 await self.learn.handle(work, records)
+
+    async def tell_units(self, *paths: str) -> None:
+        """Units by their paths, as the registry tells them; the code of each is the last step."""
+        records = []
+        for path in paths:
+            code = path.rpartition("/")[2]
+            version = self._versions[path] = self._versions.get(path, 0) + 1
+            unit = UnitState(
+                unit_code=code, version=version, name_zh=code, name_en=code, level="outlet", path=path
+            )
+            made = unit.outgoing(id=f"unit|{path}|{version}", time=self.clock.now())
+            self._offset += 1
+            records.append(Record(UNITS, 0, self._offset, made.key, made.value, made.headers, 0))
+        async with self.unit_of_work.begin(consumer="tiering.units") as work:
+            await self.learn_units.handle(work, records)
 
     def _state_record(self, customer: Customer) -> Record:
         version = self._versions[customer.code] = self._versions.get(customer.code, 0) + 1
@@ -143,7 +168,13 @@ class LedgerBench:
             aliases=customer.aliases,
             merged_into=customer.merged_into,
             counter_codes=tuple(
-                CounterCode(code=one.code, valid_from=one.valid_from, valid_to=one.valid_to)
+                CounterCode(
+                    code=one.code,
+                    valid_from=one.valid_from,
+                    valid_to=one.valid_to,
+                    unit_code=one.unit_code,
+                    counter_id=one.counter_id,
+                )
                 for one in customer.counter_codes
             ),
             agreements=tuple(

@@ -58,11 +58,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class CounterCode:
-    """A code of a counter's own, mapped to the customer; no start date means since ever."""
+    """A code of a counter's own, mapped to the customer; no start date means since ever. It holds for the counters below
+    a unit, for one counter, or everywhere where it names neither; the narrowest that covers a counter holds."""
 
     code: str
     valid_from: date | None = None
     valid_to: date | None = None
+    unit_code: str | None = None
+    counter_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -379,7 +382,7 @@ class Model:
 
     def _code(self, item: Held) -> str | None:
         code = item.transaction.customer_code
-        customer = self._owner(code, item.transaction.day)
+        customer = self._owner(item.transaction)
         if customer is None:
             return "bad_check_digit" if has_bad_check_digit(code) else "unknown_code"
         # Reading 7.
@@ -394,7 +397,7 @@ class Model:
         sale = self._sales.get(named)
         if sale is None:
             return "sale_unknown"
-        if (self._owner(transaction.customer_code, transaction.day), transaction.line) != (
+        if (self._owner(transaction), transaction.line) != (
             self.survivor(sale.customer),
             sale.line,
         ):
@@ -403,14 +406,20 @@ class Model:
             return "over_reversal"
         return None
 
-    def _owner(self, code: str, day: date) -> str | None:
-        """The customer that a code stands for on a day: a registry code always, a mapped one in its dates."""
+    def _owner(self, transaction: Transaction) -> str | None:
+        """The customer that a code stands for on a day: a registry code always, a mapped one in its dates and at the
+        counters that it is mapped for. The codes of counters begin with those of the units above them."""
+        code, day, counter = transaction.customer_code, transaction.day, transaction.counter_id
         if code in self.customers:
             return self.survivor(code)
-        for mapping, customer in self._owners[code]:
-            if (mapping.valid_from or day) <= day <= (mapping.valid_to or day):
-                return self.survivor(customer)
-        return None
+        holding = [
+            (len(mapping.unit_code or "") + 100 * bool(mapping.counter_id), customer)
+            for mapping, customer in self._owners[code]
+            if (mapping.valid_from or day) <= day <= (mapping.valid_to or day)
+            and mapping.counter_id in (None, counter)
+            and counter.startswith(mapping.unit_code or "")
+        ]
+        return self.survivor(max(holding)[1]) if holding else None
 
     def survivor(self, code: str) -> str:
         """The customer that a customer is by now: itself unless it was merged."""
@@ -421,7 +430,7 @@ class Model:
     # The ledger (TIE-1, TIE-2, TIE-7, TIE-10) -----------------------------------------------------
 
     def _book_transaction(self, transaction: Transaction, named: bool, suffix: str = "") -> None:
-        customer = self._owner(transaction.customer_code, transaction.day)
+        customer = self._owner(transaction)
         assert customer is not None
         # Reading 21: pieces are signed, and `count` counts rows.
         pieces = (transaction.pieces or 0) * (1 if transaction.signed > 0 else -1)
@@ -661,7 +670,7 @@ class Model:
         for item in list(self.suspense):
             # Reading 27: the sale of another customer's may be its own by now.
             waits = item.state == "held" and item.reason in (*CODE_REASONS, "reversal_mismatch")
-            if waits and self._owner(item.transaction.customer_code, item.transaction.day) == survivor:
+            if waits and self._owner(item.transaction) == survivor:
                 self._judge(item, 2)
 
     # Closing (TIE-9) ------------------------------------------------------------------------------

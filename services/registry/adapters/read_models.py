@@ -238,6 +238,8 @@ def customer_members(customer: Customer, unit_path: str, changed_at: datetime) -
             {
                 "id": each.id,
                 "code": each.code,
+                "unit_code": each.unit_code,
+                "counter_id": each.counter_id,
                 "valid_from": each.valid_from,
                 "valid_to": each.valid_to,
                 "version": each.version,

@@ -23,7 +23,7 @@ from services.registry.domain.book import Book
 from services.registry.domain.customers import Customer, Fact, agreement_facts
 from services.registry.domain.import_rows import ImportRow, Rejected, Words
 from services.registry.domain.names import identity_key
-from services.registry.domain.organisation import covers
+from services.registry.domain.organisation import covers, foreign_range
 from services.registry.domain.registering import (
     Assignment,
     Grounds,
@@ -49,6 +49,11 @@ class Policy:
     def in_scope(self, unit_code: str) -> bool:
         unit = self.grounds.units.get(unit_code)
         return unit is not None and any(covers(path, unit.path) for path in self.scopes)
+
+    def spends_foreign_range(self, code: str, unit_code: str) -> bool:
+        """Whether a code would use up a serial of a city that is neither the customer's nor in scope."""
+        owner = foreign_range(self.grounds.units, self.grounds.issuing, code, unit_code)
+        return owner is not None and not self.in_scope(owner.code)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +93,8 @@ def _register(book: Book, row: ImportRow, policy: Policy) -> Outcome:
     reasons = list(hindrances(book, registrant, policy.grounds))
     if registrant.unit_code in policy.grounds.units and not policy.in_scope(registrant.unit_code):
         reasons.insert(0, "unit_out_of_scope")
+    if row.customer_code is not None and policy.spends_foreign_range(row.customer_code, registrant.unit_code):
+        reasons.append("code_range_foreign")
     if row.agreement_no is not None and row.signed_on is None:
         reasons.append("missing_agreement_signed_on")
     if reasons:

@@ -245,6 +245,8 @@ def summary(customer: Customer) -> dict[str, Any]:
         "counter_codes": [
             {
                 "code": each.code,
+                "unit_code": each.unit_code,
+                "counter_id": each.counter_id,
                 "valid_from": each.valid_from and each.valid_from.isoformat(),
                 "valid_to": each.valid_to and each.valid_to.isoformat(),
             }

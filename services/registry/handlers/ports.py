@@ -25,6 +25,17 @@ Permit = Callable[[Customer, Unit], None]
 """Raises where the caller may not act for this customer, whose unit that is."""
 
 
+class CounterRights(Protocol):
+    """For whose counters the caller may say what their codes mean."""
+
+    def home(self, unit: Unit) -> str | None:
+        """The unit for whose counters the caller maps a code to a customer of `unit`, where no other scope is named; None
+        for all counters."""
+
+    def covers(self, unit: Unit | None) -> bool:
+        """Whether the caller acts for the counters of a unit; None means all counters, or one that no unit is known of."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rules:
     """What the registry is configured with: data that changes only with a start."""

@@ -22,6 +22,7 @@ from services.tiering.handlers.books import NO_STANDING, Books, Pages
 from services.tiering.handlers.ports import Close, Decision, Described
 from services.tiering.handlers.postings import Arrived, BookedSale, Head, Hold
 from services.tiering.handlers.telling import holding, tier_changed, tier_states
+from shared.contracts.registry_v1 import UnitState
 from shared.messaging.records import Outgoing
 from shared.messaging.work import Work
 
@@ -86,14 +87,31 @@ class PostgresLedger:
             db = await self._work.raw()
             read: dict[str, tuple[Binding, ...]] = dict.fromkeys(missing, ())
             for row in await db.fetch(
-                "SELECT code, account, valid_from, valid_to FROM bindings WHERE code = ANY($1::text[]) "
-                "ORDER BY code, valid_from NULLS FIRST",
+                "SELECT code, account, valid_from, valid_to, unit_code, counter_id FROM bindings "
+                "WHERE code = ANY($1::text[]) ORDER BY code, valid_from NULLS FIRST",
                 missing,
             ):
-                read[row["code"]] += (Binding(row["account"], row["valid_from"], row["valid_to"]),)
+                code, *binding = row
+                read[code] += (Binding(*binding),)
             self._memory.learn({}, {code: read[code] for code in read.keys() - self._changed_codes})
             result.update(read)
         return result
+
+    async def unit_paths(self, codes: Collection[str]) -> dict[str, str]:
+        db = await self._work.raw()
+        found = await db.fetch("SELECT code, path FROM units WHERE code = ANY($1::text[])", list(codes))
+        return {row[0]: row[1] for row in found}
+
+    async def keep_units(self, units: Sequence[UnitState]) -> list[str]:
+        db = await self._work.raw()
+        before = await self.unit_paths([unit.unit_code for unit in units])
+        kept = await db.fetch(
+            rows.UPSERT_UNITS,
+            [unit.unit_code for unit in units],
+            [unit.version for unit in units],
+            [unit.path for unit in units],
+        )
+        return [row["code"] for row in kept if before.get(row["code"]) != row["path"]]
 
     async def accounts(self, numbers: Collection[int]) -> Mapping[int, Account]:
         result: dict[int, Account] = {}
@@ -158,6 +176,18 @@ class PostgresLedger:
             "SELECT * FROM suspense WHERE state = 'held' AND customer_code = ANY($1::text[]) "
             "AND reason = ANY($2::text[]) ORDER BY number",
             list(codes),
+            [reason.value for reason in reasons],
+        )
+        return [rows.hold(row) for row in found]
+
+    async def held_at_counters(
+        self, counters: Collection[str], reasons: Collection[HoldReason]
+    ) -> list[Hold]:
+        db = await self._work.raw()
+        found = await db.fetch(
+            "SELECT * FROM suspense WHERE state = 'held' AND counter_id = ANY($1::text[]) "
+            "AND reason = ANY($2::text[]) ORDER BY number",
+            list(counters),
             [reason.value for reason in reasons],
         )
         return [rows.hold(row) for row in found]
@@ -254,11 +284,11 @@ class PostgresLedger:
             [number for number, _ in bound],
         )
         bindings = [
-            (code, one.account, one.valid_from, one.valid_to) for _, codes in bound for code, one in codes
+            (code, one.account, one.valid_from, one.valid_to, one.unit_code, one.counter_id)
+            for _, codes in bound
+            for code, one in codes
         ]
-        await db.copy_records_to_table(
-            "bindings", records=bindings, columns=("code", "account", "valid_from", "valid_to")
-        )
+        await db.copy_records_to_table("bindings", records=bindings, columns=rows.BINDING_COLUMNS)
         changed = {row[0] for row in gone}.union(code for code, *_ in bindings)
         self._changed_codes |= changed
         return changed

@@ -65,6 +65,15 @@ accounts = Table(
     Index("accounts_merged", "merged_into", postgresql_where=text("merged_into IS NOT NULL")),
 )
 
+units = Table(
+    "units",
+    metadata,
+    # The organisation as the registry tells it. An outlet's code is its counters' id, so this says whose a counter is.
+    Column("code", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+    Column("path", Text, nullable=False),
+)
+
 bindings = Table(
     "bindings",
     metadata,
@@ -72,6 +81,9 @@ bindings = Table(
     Column("account", Integer, nullable=False, index=True),
     Column("valid_from", Date),
     Column("valid_to", Date),
+    # For whose counters the code means this account: those of a unit, one alone, or all where both are null.
+    Column("unit_code", Text),
+    Column("counter_id", Text),
     Index("bindings_code", "code"),
 )
 
@@ -161,6 +173,7 @@ suspense = Table(
     UniqueConstraint("identity", "content", name="suspense_identity_content"),
     CheckConstraint("state IN ('held', 'booked', 'closed')", name="suspense_state"),
     Index("suspense_code", "customer_code", "number", postgresql_where=text("state = 'held'")),
+    Index("suspense_counter", "counter_id", postgresql_where=text("state = 'held'")),
     Index(
         "suspense_waits_for", "waits_for", postgresql_where=text("state = 'held' AND waits_for IS NOT NULL")
     ),

@@ -14,8 +14,9 @@ from services.tiering.domain.account import Account
 from services.tiering.domain.explanation import explain
 from services.tiering.domain.scheme import LINES, Scheme, SchemeVersion
 from services.tiering.domain.standing import Standing
-from services.tiering.entrypoints.sentences import merge_notice, sentences, tier_name
+from services.tiering.entrypoints.sentences import lines_notice, merge_notice, sentences, tier_name
 from shared.auth.http import Caller, require
+from shared.auth.policy import lines_shown
 from shared.clock import Clock, business_date
 from shared.contracts.envelope import schema_uri
 from shared.contracts.tiering_v1 import SOURCE, TierChanged
@@ -41,7 +42,7 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
     ) -> dict[str, Any]:
         """A customer's tier under each scheme, since when and why; with `explain` the transactions behind it. A merged
         customer's code is answered for its survivor, and `notice` says so."""
-        require(caller, "tiers.read")
+        require(caller, "evidence.read" if explain else "tiers.read")
         language = language_of(request.headers.get("accept-language"))
         wanted = [one for one in schemes if scheme in (None, one.code)]
         if not wanted:
@@ -62,7 +63,8 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
             closes = await read_models.closes(connection)
             started = [close.year for close in closes if close.closed_at is not None]
             today = business_date(clock.now())
-            teller = _Teller(connection, account, parts, max(started, default=None), today, language)
+            shown = lines_shown(caller, "tiers.read", account.unit_path)
+            teller = _Teller(connection, account, parts, max(started, default=None), today, language, shown)
             tiers = []
             for one in wanted:
                 tiers.append(await teller.tier(one, as_of, explain))
@@ -139,6 +141,7 @@ class _Teller:
         last_closed: int | None,
         today: date,
         language: Language,
+        lines: frozenset[str] | None,
     ) -> None:
         self._connection = connection
         self._account = account
@@ -146,6 +149,13 @@ class _Teller:
         self._last_closed = last_closed
         self._today = today
         self._language = language
+        self._lines = lines
+        """The lines that the caller sees; None means all of them."""
+
+    def _sees_all_of(self, version: SchemeVersion) -> bool:
+        """Whether the caller sees every line that a scheme counts. A total of some of them is none of the scheme's, so that
+        whoever sees no more is told the tier without it."""
+        return self._lines is None or self._lines >= {LINES[line] for line in version.lines}
 
     async def tier(self, scheme: Scheme, as_of: date | None, with_evidence: bool) -> dict[str, Any] | None:
         version = scheme.on(as_of or self._today)
@@ -155,7 +165,8 @@ class _Teller:
         if as_of is not None and as_of < self._today:
             return await self._past(version, as_of)
         explanation = explain(version, standing, self._account, self._last_closed, self._today)
-        ahead = explanation.next_level
+        whole = self._sees_all_of(version)
+        ahead = explanation.next_level if whole else None
         told: dict[str, Any] = {
             **self._names(version, standing.tier),
             "version": standing.version,
@@ -168,7 +179,9 @@ class _Teller:
                 "signed_on": standing.cover.signed_on and standing.cover.signed_on.isoformat(),
                 "ended_on": standing.cover.ended_on and standing.cover.ended_on.isoformat(),
             },
-            "totals": {str(year): format_yuan(fen) for year, fen in explanation.totals_fen.items()},
+            "totals": {str(year): format_yuan(fen) for year, fen in explanation.totals_fen.items()}
+            if whole
+            else {},
             "revenue_basis": version.basis_en if self._language == "en" else version.basis_zh,
             "next_level": ahead
             and {
@@ -177,7 +190,9 @@ class _Teller:
                 "missing": format_yuan(ahead.missing_fen),
                 "year": ahead.year,
             },
-            "explanation": sentences(version, standing, explanation, self._language),
+            "explanation": sentences(version, standing, explanation, self._language)
+            if whole
+            else [lines_notice(self._language)],
         }
         if with_evidence:
             told["evidence"] = await self._evidence(version, standing)
@@ -214,10 +229,11 @@ class _Teller:
         )
         total = version.total_of(self._account.totals[year]) if year in self._account.totals else 0
         late = await read_models.late_fen(self._connection, self._account.number, year, version.lines)
-        closed = self._last_closed is not None and year <= self._last_closed
+        whole = self._sees_all_of(version)
+        closed = whole and self._last_closed is not None and year <= self._last_closed
         return {
             "year": year,
-            "total_now": format_yuan(total),
+            "total_now": format_yuan(total) if whole else None,
             "total_at_close": format_yuan(total - late) if closed else None,
             "booked_since_close": format_yuan(late) if closed else None,
             "thresholds": {

@@ -1,4 +1,8 @@
-"""Book a batch of counter transactions (TIE-1 to TIE-7, TIE-24): read, recognise, place one by one, keep."""
+"""Book a batch of counter transactions (TIE-1 to TIE-7, TIE-24): read, recognise, place one by one, keep.
+
+A counter system with a topic of its own speaks for its own sources and counters there. What it sends in another one's name
+is a dead letter (`bad_field`) and claims no identity, so that nobody can take the next number of another (ADR 11).
+"""
 
 from __future__ import annotations
 
@@ -10,8 +14,9 @@ from services.tiering.handlers.books import Books, Rulebook
 from services.tiering.handlers.ports import LedgerStore, OpenStore
 from services.tiering.handlers.postings import Arrived
 from services.tiering.handlers.preparing import prepare
-from services.tiering.handlers.telling import rejection
+from services.tiering.handlers.telling import rejections
 from shared.clock import business_date
+from shared.contracts.counter_systems import reserved_for
 from shared.contracts.counter_v1 import ReadTransaction, identity, read_transaction
 from shared.contracts.fields import Invalid
 from shared.ids import uuid_of
@@ -30,19 +35,19 @@ class BookTransactions:
         self._sandbox = sandbox
 
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
-        arrived = []
+        read = []
         for record in records:
             reading = read_transaction(record)
-            if not isinstance(reading, Invalid):
-                arrived.append(self._arrived(reading, record, work.now))
+            if isinstance(reading, Invalid):
+                self._reject(work, record, reading)
             else:
-                work.dead_letter(record, reading.reason, reading.detail)
-                receipt = rejection(record, reading, work.now)
-                if receipt is not None:
-                    work.publish(receipt)
-        if arrived:
+                read.append((record, reading))
+        if read:
             store = self._open_store(work)
             head, closed = await store.open()
+            if self._rules.systems:
+                read = await self._in_their_own_names(work, store, read)
+            arrived = [self._arrived(reading, record, work.now) for record, reading in read]
             books = Books(self._rules, head, closed, work.now)
             fresh, duplicates = await self._recognise(books, store, arrived)
             work.after_commit(lambda: DUPLICATES.labels(work.consumer).inc(duplicates))
@@ -52,6 +57,35 @@ class BookTransactions:
 
     def discard(self) -> None:
         """Nothing to drop: the store remembers accounts only after their commit (see adapters.memory)."""
+
+    def _reject(self, work: Work, record: Record, invalid: Invalid) -> None:
+        work.dead_letter(record, invalid.reason, invalid.detail)
+        for receipt in rejections(record, invalid, work.now, self._rules.systems):
+            work.publish(receipt)
+
+    async def _in_their_own_names(
+        self, work: Work, store: LedgerStore, read: Sequence[tuple[Record, ReadTransaction]]
+    ) -> list[tuple[Record, ReadTransaction]]:
+        """What its sender may send; the rest is rejected."""
+        systems = {system.transactions_topic: system for system in self._rules.systems}
+        counters = {one.transaction.counter_id for record, one in read if record.topic in systems}
+        paths = await store.unit_paths(counters) if counters else {}
+        rightful = []
+        for record, reading in read:
+            system = systems.get(record.topic)
+            if system is None:
+                owner = reserved_for(self._rules.systems, reading.source)
+                field = None if owner is None else "source"
+                why = "" if owner is None else f"comes by {owner.transactions_topic} alone"
+            else:
+                counter_id = reading.transaction.counter_id
+                field = system.foreign(reading.source, counter_id, paths.get(counter_id, ""))
+                why = f"is not one that the counter system {system.code} speaks for"
+            if field is None:
+                rightful.append((record, reading))
+            else:
+                self._reject(work, record, Invalid("bad_field", f"{field} {why}"))
+        return rightful
 
     def _arrived(self, reading: ReadTransaction, record: Record, now: datetime) -> Arrived:
         transaction = reading.transaction

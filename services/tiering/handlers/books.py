@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from uuid import UUID
 
-from services.tiering.domain.account import Account, Binding, Status
+from services.tiering.domain.account import Account, Binding, Status, meant
 from services.tiering.domain.closing import ClosedYears, at_close
 from services.tiering.domain.holding import DatePolicy, HoldReason, Sale, reversal_reason
 from services.tiering.domain.promotion import on_booking
@@ -28,6 +28,7 @@ from services.tiering.handlers.postings import (
     HoldState,
     Posting,
 )
+from shared.contracts.counter_systems import CounterSystem
 
 NO_STANDING = Standing()
 
@@ -37,11 +38,13 @@ Delta = list[int]
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """The rules a unit of work decides by: schemes, date policy, and how an unknown code is named."""
+    """The rules a unit of work decides by: schemes, date policy, how an unknown code is named, and the counter systems
+    with a topic of their own."""
 
     schemes: tuple[Scheme, ...]
     dates: DatePolicy
     judge_unknown_code: Callable[[str], HoldReason]
+    systems: tuple[CounterSystem, ...] = ()
 
 
 @dataclass(slots=True)
@@ -75,6 +78,8 @@ class Books:
         self.pages = Pages()
         self.accounts: dict[int, Account] = {}
         self.bindings: dict[str, tuple[Binding, ...]] = {}
+        self.counters: dict[str, str] = {}
+        """Paths of the counters' units, for counters whose codes are not the same everywhere; empty where unknown."""
         self.sales: dict[UUID, BookedSale] = {}
         self.named: set[UUID] = set()
         """Sales that a reversal in hand or in suspense names: only these are remembered when they are booked."""
@@ -158,13 +163,13 @@ class Books:
             )
         )
 
-    def account_for(self, code: str, day: date) -> Account | None:
-        """The account that a code means on a business date; None where the registry knows no such code."""
-        for binding in self.bindings.get(code, ()):
-            if binding.holds_on(day):
-                account = self.accounts[binding.account]
-                return account if account.merged_into is None else self.survivor(account.number)
-        return None
+    def account_for(self, code: str, day: date, counter_id: str) -> Account | None:
+        """The account that a code of a counter means on a business date; None where the registry knows no such code."""
+        binding = meant(self.bindings.get(code, ()), day, counter_id, self.counters.get(counter_id, ""))
+        if binding is None:
+            return None
+        account = self.accounts[binding.account]
+        return account if account.merged_into is None else self.survivor(account.number)
 
     def survivor(self, number: int) -> Account:
         """The account that this one is part of by now: itself unless it was merged (TIE-14)."""
@@ -189,7 +194,9 @@ class Books:
     def place(self, arrived: Arrived, hold: Hold | None = None) -> None:
         """Book a transaction whose date is accepted, or hold it. `hold` is its row in suspense if it waited there."""
         transaction = arrived.transaction
-        account = self.account_for(transaction.customer_code, transaction.business_date)
+        account = self.account_for(
+            transaction.customer_code, transaction.business_date, transaction.counter_id
+        )
         if account is None:
             self.hold(arrived, self.rules.judge_unknown_code(transaction.customer_code), hold)
         elif account.status is not Status.ACTIVE:

@@ -236,5 +236,8 @@ def _bindings(account: Account, state: CustomerState) -> list[tuple[str, Binding
     own = (state.customer_code, Binding(account.number))
     return [
         own,
-        *((one.code, Binding(account.number, one.valid_from, one.valid_to)) for one in state.counter_codes),
+        *(
+            (one.code, Binding(account.number, one.valid_from, one.valid_to, one.unit_code, one.counter_id))
+            for one in state.counter_codes
+        ),
     ]

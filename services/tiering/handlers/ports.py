@@ -13,6 +13,7 @@ from services.tiering.domain.closing import ClosedYears
 from services.tiering.domain.holding import HoldReason
 from services.tiering.handlers.books import Books
 from services.tiering.handlers.postings import Arrived, BookedSale, Head, Hold
+from shared.contracts.registry_v1 import UnitState
 from shared.messaging.work import Work
 
 
@@ -67,6 +68,14 @@ class LedgerStore(Protocol):
         """What each code means; an empty tuple for a code nobody knows."""
         ...
 
+    async def unit_paths(self, codes: Collection[str]) -> dict[str, str]:
+        """The paths of those of these units that are known; the code of an outlet is its counters' id."""
+        ...
+
+    async def keep_units(self, units: Sequence[UnitState]) -> list[str]:
+        """Store the units that are newer than what is known; those whose path is new."""
+        ...
+
     async def accounts(self, numbers: Collection[int]) -> Mapping[int, Account]: ...
 
     async def accounts_by_code(self, codes: Collection[str]) -> Mapping[str, int]: ...
@@ -79,6 +88,12 @@ class LedgerStore(Protocol):
 
     async def held_for_codes(self, codes: Collection[str], reasons: Collection[HoldReason]) -> list[Hold]:
         """Transactions held under these codes for one of these reasons, in order of arrival."""
+        ...
+
+    async def held_at_counters(
+        self, counters: Collection[str], reasons: Collection[HoldReason]
+    ) -> list[Hold]:
+        """Transactions of these counters held for one of these reasons, in order of arrival."""
         ...
 
     async def codes_of(self, accounts: Collection[int]) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
@@ -13,6 +13,7 @@ from services.tiering.handlers.books import NO_STANDING, Books
 from services.tiering.handlers.postings import Changed, HoldNews
 from shared.clock import business_date
 from shared.contracts import envelope
+from shared.contracts.counter_systems import CounterSystem, told_to
 from shared.contracts.fields import Invalid
 from shared.contracts.tiering_v1 import CausedBy, Receipt, SuspenseEvent, TierChanged, TierState
 from shared.messaging.records import Outgoing, Record
@@ -75,7 +76,9 @@ def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iter
     transaction = arrived.transaction
     booked_for = None
     if news.state == "released":
-        account = books.account_for(transaction.customer_code, transaction.business_date)
+        account = books.account_for(
+            transaction.customer_code, transaction.business_date, transaction.counter_id
+        )
         booked_for = account.code if account else None
     event = SuspenseEvent(
         customer_code=transaction.customer_code,
@@ -105,20 +108,28 @@ def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iter
             reason=news.reason.value,
             at=books.now,
         )
-        yield Outgoing(
-            receipt.TOPIC,
-            *receipt.outgoing(id=short(identifier), time=books.now, traceparent=arrived.traceparent),
-        )
+        made = receipt.outgoing(id=short(identifier), time=books.now, traceparent=arrived.traceparent)
+        for topic in receipt_topics(receipt, books.rules.systems):
+            yield Outgoing(topic, *made)
 
 
-def rejection(record: Record, invalid: Invalid, now: datetime) -> Outgoing | None:
-    """The receipt for a message that became a dead letter, as far as its counter and its identity can be read."""
+def receipt_topics(receipt: Receipt, systems: Sequence[CounterSystem]) -> list[str]:
+    """Where a receipt goes: to all counters, and to the systems that speak for its counter on a topic of their own."""
+    own = told_to(systems, receipt.source, receipt.counter_id)
+    return [receipt.TOPIC, *(system.receipts_topic for system in own)]
+
+
+def rejections(
+    record: Record, invalid: Invalid, now: datetime, systems: Sequence[CounterSystem] = ()
+) -> list[Outgoing]:
+    """The receipt for a message that became a dead letter, as far as its counter and its identity can be read, to
+    everybody who gets it. A system that sent in another one's name is told on its own topic, too."""
     read = envelope.read(record)
     if isinstance(read, Invalid):
-        return None
+        return []
     counter_id = read.data.get("counter_id")
     if not isinstance(counter_id, str) or not 1 <= len(counter_id) <= 32 or not counter_id.isprintable():
-        return None
+        return []
     receipt = Receipt(
         counter_id=counter_id,
         source=read.source,
@@ -129,7 +140,9 @@ def rejection(record: Record, invalid: Invalid, now: datetime) -> Outgoing | Non
         at=now,
     )
     identifier = f"{record.topic}|{record.partition}|{record.offset}|rejected"
-    return Outgoing(receipt.TOPIC, *receipt.outgoing(id=identifier, time=now, traceparent=read.traceparent))
+    made = receipt.outgoing(id=identifier, time=now, traceparent=read.traceparent)
+    sender = [one.receipts_topic for one in systems if one.transactions_topic == record.topic]
+    return [Outgoing(topic, *made) for topic in dict.fromkeys((*receipt_topics(receipt, systems), *sender))]
 
 
 def short(identifier: str) -> str:

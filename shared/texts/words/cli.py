@@ -136,6 +136,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "cli.clock.too_far": ("{text} 超过一百年", "{text} is more than a hundred years"),
     # client-config, export, the counters' way in
+    "cli.client_config.system_of_counter": ("--system 只用于 counter", "--system goes with counter alone"),
+    "cli.client_config.no_system": (
+        "没有电子化支局系统 {code}；已有：{known}",
+        "There is no counter system {code}; known: {known}",
+    ),
     "cli.client_config.password": (
         "此密码无法写成属性值",
         "the password cannot be written as a property",
@@ -292,6 +297,17 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{code} 在 {day} 之后没有有效的对应关系",
         "{code} has no mapping that goes on after {day}",
     ),
+    "cli.map.unit_or_counter": (
+        "--unit 与 --counter 不能同用",
+        "--unit and --counter exclude each other",
+    ),
+    "cli.map.several": (
+        "{code} 对应于多个机构或网点，请用 --unit 或 --counter 指明：",
+        "{code} is mapped for several units or counters; name one with --unit or --counter:",
+    ),
+    "cli.map.of_unit": ("机构 {unit} 的网点", "counters of {unit}"),
+    "cli.map.of_counter": ("网点 {counter}", "counter {counter}"),
+    "cli.map.of_all": ("所有网点", "all counters"),
     "cli.map.always": ("一直", "always"),
     "cli.map.for_good": ("长期", "for good"),
     "cli.map.unmapped": ("{code} 没有对应的客户", "{code} is mapped to nobody"),

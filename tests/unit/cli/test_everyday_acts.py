@@ -194,6 +194,16 @@ def test_an_act_upon_a_resource_is_for_the_version_just_read(
             "/v1/counter-codes",
             {"code": "K-1", "customer_code": "3205000000011", "valid_from": "2026-01-01"},
         ),
+        (
+            ("map", "K-1", "3205000000011", "--unit", "3205"),
+            "/v1/counter-codes",
+            {"code": "K-1", "customer_code": "3205000000011", "unit_code": "3205"},
+        ),
+        (
+            ("map", "K-1", "3205000000011", "--counter", "32050001"),
+            "/v1/counter-codes",
+            {"code": "K-1", "customer_code": "3205000000011", "counter_id": "32050001"},
+        ),
         (("merge", "A1", "B1", "--reason", "r"), "/v1/merges", {"survivor": "A1", "alias": "B1", "reason": "r"}),
         (("merge", "propose", "A1", "B1", "--reason", "r"), "/v1/merges", {"survivor": "A1", "alias": "B1", "reason": "r"}),
         (("merge", "sign", "m1"), "/v1/merges/m1/sign", {}),
@@ -293,6 +303,7 @@ def test_broken_fields_are_named(services: Services) -> None:
         ("agreement", "end", "C", "XY-1", "--reason", ""),
         ("map", "K-1", "C", "--to", "2026-02-30"),
         ("map", "K-1", "--end", "2026-02-01"),
+        ("map", "K-1", "C", "--unit", "3205", "--counter", "32050001"),
         ("map", "K-1", "--end", "2026-02-01", "--to", "2026-02-01", "--reason", "r"),
         ("merge", "A", "B"),
         ("merge", "A", "--reason", "r"),
@@ -352,6 +363,18 @@ def test_a_code_whose_mapping_ends_keeps_it_up_to_that_day(services: Services) -
     assert request.headers["if-match"] == '"2"'
     again = everyday("map", "K-1", "--end", "2025-06-01", "--reason", "left", "3205")
     assert getattr(again.exception, "code", None) == 1
+
+
+def test_of_a_code_that_is_mapped_for_several_units_the_one_that_ends_is_named(services: Services) -> None:
+    services.lists["/v1/counter-codes"] = [
+        {**MAPPING, "unit_code": "3205"},
+        {**MAPPING, "id": 8, "unit_code": "3201"},
+    ]
+    refused = everyday("map", "K-1", "--end", "2026-03-09", "--reason", "left")
+    assert getattr(refused.exception, "code", None) == 1
+    assert services.acts == []
+    everyday("map", "K-1", "--end", "2026-03-09", "--reason", "left", "--unit", "3201")
+    assert dict(services.requests[-1].url.params)["unit"] == "3201"
 
 
 def test_a_change_whose_answer_was_lost_counts_as_done_and_another_persons_does_not(
