@@ -39,7 +39,17 @@ def test_templates_use_only_texts_that_exist_and_every_text_is_used() -> None:
     }
     assert {"line", "plan", "declaration"} <= kinds
     exported = {"alert"}
-    by_code = exported | {"advice", "windows", "month", "sign_in", "room", "status", "stage", "service", "letter_state"}
+    by_code = exported | {
+        "advice",
+        "windows",
+        "month",
+        "sign_in",
+        "room",
+        "status",
+        "stage",
+        "service",
+        "letter_state",
+    }
     unused = {key for key in TEXTS if key not in said and key.partition(".")[0] not in kinds | by_code}
     assert not unused
 
