@@ -23,6 +23,7 @@ from cli.imports import (
 )
 from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Session, Timeout, open_session, show
 from cli.language import in_language
+from cli.printable import visible
 from cli.rejects import RejectFile
 from cli.spreadsheet_talk import damage
 from cli.tabular import Table, TableRow, in_words, open_table
@@ -131,7 +132,7 @@ def import_customers(
             advance(len(rows))
     summary = {
         "import_id": import_id,
-        "file": path.name,
+        "file": visible(path.name),
         "rows": tally.created + tally.updated + tally.unchanged + tally.repeated + rejects.count,
         "created": tally.created,
         "updated": tally.updated,
@@ -139,7 +140,7 @@ def import_customers(
         "repeated": tally.repeated,
         "rejected": rejects.count,
         "repeats": tally.repeats,
-        "rejects_file": str(rejects.path) if rejects.count else None,
+        "rejects_file": visible(str(rejects.path)) if rejects.count else None,
         "similar": tally.similar,
         "notices": tally.noticed,
         "file_notices": list(table.notices),

@@ -26,6 +26,7 @@ from cli.imports import (
 )
 from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Session, Timeout, open_session, show
 from cli.language import accept_language, in_language
+from cli.printable import visible
 from cli.rejects import RejectFile
 from cli.tabular import Table, TableRow, in_words, open_table
 from cli.transaction_rows import COLUMNS, REQUIRED, Rejected, event_of, template
@@ -77,14 +78,14 @@ def import_transactions(
             _publish(session, rows, unit_code, rejects, tally)
             advance(len(rows))
     summary = {
-        "file": path.name,
+        "file": visible(path.name),
         "rows": tally.accepted + tally.repeated + tally.conflicting + rejects.count,
         "accepted": tally.accepted,
         "repeated": tally.repeated,
         "conflicting": tally.conflicting,
         "rejected": rejects.count,
         "repeats": tally.repeats,
-        "rejects_file": str(rejects.path) if rejects.count else None,
+        "rejects_file": visible(str(rejects.path)) if rejects.count else None,
         "notices": list(table.notices),
         "unread_sheets": list(table.unread_sheets),
         "default_source": f"/imports/{unit_code}",

@@ -80,7 +80,7 @@ def test_an_imported_file_moves_tiers_and_the_same_file_adds_nothing(
     assert first.code == 3
     summary = first.json()
     assert (summary["rows"], summary["accepted"], summary["rejected"]) == (2002, 2001, 1)
-    with Path(summary["rejects_file"]).open(encoding="utf-8", newline="") as rejects:
+    with Path(summary["rejects_file"]).open(encoding="utf-8-sig", newline="") as rejects:
         (rejected,) = csv.DictReader(rejects)
     assert (rejected["row"], rejected["id"]) == ("2002", "x1")
     assert rejected["reason"].startswith("bad_field")

@@ -469,15 +469,18 @@ async def test_files_hold_the_whole_list_in_scope_as_text_and_are_written_down(
         ).text.split("\r\n")[1:]
         if line
     ]
-    assert figure.endswith('2026,3,"express",-12.50,1,1')
+    assert figure.endswith('2026,3,"速递",-12.50,1,1')
     sheet = await reporting.get("/v1/exports/customers.xlsx", "manager", q=start, lang="")
     rows = list(openpyxl.load_workbook(io.BytesIO(sheet.content)).active.values)  # type: ignore[union-attr]
     assert [row[0] for row in rows] == ["客户代码", f"{start}-a"] and str(rows[1][1]).startswith("=HYPERLINK")
-    for name in ("movements", "declarations", "windows", "plans", "suspense", "dead-letters"):
+    for name in ("movements", "declarations", "windows", "plans", "suspense", "dead-letters", "alerts"):
         for form in ("csv", "xlsx"):
             found = await reporting.get(f"/v1/exports/{name}.{form}", state="all", unit="3205")
             assert found.status_code == 200 and len(found.content) > 20, name
     timeline = {"from": "2026-01-01", "to": "2026-12-31"}
+    matrix = await reporting.get("/v1/exports/tier-matrix.csv", scheme="city-default", **timeline)
+    assert matrix.text.startswith('\ufeff"原级别","新级别","客户数"\r\n')
+    assert (await reporting.get("/v1/exports/tier-matrix.csv", **timeline)).status_code == 422
     assert (await reporting.get("/v1/exports/windows.csv", **timeline)).status_code == 200
     assert (await reporting.get("/v1/exports/suspense.csv", "manager")).status_code == 403
     assert (await reporting.get("/v1/exports/dead-letters.csv", "centre")).status_code == 403
