@@ -177,7 +177,7 @@ def _lost(stage: Stage) -> Story:
 
 def _returned_and_merged(stage: Stage) -> Story:
     """A declaration comes back for a missing credit code and is handed in again; later it turns out to be a customer
-    that was there already, and the two codes become one with two signatures."""
+    that was there already, and the two codes become one with three signatures."""
     there = _customer_of(stage, CITY)
     named = there.name.removesuffix("有限公司") if there else stage.name("苏州恒信商贸")
     declared = _declare(stage, "manager", named, _BUREAU, ["express"], "150000.00", uscc=None)
@@ -205,9 +205,9 @@ def _returned_and_merged(stage: Stage) -> Story:
         "reason": "同一企业重复注册",
     }
     proposed = create(stage.by("steward"), "registry", "/v1/merges", body)
-    for approver in ("approver-business", "approver-supervision"):
+    for approver in ("approver", "approver-business", "approver-supervision"):
         yield 7 * _HOUR
-        create(stage.by(approver), "registry", f"/v1/merges/{proposed['id']}/sign", {"comment": "同意合并"})
+        act(stage.by(approver), "registry", f"/v1/merges/{proposed['id']}", "sign", {"comment": "同意合并"})
 
 
 def _rejected(stage: Stage) -> Story:

@@ -1,4 +1,4 @@
-"""`keypost merge`: two codes found to be one customer become one, with two signatures (REG-7)."""
+"""`keypost merge`: two codes found to be one customer become one, with three signatures (REG-7)."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Annotated, Any, Final
 import typer
 from typer.core import TyperGroup
 
-from cli.acts import create, everything, fetch, needed, segment
+from cli.acts import Version, act, create, everything, fetch, needed, segment
 from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Timeout, open_session, show
-from cli.language import accept_language, in_language
+from cli.language import in_language
 from cli.printable import moment, visible
 from cli.words import lines_of, word
 
@@ -60,7 +60,7 @@ def propose(
     json_: Json = False,
     timeout: Timeout = PATIENCE_S,
 ) -> None:
-    """Propose a merge and show its effect; two approvers then sign it."""
+    """Propose a merge and show its effect; three approvers of three offices then sign it."""
     body = {
         "survivor": needed(survivor, "保留代码", "the survivor's code"),
         "alias": needed(alias, "并入代码", "the alias's code"),
@@ -73,21 +73,22 @@ def propose(
 def sign(
     id_: Id,
     comment: Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Kept with it.")] = None,
+    version: Version = None,
     user: As = OPERATOR,
     data: Data = None,
     json_: Json = False,
     timeout: Timeout = PATIENCE_S,
 ) -> None:
-    """Sign a merge, as an approver other than its requester; with the second signature it is carried out."""
+    """Sign a merge, as an approver other than its requester; with the third signature it is carried out."""
     session = open_session(data, user, timeout)
-    body = {} if comment is None else {"comment": comment}
-    done = session.post("registry", f"{_one(id_)}/sign", body, headers=accept_language())
+    done = act(session, "registry", _one(id_), "sign", {"comment": comment}, version=version)
     show(done, json_, lambda: _text(done))
 
 
 def refuse(
     id_: Id,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with it.")],
+    version: Version = None,
     user: As = OPERATOR,
     data: Data = None,
     json_: Json = False,
@@ -96,7 +97,7 @@ def refuse(
     """Refuse a merge as an approver, or withdraw one's own proposal: that ends it."""
     body = {"reason": needed(reason, "理由（--reason）", "a reason (--reason)")}
     session = open_session(data, user, timeout)
-    done = session.post("registry", f"{_one(id_)}/refuse", body, headers=accept_language())
+    done = act(session, "registry", _one(id_), "refuse", body, version=version)
     show(done, json_, lambda: _text(done))
 
 

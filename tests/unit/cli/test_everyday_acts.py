@@ -155,6 +155,8 @@ def everyday(*arguments: str) -> Any:
             "claims", "/v1/plans/p1/extend", {"until": "2026-04-01", "reason": "r", "evidence": ["a", "b"]},
         ),
         (("plan", "withdraw", "p1", "--reason", "r"), "claims", "/v1/plans/p1/withdraw", {"reason": "r"}),
+        (("merge", "sign", "m1"), "registry", "/v1/merges/m1/sign", {}),
+        (("merge", "refuse", "m1", "--reason", "r"), "registry", "/v1/merges/m1/refuse", {"reason": "r"}),
     ],
 )  # fmt: skip
 def test_an_act_upon_a_resource_is_for_the_version_just_read(
@@ -199,8 +201,6 @@ def test_an_act_upon_a_resource_is_for_the_version_just_read(
         ),
         (("merge", "A1", "B1", "--reason", "r"), "/v1/merges", {"survivor": "A1", "alias": "B1", "reason": "r"}),
         (("merge", "propose", "A1", "B1", "--reason", "r"), "/v1/merges", {"survivor": "A1", "alias": "B1", "reason": "r"}),
-        (("merge", "sign", "m1"), "/v1/merges/m1/sign", {}),
-        (("merge", "refuse", "m1", "--reason", "r"), "/v1/merges/m1/refuse", {"reason": "r"}),
         (
             ("plan", "file", "3205000000011", "--text", "t", "--line", "express", "--as", "manager", "--queue"),
             "/v1/plans",

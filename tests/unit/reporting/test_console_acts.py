@@ -258,7 +258,9 @@ async def test_a_merge_is_signed_as_it_was_shown(bench: Bench) -> None:
         form = await opened(browser, "/merges/4", "/merges/4/sign")
         answer = await browser.post("/merges/4/sign", data=form)
     assert answer.headers["location"] == "/merges/4?done=merge_merged"
-    assert sent(bench.services.told()[0]) == {"survivor_version": 3, "alias_version": 5}
+    (told,) = bench.services.told()
+    assert sent(told) == {"survivor_version": 3, "alias_version": 5}
+    assert told.headers["if-match"] == '"1"'
 
 
 async def test_an_export_is_passed_on_with_its_name_and_a_refused_one_is_a_page(bench: Bench) -> None:

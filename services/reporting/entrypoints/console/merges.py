@@ -88,7 +88,7 @@ def routes(console: Console) -> APIRouter:
         try:
             told = await peers.tell(
                 who.on_behalf,
-                Command("registry", path_of("v1", "merges", number, act), body, form.key),
+                Command("registry", path_of("v1", "merges", number, act), body, form.key, form["version"]),
             )
         except Problem as refused:
             return await one(request, who, number, refused, form.after(refused))
