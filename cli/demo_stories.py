@@ -180,7 +180,7 @@ def _returned_and_merged(stage: Stage) -> Story:
     that was there already, and the two codes become one with three signatures."""
     there = _customer_of(stage, CITY)
     named = there.name.removesuffix("有限公司") if there else stage.name("苏州恒信商贸")
-    declared = _declare(stage, "manager", named, _BUREAU, ["express"], "150000.00", uscc=None)
+    declared = _declare(stage, "manager-b", named, _BUREAU, ["express"], "150000.00", uscc=None)
     yield 3 * _HOUR
     _on(stage, "reviewer", declared, "pre-review", decision="pass")
     yield 4 * _HOUR
@@ -188,12 +188,12 @@ def _returned_and_merged(stage: Stage) -> Story:
     yield 20 * _HOUR
     path = f"/v1/declarations/{declared['id']}"
     change(
-        stage.by("manager"),
+        stage.by("manager-b"),
         "registry",
         path,
         {"uscc": stage.credit_code(), "address": "苏州市姑苏区人民路1号"},
     )
-    _on(stage, "manager", declared, "submit", comment="已补充")
+    _on(stage, "manager-b", declared, "submit", comment="已补充")
     yield 5 * _HOUR
     approved = _on(stage, "centre", declared, "decide", decision="approve")
     if there is None:
@@ -211,11 +211,13 @@ def _returned_and_merged(stage: Stage) -> Story:
 
 
 def _rejected(stage: Stage) -> Story:
-    """Nanjing's own centre rejects a declaration."""
+    """Nanjing's own centre rejects what a bureau of the city has passed."""
     declared = _declare(
         stage, "manager-nanjing", stage.name("南京个体经营户"), _RIVAL_CITY, ["letters"], "2000.00"
     )
-    yield 9 * _HOUR
+    yield 4 * _HOUR
+    _on(stage, "reviewer-nanjing", declared, "pre-review", decision="pass")
+    yield 5 * _HOUR
     _on(stage, "centre-nanjing", declared, "decide", decision="reject", comment="不属于大客户范围")
 
 

@@ -16,7 +16,7 @@ import pytest
 from deploy.embedded.packages import chromium
 from tests.support.browser import Browsers, Person, browsing
 from tests.support.instance import Instance
-from tests.support.people import CENTRE, MANAGER, OPERATOR, credit_code
+from tests.support.people import CENTRE, COUNTY_REVIEWER, MANAGER, OPERATOR, credit_code
 from tests.support.streams import Record
 
 pytestmark = [
@@ -186,7 +186,7 @@ def test_a_customer_is_declared_decided_developed_and_won_by_people_at_their_des
     uscc = credit_code(NUMBER + 1)
     with (
         desk.browsers.person(desk.token(MANAGER)) as manager,
-        desk.browsers.person(desk.token("reviewer")) as reviewer,
+        desk.browsers.person(desk.token(COUNTY_REVIEWER)) as reviewer,
         desk.browsers.person(desk.token(CENTRE)) as centre,
         desk.browsers.person(desk.token("manager-nanjing"), "en") as rival,
     ):

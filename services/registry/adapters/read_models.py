@@ -149,7 +149,7 @@ class ReadModels:
                 connection,
                 text(
                     """
-                    SELECT user_name AS "user", name_zh, name_en, office, active,
+                    SELECT user_name AS "user", name_zh, name_en, unit_code, office, active,
                         (SELECT coalesce(jsonb_agg(jsonb_build_object('role', r.role, 'unit', r.unit_code)
                             ORDER BY r.role, r.unit_code), '[]') FROM staff_roles r
                             WHERE r.user_name = s.user_name) AS roles

@@ -12,7 +12,7 @@ from fastapi import Request, Response
 from services.registry.adapters.declaration_reads import DeclarationReads
 from services.registry.adapters.declarations import PostgresDelegations
 from services.registry.adapters.organisation import PostgresOrganisations
-from services.registry.domain.declarations import DECIDED, Declaration, DeclaredBy, Refused
+from services.registry.domain.declarations import DECIDED, Declaration, Declarer, Refused
 from services.registry.domain.declaring import Fault, Knowledge, Read, Said, read
 from services.registry.domain.time_limits import TimeLimits
 from services.registry.entrypoints import declaration_problems as problems
@@ -71,12 +71,7 @@ class Command:
 
     def check(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
         """The fields with everything that is wrong with them."""
-        unit = self.desk.terms.units.get((fields.unit_code or "").strip())
-        by: DeclaredBy = "unit"
-        if found is not None:
-            by = found.declared_by
-        elif unit is not None:
-            by = declared_by(caller, unit.path)
+        by = self.declarer(caller, (fields.unit_code or "").strip(), found).declared_by
         knowledge = Knowledge(
             self.organisation.units,
             self.parts.rules.divisions,
@@ -85,6 +80,18 @@ class Command:
             self.desk.terms.today,
         )
         return read(fields, knowledge, by, caller.user)
+
+    def declarer(self, caller: Principal, unit_code: str, found: Declaration | None = None) -> Declarer:
+        """Who declares for this unit: a manager by the unit of their post, or the unit itself by one of its people."""
+        unit = self.desk.terms.units.get(unit_code)
+        managing = [] if unit is None else _managing(caller, unit.path)
+        as_manager = bool(managing) if found is None else found.declared_by == "manager"
+        if not as_manager:
+            return Declarer(caller.user)
+        # Who is on no staff list works where their role is.
+        return Declarer(
+            caller.user, self.organisation.posts.get(caller.user) or next(iter(managing), unit_code)
+        )
 
     def read(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
         """The fields, of a unit that the caller declares for. Raises 403, and 422 with every broken field."""
@@ -112,10 +119,14 @@ class Command:
         found = await self.desk.declarations.locked(id) if "\x00" not in id else None
         if found is None:
             raise problems.unknown_declaration()
-        managers = (found.content.manager_a, found.content.manager_b)
+        # Who declared it and has moved away since reads it no more.
+        own = (found.content.manager_a, found.content.manager_b, found.declarer)
         seen = (
-            found.declarer == caller.user
-            or permit(caller, "declarations.read", found.unit_path, managers) is None
+            permit(caller, "declarations.read", found.unit_path, own) is None
+            or (
+                found.pre_review_path is not None
+                and permit(caller, "declarations.read", found.pre_review_path) is None
+            )
             or permit(caller, "declarations.read", found.deciding_path) is None
             or await self._deputising(found, caller)
         )
@@ -131,6 +142,13 @@ class Command:
         if found.state in DECIDED:
             raise problems.already_decided(found)
         return found
+
+    def pre_reviewer(self, found: Declaration, caller: Principal) -> None:
+        """Raises 403 for somebody who does not pre-review here. At a centre the second person may be any who decides."""
+        unit = self.desk.terms.units[found.pre_review_unit or found.deciding_unit]
+        if unit.centre and permit(caller, "declarations.decide", unit.path) is None:
+            return
+        require(caller, "declarations.pre_review", unit.path)
 
     async def decider(self, found: Declaration, caller: Principal) -> str | None:
         """The person for whom the caller decides, None for themselves. Raises 403 for somebody who does not decide here."""
@@ -158,14 +176,16 @@ class Command:
             raise problems.already_decided(found)
 
 
-def declared_by(caller: Principal, unit_path: str) -> DeclaredBy:
-    """A manager's declaration, or the unit's own: what the caller is there, if nothing but a manager."""
-    roles = {
-        grant.role
+def _managing(caller: Principal, unit_path: str) -> list[str]:
+    """The units of the roles by which the caller is nothing but a manager there, the nearest first; else none."""
+    grants = [
+        grant
         for grant in caller.roles
         if grant.role in TABLE["customers.declare"] and grant.covers(unit_path)
-    }
-    return "manager" if roles == {"manager"} else "unit"
+    ]
+    if {grant.role for grant in grants} != {"manager"}:
+        return []
+    return [grant.unit for grant in sorted(grants, key=lambda grant: len(grant.path), reverse=True)]
 
 
 async def command_in(parts: Parts, work: Work, request: Request) -> Command:

@@ -18,7 +18,6 @@ from services.registry.entrypoints.declaration_commands import (
     answered,
     check_if_named,
     command_in,
-    declared_by,
 )
 from services.registry.entrypoints.declaration_models import (
     CommentIn,
@@ -85,9 +84,10 @@ def routes(parts: Parts) -> APIRouter:
         response: Response,
         idempotency_key: IdempotencyKey = None,
     ) -> DeclarationOut:
-        """For a unit that you declare for. A manager's declaration is pre-reviewed by the professional or county unit, any
-        other goes straight to the centre. A credit code that has a customer, or an earlier open declaration, is refused;
-        similar names, addresses and telephone numbers are shown in `similar` and never refuse."""
+        """For a unit that you declare for. A manager's declaration is pre-reviewed by their professional or county unit,
+        which is that of their post whatever unit they name; any other goes straight to the centre. A credit code that has
+        a customer, or an earlier open declaration, is refused; similar names, addresses and telephone numbers are shown
+        in `similar` and never refuse."""
         require(caller, "customers.declare")
 
         async def act(command: Command) -> Outcome:
@@ -97,8 +97,7 @@ def routes(parts: Parts) -> APIRouter:
                 new_id(),
                 content.content,
                 content.unit_code,
-                declared_by(caller, command.desk.terms.units[content.unit_code].path),
-                caller.user,
+                command.declarer(caller, content.unit_code),
                 body.comment,
                 body.submit,
             )
@@ -119,8 +118,9 @@ def routes(parts: Parts) -> APIRouter:
             checked = command.check(said(body), caller)
             if checked.unit_code is not None:
                 require(caller, "customers.declare", command.desk.terms.units[checked.unit_code].path)
+            declarer = command.declarer(caller, checked.unit_code or "")
             return await rehearsal(
-                said(body), checked, caller, command.desk, work, parts.rules, command.language, declared_by
+                said(body), checked, caller, declarer, command.desk, work, parts.rules, command.language
             )
 
     @router.get("/declarations", summary="Declarations in your scope")
@@ -213,7 +213,7 @@ def routes(parts: Parts) -> APIRouter:
                 found,
                 fields.content,
                 fields.unit_code,
-                caller.user,
+                command.declarer(caller, fields.unit_code, found),
                 body.comment,
                 command.desk,
                 PostgresCustomers(command.work),
@@ -240,8 +240,9 @@ def routes(parts: Parts) -> APIRouter:
             check_if_named(if_match, found)
             # Staff, units and divisions may have changed since it was written.
             command.read(edited(found, DeclarationFields()), caller, found)
+            declarer = command.declarer(caller, found.unit_code, found)
             return await submit_declaration(
-                found, caller.user, body.comment, command.desk, PostgresCustomers(command.work)
+                found, declarer, body.comment, command.desk, PostgresCustomers(command.work)
             )
 
         asked = Asked(f"declarations/{id}/submit", caller.user, idempotency_key, body.model_dump())
@@ -281,7 +282,7 @@ def routes(parts: Parts) -> APIRouter:
 
         async def act(command: Command) -> Outcome:
             found = await command.visible(id, caller)
-            require(caller, "declarations.pre_review", found.pre_review_path or found.deciding_path)
+            command.pre_reviewer(found, caller)
             command.undecided_by_another(found, caller)
             check_version(required_version(if_match), found.version)
             command.commented(body.decision != "pass", body.comment)

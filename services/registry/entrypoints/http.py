@@ -110,6 +110,7 @@ class StaffOut(BaseModel):
     user: str
     name_zh: str
     name_en: str
+    unit_code: str | None = Field(default=None, description="The unit of the person's post.")
     office: str
     active: bool
     roles: list[RoleOut]

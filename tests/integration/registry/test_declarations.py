@@ -139,6 +139,52 @@ async def test_a_managers_declaration_is_pre_reviewed_decided_and_ends_in_a_code
     ]
 
 
+@pytest.mark.req("REG-2")
+async def test_a_manager_who_names_the_city_is_pre_reviewed_by_the_unit_of_their_post(
+    registry: Registry,
+) -> None:
+    asked = body(name="绕道公司", unit_code="3205")
+    told = (await post(registry, "/v1/declarations/rehearse", "manager", asked)).json()
+    assert told["pre_review_unit"]["unit_code"] == "320583"
+    found = await declared(registry, name="绕道公司", unit_code="3205")
+    assert (found["waiting_for"], found["pre_review_unit"], found["deciding_unit"]) == (
+        "pre_review",
+        "320583",
+        "3205",
+    )
+    for user in ("reviewer", "centre"):
+        answer = await act(registry, user, found, "pre-review", decision="pass")
+        assert answer.status_code in (403, 404), user
+    waiting = await registry.get(
+        "/v1/declarations", "reviewer-kunshan", waiting_for="pre_review", limit="500"
+    )
+    assert found["id"] in {each["id"] for each in waiting.json()["items"]}
+    passed = await acted(registry, "reviewer-kunshan", found, "pre-review", decision="pass")
+    assert passed["waiting_for"] == "centre"
+
+
+@pytest.mark.req("REG-2")
+async def test_who_belongs_to_the_centre_is_pre_reviewed_by_a_second_person_of_it(registry: Registry) -> None:
+    async with registry.platform.writer.begin() as connection:
+        await connection.execute(text("UPDATE staff SET unit_code = '3205' WHERE user_name = 'manager-b'"))
+    try:
+        found = await declared(registry, "manager-b", name="中心人员申请公司")
+    finally:
+        async with registry.platform.writer.begin() as connection:
+            await connection.execute(
+                text("UPDATE staff SET unit_code = '3205-express' WHERE user_name = 'manager-b'")
+            )
+    assert (found["waiting_for"], found["pre_review_unit"]) == ("pre_review", "3205")
+    assert (await act(registry, "centre", found, "decide", decision="approve")).json()[
+        "code"
+    ] == "not_at_centre"
+    assert (await act(registry, "reviewer-kunshan", found, "pre-review", decision="pass")).status_code == 403
+    own = await act(registry, "manager-b", found, "pre-review", decision="pass")
+    assert own.status_code == 403
+    passed = await acted(registry, "centre", found, "pre-review", decision="pass")
+    assert passed["waiting_for"] == "centre"
+
+
 @pytest.mark.req("REG-1")
 async def test_every_field_is_kept_and_a_broken_one_is_named_in_both_languages(registry: Registry) -> None:
     found = await declared(

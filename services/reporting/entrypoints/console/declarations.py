@@ -164,9 +164,10 @@ def routes(console: Console) -> APIRouter:
                 Command("registry", path, body, f"{form.key}-edit", form["version"] or None, "PATCH"),
             )
             if form["act"] == "submit":
-                await peers.tell(
-                    who.on_behalf, Command("registry", f"{path}/submit", form.given("comment"), form.key)
+                handed_in = Command(
+                    "registry", f"{path}/submit", form.given("comment"), form.key, str(told["version"])
                 )
+                await peers.tell(who.on_behalf, handed_in)
         except Problem as refused:
             found = await peers.get(who.on_behalf, "registry", path)
             return await form_page(request, who, found=found, form=form.after(refused), refused=refused)
@@ -179,11 +180,12 @@ def routes(console: Console) -> APIRouter:
             raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
         form = await submitted(request, who)
         body = form.given("decision", "comment", "manager_a", "manager_b")
-        version = form["version"] if act in ("pre-review", "decide") else None
         try:
             told = await peers.tell(
                 who.on_behalf,
-                Command("registry", path_of("v1", "declarations", number, act), body, form.key, version),
+                Command(
+                    "registry", path_of("v1", "declarations", number, act), body, form.key, form["version"]
+                ),
             )
         except Problem as refused:
             return await one(request, who, number, refused, form.after(refused))
@@ -201,7 +203,11 @@ def _may(who: Visitor, found: Told) -> set[str]:
         acts |= {"edit", "submit"}
     if mine and state not in ("approved", "rejected", "withdrawn"):
         acts.add("withdraw")
-    if not mine and waiting == "pre_review" and who.may("declarations.pre_review"):
+    # Of a centre itself any second person who decides there may do it.
+    second = found["pre_review_unit"] in (found["deciding_unit"], who.home_unit) and who.may(
+        "declarations.decide"
+    )
+    if not mine and waiting == "pre_review" and (second or who.may("declarations.pre_review")):
         acts.add("pre-review")
     if not mine and waiting == "centre" and who.may("declarations.decide"):
         acts.add("decide")
