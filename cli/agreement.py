@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.acts import Lines, Version, act, create, day, lines, needed, segment, today
+from cli.acts import Lines, Version, act, day, lines, needed, segment, today
 from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Timeout, open_session, show
 from cli.language import in_language
 from cli.printable import visible
@@ -35,6 +35,7 @@ def sign(
     unit: Annotated[
         str | None, typer.Option("--unit", metavar="U", help="The unit that signs. Default: the customer's.")
     ] = None,
+    version: Version = None,
     user: As = OPERATOR,
     data: Data = None,
     json_: Json = False,
@@ -51,7 +52,7 @@ def sign(
     on = day(signed_on, "--signed-on")
     session = open_session(data, user, timeout)
     body["signed_on"] = on or today(session)
-    done = create(session, "registry", f"/v1/customers/{segment(code)}/agreements", body)
+    done = act(session, "registry", f"/v1/customers/{segment(code)}", "agreements", body, version=version)
     show(done, json_, lambda: _text(done, agreement_no))
 
 

@@ -141,7 +141,7 @@ def _won(stage: Stage) -> Story:
         "signed_on": business_date(stage.session.clock().now()).isoformat(),
         "unit_code": _COUNTY,
     }
-    create(stage.by("centre"), "registry", f"/v1/customers/{code}/agreements", body)
+    act(stage.by("centre"), "registry", f"/v1/customers/{code}", "agreements", body)
 
 
 def _overdue(stage: Stage) -> Story:

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from services.claims.adapters.plan_reads import PlanReads
 from services.claims.domain.days import last_day_before
 from services.claims.domain.plans import Phase, Plan
-from services.claims.entrypoints.commands import Commands, allowing
+from services.claims.entrypoints.commands import Commands, allowing, may_read
 from services.claims.entrypoints.resources import (
     ExtendIn,
     JudgeIn,
@@ -33,7 +33,6 @@ from services.claims.handlers.act_on_window import (
     report_progress,
     withdraw_plan,
 )
-from services.claims.handlers.acting import any_version
 from services.claims.handlers.file_plan import change_plan, file_plan, submit_plan
 from services.claims.handlers.review_plan import ranking, review_plan
 from shared.auth.http import Caller, require
@@ -70,27 +69,43 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
             require(caller, "plans.file", unit_path)
 
         return await on_plan(
-            asked, lambda desk: file_plan(desk, filing, caller.user, allow, body.submit), response
+            caller,
+            asked,
+            lambda desk: file_plan(desk, filing, caller.user, allow, partial(may_read, caller), body.submit),
+            response,
         )
 
     @router.patch("/plans/{plan_id}", response_model=PlanOut, summary="Change a draft")
     async def change(
-        plan_id: str, body: PlanChangeIn, caller: Caller, response: Response, if_match: IfMatch = None
+        plan_id: str,
+        body: PlanChangeIn,
+        caller: Caller,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         allow, confirm = _may(caller, "plans.file"), _confirm(if_match)
-        asked = Asked("plan-changes", caller.user, None, None)
+        sent = body.model_dump(mode="json", exclude_unset=True)
+        asked = Asked(f"plans/{plan_id}", caller.user, idempotency_key, sent)
         changes = body.changes()
         return await on_plan(
-            asked, lambda desk: change_plan(desk, plan_id, changes, caller.user, allow, confirm), response
+            caller,
+            asked,
+            lambda desk: change_plan(desk, plan_id, changes, caller.user, allow, confirm),
+            response,
         )
 
     @router.post("/plans/{plan_id}/submit", response_model=PlanOut, summary="Hand a draft in")
     async def submit(
-        plan_id: str, caller: Caller, response: Response, idempotency_key: IdempotencyKey = None
+        plan_id: str,
+        caller: Caller,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
-        allow = _may(caller, "plans.file")
+        allow, confirm = _may(caller, "plans.file"), _confirm(if_match)
         asked = _asked(f"plans/{plan_id}/submit", caller, idempotency_key)
-        return await on_plan(asked, lambda desk: submit_plan(desk, plan_id, allow, any_version), response)
+        return await on_plan(caller, asked, lambda desk: submit_plan(desk, plan_id, allow, confirm), response)
 
     @router.post("/plans/{plan_id}/withdraw", response_model=PlanOut, summary="Take a plan back")
     async def withdraw(
@@ -98,14 +113,18 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         caller: Caller,
         response: Response,
         body: WithdrawIn | None = None,
+        if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """A window in force ends with it, and its unit may not claim the customer again for the cooling time."""
-        allow = _may(caller, "plans.progress")
+        allow, confirm = _may(caller, "plans.progress"), _confirm(if_match)
         asked = _asked(f"plans/{plan_id}/withdraw", caller, idempotency_key, body)
         reason = None if body is None else body.reason
         return await on_plan(
-            asked, lambda desk: withdraw_plan(desk, plan_id, caller.user, reason, allow), response
+            caller,
+            asked,
+            lambda desk: withdraw_plan(desk, plan_id, caller.user, reason, allow, confirm),
+            response,
         )
 
     @router.post("/plans/{plan_id}/review", response_model=PlanOut, summary="Enter on file, or refuse")
@@ -122,6 +141,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         asked = _asked(f"plans/{plan_id}/review", caller, idempotency_key, body)
         registers = body.decision == "register"
         return await on_plan(
+            caller,
             asked,
             lambda desk: review_plan(desk, plan_id, caller.user, registers, body.reason, allow, confirm),
             response,
@@ -133,14 +153,18 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         body: ProgressIn,
         caller: Caller,
         response: Response,
+        if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
-        allow = _may(caller, "plans.progress")
+        allow, confirm = _may(caller, "plans.progress"), _confirm(if_match)
         asked = _asked(f"plans/{plan_id}/progress", caller, idempotency_key, body)
         evidence = tuple(body.evidence)
         return await on_plan(
+            caller,
             asked,
-            lambda desk: report_progress(desk, plan_id, caller.user, body.stage, body.note, evidence, allow),
+            lambda desk: report_progress(
+                desk, plan_id, caller.user, body.stage, body.note, evidence, allow, confirm
+            ),
             response,
         )
 
@@ -156,6 +180,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         allow, confirm = _may(caller, "plans.review"), _confirm(if_match)
         asked = _asked(f"plans/{plan_id}/judge", caller, idempotency_key, body)
         return await on_plan(
+            caller,
             asked,
             lambda desk: judge_progress(
                 desk, plan_id, caller.user, body.significant, body.note, allow, confirm
@@ -177,6 +202,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         asked = _asked(f"plans/{plan_id}/extend", caller, idempotency_key, body)
         evidence = tuple(body.evidence)
         return await on_plan(
+            caller,
             asked,
             lambda desk: extend_window(
                 desk, plan_id, caller.user, body.until, body.reason, evidence, allow, confirm

@@ -80,12 +80,15 @@ def build_router(unit_of_work: UnitOfWork) -> APIRouter:
         body: SigningIn,
         caller: Caller,
         response: Response,
+        if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> CustomerOut:
         """201 with the customer, who is led by B while an agreement is in force; 200 where this agreement is on record
-        already. Another agreement of the same number is 409 `agreement_exists`. For the role `centre`."""
+        already. Another agreement of the same number is 409 `agreement_exists`. `If-Match` names the version of the
+        customer. For the role `centre`."""
         require(caller, "agreements.write")
         _storable(code)
+        version = required_version(if_match)
         signing = Signing(
             body.agreement_no,
             body.signed_on,
@@ -97,7 +100,10 @@ def build_router(unit_of_work: UnitOfWork) -> APIRouter:
         async def command(work: Work) -> tuple[dict[str, Any], bool]:
             permit = permitted(caller, "agreements.write")
             return told(
-                work, await sign_agreement(code, signing, person=caller.user, permit=permit, **parts(work))
+                work,
+                await sign_agreement(
+                    code, signing, version, person=caller.user, permit=permit, **parts(work)
+                ),
             )
 
         asked = Asked(

@@ -112,7 +112,13 @@ def routes(console: Console) -> APIRouter:
         try:
             await peers.tell(
                 who.on_behalf,
-                Command("registry", f"/v1/customers/{_quoted(code)}/agreements", body, form.key),
+                Command(
+                    "registry",
+                    f"/v1/customers/{_quoted(code)}/agreements",
+                    body,
+                    form.key,
+                    form["version"] or None,
+                ),
             )
         except Problem as refused:
             return await file(request, who, code, refused, form.after(refused))

@@ -65,7 +65,6 @@ _ACTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The acts on a plan and the fields that each takes from its form."""
 _WITH_EVIDENCE: Final = ("progress", "extend")
-_VERSIONED: Final = ("review", "judge", "extend")
 
 
 def routes(console: Console) -> APIRouter:
@@ -186,7 +185,8 @@ def routes(console: Console) -> APIRouter:
                 Command("claims", path, body, f"{form.key}-edit", form["version"] or None, "PATCH"),
             )
             if form["act"] == "submit":
-                told = await peers.tell(who.on_behalf, Command("claims", f"{path}/submit", {}, form.key))
+                handed_in = Command("claims", f"{path}/submit", {}, form.key, str(told["version"]))
+                told = await peers.tell(who.on_behalf, handed_in)
         except Problem as refused:
             found = await peers.get(who.on_behalf, "claims", path)
             return await form_page(request, who, form=form.after(refused), refused=refused, found=found)
@@ -203,10 +203,12 @@ def routes(console: Console) -> APIRouter:
         if act in _WITH_EVIDENCE:
             # One piece of evidence a line.
             body["evidence"] = [line.strip() for line in form["evidence"].splitlines() if line.strip()]
-        version = (form["version"] or None) if act in _VERSIONED else None
         try:
             told = await peers.tell(
-                who.on_behalf, Command("claims", path_of("v1", "plans", number, act), body, form.key, version)
+                who.on_behalf,
+                Command(
+                    "claims", path_of("v1", "plans", number, act), body, form.key, form["version"] or None
+                ),
             )
         except Problem as refused:
             return await one(request, who, number, refused, form.after(refused))
