@@ -22,7 +22,10 @@ def read_time_limits(folder: Path = DATA) -> TimeLimits:
     Raises ValueError, KeyError or yaml.YAMLError where one of them is broken: no start then."""
     document = yaml.safe_load(_file(folder, "time_limits.yaml").read_bytes())
     entries = tuple(_limit(entry) for entry in document["limits"])
-    return TimeLimits(int(document["version"]), entries, read_calendar(folder))
+    days_max = int(document.get("delegation_days_max", 62))
+    if days_max < 1:
+        raise ValueError("A delegation needs a day at least.")
+    return TimeLimits(int(document["version"]), entries, read_calendar(folder), days_max)
 
 
 def read_calendar(folder: Path = DATA) -> WorkingCalendar:

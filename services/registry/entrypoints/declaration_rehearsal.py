@@ -17,7 +17,7 @@ from services.registry.entrypoints.declaration_models import (
     RehearsalOut,
     UnitNameOut,
     WouldBeCodeOut,
-    masked,
+    shown_to,
 )
 from services.registry.handlers.declaration_ports import Desk
 from services.registry.handlers.declare import blocked_by
@@ -51,7 +51,7 @@ async def rehearsal(
         advised=list(advised(said)),
         errors=[FaultOut(**fault) for fault in problems.fault_list(checked.faults, language)],
         blocks=found,
-        similar=[] if content is None else masked(await desk.declarations.candidates(content, ""), caller),
+        similar=[] if content is None else shown_to(caller, await desk.declarations.candidates(content, "")),
         declared_by=None,
         pre_review_unit=None,
         deciding_unit=None,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
@@ -10,13 +11,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.registry.adapters.customers import PostgresCustomers
 from services.registry.domain.declaration_record import broken_at, first_seal
+from services.registry.domain.masking import masked, masked_record
 from services.registry.entrypoints import declaration_problems as problems
+from services.registry.entrypoints.declaration_access import sees_contacts
 from services.registry.entrypoints.declaration_commands import (
     Command,
     Outcome,
     Parts,
     answered,
-    check_if_named,
     command_in,
 )
 from services.registry.entrypoints.declaration_models import (
@@ -32,8 +34,8 @@ from services.registry.entrypoints.declaration_models import (
     RehearsalOut,
     brief,
     edited,
-    masked,
     said,
+    shown_to,
     step_out,
     whole,
 )
@@ -168,8 +170,12 @@ def routes(parts: Parts) -> APIRouter:
         # Candidates outside the caller's scope are found too and masked, so that this is read as the writer.
         async with parts.unit_of_work.rehearse() as work:
             desk = await desk_of(work, parts.limits, parts.rules.default_unit)
-            similar = masked(await desk.declarations.candidates(declaration.content, id), caller)
-        return whole(declaration, steps, similar, changed_at, desk.now, parts.limits.calendar)
+            similar = shown_to(caller, await desk.declarations.candidates(declaration.content, id))
+            seen = await sees_contacts(work, declaration, caller, desk.terms)
+        shown = declaration if seen else replace(declaration, content=masked(declaration.content))
+        return whole(
+            shown, steps, similar, changed_at, desk.now, parts.limits.calendar, contacts_masked=not seen
+        )
 
     @router.get("/declarations/{id}/evidence", summary="Its record as evidence, with seals")
     async def evidence(id: str, caller: Caller) -> EvidenceOut:
@@ -179,7 +185,10 @@ def routes(parts: Parts) -> APIRouter:
         found = await reads.one(caller, id, parts.today()) if "\x00" not in id else None
         if found is None:
             raise problems.unknown_declaration()
-        _, steps, _ = found
+        declaration, steps, _ = found
+        async with parts.unit_of_work.rehearse() as work:
+            desk = await desk_of(work, parts.limits, parts.rules.default_unit)
+            seen = await sees_contacts(work, declaration, caller, desk.terms)
         return EvidenceOut.model_validate(
             {
                 "declaration_id": id,
@@ -188,7 +197,16 @@ def routes(parts: Parts) -> APIRouter:
                 "intact": broken_at(id, steps) is None,
                 "exported_at": parts.clock.now(),
                 "exported_by": caller.user,
-                "steps": [{**step_out(step), "content": step.content} for step in steps],
+                "contacts_masked": not seen,
+                "steps": [
+                    {
+                        **step_out(step),
+                        "content": step.content
+                        if seen or step.content is None
+                        else masked_record(step.content),
+                    }
+                    for step in steps
+                ],
             }
         )
 
@@ -237,7 +255,7 @@ def routes(parts: Parts) -> APIRouter:
 
         async def act(command: Command) -> Outcome:
             found = await command.own(id, caller)
-            check_if_named(if_match, found)
+            check_version(required_version(if_match), found.version)
             # Staff, units and divisions may have changed since it was written.
             command.read(edited(found, DeclarationFields()), caller, found)
             declarer = command.declarer(caller, found.unit_code, found)
@@ -262,7 +280,7 @@ def routes(parts: Parts) -> APIRouter:
 
         async def act(command: Command) -> Outcome:
             found = await command.own(id, caller)
-            check_if_named(if_match, found)
+            check_version(required_version(if_match), found.version)
             return await withdraw_declaration(found, caller.user, body.comment, command.desk)
 
         asked = Asked(f"declarations/{id}/withdraw", caller.user, idempotency_key, body.model_dump())

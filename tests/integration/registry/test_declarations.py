@@ -37,7 +37,7 @@ def body(**more: Any) -> dict[str, Any]:
 async def post(
     registry: Registry, path: str, user: str, content: dict[str, Any], **headers: str
 ) -> httpx.Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    named = {"if-match": "*"} | {name.replace("_", "-"): value for name, value in headers.items()}
     return await registry.client.post(path, json=content, headers=registry.headers(user, **named))
 
 
@@ -197,7 +197,7 @@ async def test_every_field_is_kept_and_a_broken_one_is_named_in_both_languages(r
         division="320583",
         contacts=[{"name": "张三", "phone": "0512-57300900", "position": "经理"}],
     )
-    read = await registry.get(f"/v1/declarations/{found['id']}", "centre")
+    read = await registry.get(f"/v1/declarations/{found['id']}", "reviewer-kunshan")
     assert read.headers["etag"] == '"1"'
     whole = read.json()
     assert (whole["industry"], whole["division"], whole["nature"]) == ("C17", "320583", "民营企业")
@@ -205,7 +205,7 @@ async def test_every_field_is_kept_and_a_broken_one_is_named_in_both_languages(r
         {"name": "张三", "position": "经理", "phone": "0512-57300900", "email": None}
     ]
     assert whole["expected_yearly_revenue"] == "120000.00"
-    headers = registry.headers("centre", **{"If-None-Match": '"1"'})
+    headers = registry.headers("reviewer-kunshan", **{"If-None-Match": '"1"'})
     assert (await registry.client.get(f"/v1/declarations/{found['id']}", headers=headers)).status_code == 304
     for language, detail in (
         ("zh-CN", "统一社会信用代码不正确（校验位不符）"),
@@ -240,6 +240,11 @@ async def test_a_draft_is_changed_handed_in_returned_changed_and_handed_in_again
     changed = await patch({"name": "定稿公司", "address": "昆山市人民路1号"}, '"1"')
     assert (changed.status_code, changed.json()["version"]) == (200, 2)
     assert changed.json()["expected_lines"] == ["express"], "what is left out stays"
+    for verb in ("submit", "withdraw"):
+        stale = await act(registry, "manager", draft, verb)
+        assert (stale.status_code, stale.json()["current_version"]) == (412, 2)
+        missing = await registry.post(f"{path}/{verb}", {}, "manager", if_match=None)
+        assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
     submitted = await acted(registry, "manager", changed.json(), "submit")
     assert (submitted["state"], submitted["version"]) == ("submitted", 3)
     refused = await patch({"name": "再改"}, '"3"')
@@ -355,6 +360,65 @@ async def test_similar_names_addresses_and_telephones_are_shown_and_never_block(
     (hidden,) = (each for each in found["similar"] if each["masked"])
     assert (hidden["unit_code"], hidden["id"], hidden["uscc"]) == ("3201", None, None)
     await acted(registry, "operator", other, "withdraw")
+
+
+@pytest.mark.req("REG-17", "PLT-13")
+async def test_contacts_are_whole_for_those_whose_turn_it_is_and_masked_for_everybody_else(
+    registry: Registry,
+) -> None:
+    contact = {"name": "钱多多", "phone": "13812345678", "email": "qian@example.com", "position": None}
+    key = new_id()
+    asked = body(name="保密公司", address="昆山市前进路100号", contacts=[contact], manager_b="manager-b")
+    declared_once = await post(registry, "/v1/declarations", "manager", asked, idempotency_key=key)
+    found = declared_once.json()
+    whole = ([contact], "昆山市前进路100号")
+    hidden = {"name": "钱***", "phone": "***5678", "email": "q***@example.com", "position": None}
+    masked = ([hidden], "昆山市***")
+    path = f"/v1/declarations/{found['id']}"
+
+    async def seen(user: str) -> tuple[Any, Any]:
+        shown = (await registry.get(path, user)).json()
+        evidence = (await registry.get(f"{path}/evidence", user)).json()
+        content = evidence["steps"][0]["content"]
+        assert (content["contacts"], content["address"]) == (shown["contacts"], shown["address"]), user
+        assert shown["contacts_masked"] == evidence["contacts_masked"] == (shown["address"] == masked[1]), (
+            user
+        )
+        assert evidence["intact"]
+        return shown["contacts"], shown["address"]
+
+    onlookers = (
+        "steward",
+        "approver",
+        "auditor",
+        "province",
+        "national",
+        "service:subscriber",
+        "service:verifier",
+    )
+    assert (found["contacts"], found["address"]) == whole
+    for user in ("manager", "manager-b", "reviewer-kunshan"):
+        assert await seen(user) == whole, user
+    for user in ("centre", "operator", *onlookers):
+        assert await seen(user) == masked, user
+    # The centre's turn: not the unit's any more.
+    passed = await acted(registry, "reviewer-kunshan", found, "pre-review", decision="pass")
+    assert (passed["contacts"], passed["address"]) == masked
+    for user in ("centre", "operator", "manager"):
+        assert await seen(user) == whole, user
+    for user in ("reviewer-kunshan", *onlookers):
+        assert await seen(user) == masked, user
+    # The same request again tells its declarer what they may see now, and what is kept for it tells nobody anything.
+    again = await post(registry, "/v1/declarations", "manager", asked, idempotency_key=key)
+    assert (again.status_code, again.json()["id"]) == (201, found["id"])
+    kept = await registry.sql(
+        "SELECT answer::text AS answer FROM idempotency_keys WHERE key LIKE :key", key=f"%{key}"
+    )
+    assert kept and not any(
+        secret in kept[0].answer for secret in ("钱多多", "13812345678", "qian@", "前进路")
+    )
+    decided = await acted(registry, "centre", passed, "decide", decision="reject", comment="不符合")
+    assert (decided["contacts"], decided["address"]) == masked
 
 
 @pytest.mark.req("REG-6")
@@ -526,7 +590,12 @@ async def test_somebody_decides_in_anothers_place_on_the_days_of_the_delegation(
     approved = await acted(registry, "approver", found, "decide", decision="approve")
     assert (approved["decided_by"], approved["decided_for"]) == ("approver", "centre")
     assert approved["steps"][-1]["acted_for"] == "centre"
+    theirs = await declared(registry, "operator", name="代批人自管公司", manager_b="approver")
+    barred = await act(registry, "approver", theirs, "decide", decision="approve", manager_b="manager-b")
+    assert (barred.status_code, barred.json()["code"]) == (403, "own_customer")
     second = await declared(registry, "operator", name="代批公司二")
+    barred = await act(registry, "approver", second, "decide", decision="approve", manager_a="approver")
+    assert barred.json()["code"] == "own_customer"
     path = f"/v1/decision-delegations/{given.json()['id']}/revoke"
     assert (await post(registry, path, "approver", {})).status_code == 403
     revoked = await post(registry, path, "centre", {})
@@ -540,6 +609,12 @@ async def test_somebody_decides_in_anothers_place_on_the_days_of_the_delegation(
         ({**later, "to_on": str(today)}, "ends_before_begin"),
         ({**later, "to_user": "nobody"}, "unknown_user"),
         ({**later, "to_user": "centre"}, "same_user"),
+        ({**later, "from_on": str(today - timedelta(days=1))}, "in_the_past"),
+        ({**later, "to_on": str(tomorrow + timedelta(days=62))}, "too_long"),
+        ({**later, "to_on": "9999-12-31"}, "day_out_of_range"),
+        ({**later, "to_user": "manager-nanjing"}, "not_of_the_unit"),
+        ({**later, "to_user": "manager"}, "not_of_the_unit"),
+        ({**later, "to_user": "steward"}, "not_of_the_unit"),
     ):
         answer = await post(registry, "/v1/decision-delegations", "centre", wrong)
         assert code in {each["code"] for each in answer.json()["errors"]}

@@ -59,7 +59,17 @@ DECLARATION_VISIBLE = f"""
     )
 """
 
+# Delegations over more days than anybody may give now are ended. That a deputy is of
+# the unit is asked at every use.
+ENDED = """
+    UPDATE decision_delegations SET revoked_at = now(), revoked_by = 'service:registry', version = version + 1
+    WHERE revoked_at IS NULL AND to_on - from_on >= 62
+"""
+
 
 def upgrade() -> None:
+    op.execute("ALTER TABLE decision_delegations NO FORCE ROW LEVEL SECURITY")
+    op.execute(ENDED)
+    op.execute("ALTER TABLE decision_delegations FORCE ROW LEVEL SECURITY")
     for statement in (*SIGNED, *POSTS, f"ALTER POLICY covered ON declarations USING ({DECLARATION_VISIBLE})"):
         op.execute(statement)
