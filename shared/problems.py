@@ -106,6 +106,7 @@ _FIELD_TEXTS: Final[dict[str, tuple[str, str]]] = {
     "too_short": ("项数过少", "has too few items"),
     "literal_error": ("不在允许的取值之内", "is not one of the values allowed"),
     "enum": ("不在允许的取值之内", "is not one of the values allowed"),
+    "day_out_of_range": ("日期应在 1901-01-01 至 2199-12-31 之间", "lies outside 1901-01-01 to 2199-12-31"),
     "date_from_datetime_parsing": ("不是有效日期", "is not a date"),
     "date_parsing": ("不是有效日期", "is not a date"),
     "datetime_parsing": ("不是有效时间", "is not an instant"),

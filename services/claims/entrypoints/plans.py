@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.claims.adapters.plan_reads import PlanReads
 from services.claims.domain.days import last_day_before
@@ -39,11 +39,13 @@ from shared.auth.http import Caller, require
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.etags import IfMatch, check_version, etag, not_modified, required_version
+from shared.http_fields import Flag
 from shared.idempotency import Asked, IdempotencyKey
 from shared.messaging.work import Work
 from shared.paging import PAGE_DEFAULT, Cursor, Limit
 
 Filter = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+PlanId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 CRITERIA = {
     "declaration": ("在先的有效申报", "earlier valid declaration"),
     "territory": ("属地单位", "territorial unit"),
@@ -77,7 +79,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.patch("/plans/{plan_id}", response_model=PlanOut, summary="Change a draft")
     async def change(
-        plan_id: str,
+        plan_id: PlanId,
         body: PlanChangeIn,
         caller: Caller,
         response: Response,
@@ -97,7 +99,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/plans/{plan_id}/submit", response_model=PlanOut, summary="Hand a draft in")
     async def submit(
-        plan_id: str,
+        plan_id: PlanId,
         caller: Caller,
         response: Response,
         if_match: IfMatch = None,
@@ -109,7 +111,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/plans/{plan_id}/withdraw", response_model=PlanOut, summary="Take a plan back")
     async def withdraw(
-        plan_id: str,
+        plan_id: PlanId,
         caller: Caller,
         response: Response,
         body: WithdrawIn | None = None,
@@ -129,7 +131,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/plans/{plan_id}/review", response_model=PlanOut, summary="Enter on file, or refuse")
     async def review(
-        plan_id: str,
+        plan_id: PlanId,
         body: ReviewIn,
         caller: Caller,
         response: Response,
@@ -149,7 +151,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/plans/{plan_id}/progress", response_model=PlanOut, summary="Report progress")
     async def progress(
-        plan_id: str,
+        plan_id: PlanId,
         body: ProgressIn,
         caller: Caller,
         response: Response,
@@ -170,7 +172,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/plans/{plan_id}/judge", response_model=PlanOut, summary="Judge progress, guide the holder")
     async def judge(
-        plan_id: str,
+        plan_id: PlanId,
         body: JudgeIn,
         caller: Caller,
         response: Response,
@@ -190,7 +192,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/plans/{plan_id}/extend", response_model=PlanOut, summary="Extend a window in force")
     async def extend(
-        plan_id: str,
+        plan_id: PlanId,
         body: ExtendIn,
         caller: Caller,
         response: Response,
@@ -216,7 +218,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         state: Phase | None = None,
         unit: Filter = None,
         customer: Filter = None,
-        mine: bool = False,
+        mine: Flag = False,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> Plans:
@@ -234,10 +236,10 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         summary="One plan",
         responses={304: {"description": "The version that `If-None-Match` names is the current one."}},
     )
-    async def plan(plan_id: str, caller: Caller, request: Request, response: Response) -> Any:
+    async def plan(plan_id: PlanId, caller: Caller, request: Request, response: Response) -> Any:
         """Answers 404 for a plan outside your scope as for one that does not exist."""
         require(caller, "plans.read")
-        found = await reads.plan(caller, plan_id) if "\x00" not in plan_id else None
+        found = await reads.plan(caller, plan_id)
         if found is None:
             raise unknown_plan()
         known = not_modified(request, found[0].version)
@@ -247,7 +249,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         return plan_out(*found)
 
     @router.get("/plans/{plan_id}/ranking", summary="Who goes first, and why")
-    async def ranked(plan_id: str, caller: Caller) -> RankingOut:
+    async def ranked(plan_id: PlanId, caller: Caller) -> RankingOut:
         """Everything that is pending for the same customer, in the order of the published rules."""
         require(caller, "plans.review")
 

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from services.registry.domain.declaration_record import Step
 from services.registry.domain.declarations import Contact, Content, Declaration
@@ -62,7 +62,7 @@ class DeclarationFields(BaseModel):
 class DeclarationIn(DeclarationFields):
     """A declaration, of which `name` and `unit_code` are needed. A rehearsal takes the same."""
 
-    submit: bool = Field(default=True, description="False keeps it as a draft.")
+    submit: StrictBool = Field(default=True, description="False keeps it as a draft.")
 
 
 class CommentIn(BaseModel):

@@ -56,6 +56,7 @@ from services.registry.handlers.declare import (
 from shared.auth.http import Caller, require
 from shared.clock import SHANGHAI
 from shared.etags import IfMatch, check_version, etag, not_modified, required_version
+from shared.http_fields import Flag, StatedDay
 from shared.idempotency import Asked, IdempotencyKey, unavailable
 from shared.ids import new_id
 from shared.paging import PAGE_DEFAULT, Cursor, Limit
@@ -132,7 +133,7 @@ def routes(parts: Parts) -> APIRouter:
         | None = None,
         unit: Filter = None,
         waiting_for: Literal["declarer", "pre_review", "centre"] | None = None,
-        mine: bool = False,
+        mine: Flag = False,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> DeclarationsOut:
@@ -346,8 +347,8 @@ def routes(parts: Parts) -> APIRouter:
     async def time_to_decision(
         caller: Caller,
         unit: Filter = None,
-        from_on: Annotated[date | None, Query(alias="from")] = None,
-        to_on: Annotated[date | None, Query(alias="to")] = None,
+        from_on: Annotated[StatedDay | None, Query(alias="from")] = None,
+        to_on: Annotated[StatedDay | None, Query(alias="to")] = None,
     ) -> DecisionTimesOut:
         """Decisions of the days `from` to `to` (default: the last 30), counted without the time at the declarer."""
         require(caller, "declarations.read")

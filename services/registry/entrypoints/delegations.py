@@ -25,6 +25,7 @@ from shared.auth.http import Caller, require
 from shared.auth.policy import TABLE
 from shared.clock import business_date
 from shared.etags import IfMatch, check_version, etag, required_version
+from shared.http_fields import Flag
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.ids import new_id
 from shared.messaging.work import Work
@@ -85,7 +86,7 @@ def routes(parts: Parts) -> APIRouter:
         caller: Caller,
         unit: Filter = None,
         to_user: Filter = None,
-        active: bool | None = None,
+        active: Flag | None = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> DelegationsOut:

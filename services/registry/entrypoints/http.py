@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.registry.adapters.agreement_timers import PostgresAgreementTimers
@@ -32,6 +32,7 @@ from shared.problems import Problem
 
 Cell = Annotated[str | None, Field(max_length=4000)]
 """Long enough for every honest cell; it only bounds the size of a request."""
+ImportId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 Filter = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -212,7 +213,7 @@ def build_router(
         return ImportOut.model_validate(answer)
 
     @router.get("/customer-imports/{import_id}", tags=["imports"], summary="One import of your own")
-    async def import_record(import_id: str, caller: Caller) -> ImportRecordOut:
+    async def import_record(import_id: ImportId, caller: Caller) -> ImportRecordOut:
         require(caller, "customers.import")
         found = await reads.customer_import(caller, import_id)
         if found is None:
@@ -221,7 +222,7 @@ def build_router(
 
     @router.get("/customer-imports/{import_id}/rows", tags=["imports"], summary="Its rows and their results")
     async def import_rows(
-        import_id: str,
+        import_id: ImportId,
         caller: Caller,
         result: Result | None = None,
         cursor: Cursor = None,
