@@ -173,7 +173,9 @@ class ReadModels:
     ) -> Page:
         """The rows of an import in the order of the file. Filter: result."""
         query = (
-            'SELECT "row", result, customer_code, reasons, notices, similar_codes AS similar'
+            # Row-level security shows only those customers of a similar name that the reader may read.
+            'SELECT "row", result, customer_code, reasons, notices, ARRAY('
+            "SELECT c.code FROM customers c WHERE c.code = ANY(similar_codes) ORDER BY c.id) AS similar"
             " FROM customer_import_rows WHERE "
             + _conditions({"result": "result = :result"}, filters, 'import_id = :id AND "row" > :after')
             + ' ORDER BY "row" LIMIT :limit'

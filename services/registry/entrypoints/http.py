@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.registry.adapters.agreement_timers import PostgresAgreementTimers
 from services.registry.adapters.customers import PostgresCustomers
-from services.registry.adapters.imports import PostgresImports
+from services.registry.adapters.imports import HeldBy, PostgresImports
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.adapters.publishing import publisher
 from services.registry.adapters.read_models import Page, ReadModels
@@ -21,7 +21,8 @@ from services.registry.entrypoints.refusals import unknown_customer
 from services.registry.handlers.import_customers import ROWS_MAX, ImportRefused, counts, import_customers
 from services.registry.handlers.ports import ImportChunk, Rules
 from shared.auth.http import Caller, require
-from shared.auth.policy import reach
+from shared.auth.policy import permit, reach
+from shared.auth.principals import Principal
 from shared.clock import business_date
 from shared.etags import etag, not_modified
 from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
@@ -75,7 +76,11 @@ class ImportRowOut(BaseModel):
     customer_code: str | None
     reasons: list[str] = []
     notices: list[str] = []
-    similar: list[str] = []
+    similar: list[str] = Field(default=[], description="Customers of a similar name that you may read.")
+    similar_elsewhere: list[str] = Field(
+        default=[],
+        description="Units that hold others of a similar name: who holds them, not which they are.",
+    )
 
 
 class ImportOut(BaseModel):
@@ -206,7 +211,9 @@ def build_router(
                     "此导入编号已用于其他人或其他文件。",
                     "This import id belongs to another person or another file.",
                 )
-            return _answer(chunk.import_id, outcomes).model_dump()
+            similar = {code for each in outcomes if isinstance(each, Loaded) for code in each.similar}
+            holders = await PostgresImports(work).holders(similar)
+            return _answer(chunk.import_id, outcomes, holders, caller).model_dump()
 
         asked = Asked("customer-imports", caller.user, idempotency_key, body.model_dump(), by_content=True)
         answer = await answered_once(unit_of_work, asked, command)
@@ -322,13 +329,22 @@ def _unique_rows(body: ImportIn) -> None:
         raise Problem(422, "duplicate_rows", "同一行号出现多次。", "The same row number stands twice.")
 
 
-def _answer(import_id: str, outcomes: list[Outcome]) -> ImportOut:
+def _answer(
+    import_id: str, outcomes: list[Outcome], holders: Mapping[str, HeldBy], caller: Principal
+) -> ImportOut:
+    readable = {
+        code
+        for code, held in holders.items()
+        if permit(caller, "customers.read", held.unit_path, held.managers) is None
+    }
     return ImportOut(
-        import_id=import_id, counts=dict(counts(outcomes)), results=[_result(each) for each in outcomes]
+        import_id=import_id,
+        counts=dict(counts(outcomes)),
+        results=[_result(each, holders, readable) for each in outcomes],
     )
 
 
-def _result(outcome: Outcome) -> ImportRowOut:
+def _result(outcome: Outcome, holders: Mapping[str, HeldBy], readable: Collection[str]) -> ImportRowOut:
     if isinstance(outcome, Rejected):
         return ImportRowOut(
             row=outcome.row, result="rejected", customer_code=outcome.code, reasons=list(outcome.reasons)
@@ -339,5 +355,8 @@ def _result(outcome: Outcome) -> ImportRowOut:
         result=outcome.result,
         customer_code=outcome.after.code,
         notices=list(outcome.notices),
-        similar=list(outcome.similar),
+        similar=[code for code in outcome.similar if code in readable],
+        similar_elsewhere=sorted(
+            {holders[code].unit_code for code in outcome.similar if code not in readable}
+        ),
     )
