@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.acts import Lines, Version, act, create, day, lines, needed, segment, today
+from cli.acts import Lines, Version, act, day, lines, needed, segment, today
 from cli.command import Call, command
 from cli.printable import visible
 from cli.words import phrase, word, words
@@ -36,6 +36,7 @@ def sign(
     unit: Annotated[
         str | None, typer.Option("--unit", metavar="U", help="The unit that signs. Default: the customer's.")
     ] = None,
+    version: Version = None,
 ) -> None:
     """Record a signed agreement. The same one again changes nothing; without --line it covers all lines."""
     path, agreement_no = _path(customer), needed(number, "cli.agreement.number")
@@ -47,7 +48,7 @@ def sign(
         "signed_on": day(signed_on, "--signed-on"),
     }
     body["signed_on"] = body["signed_on"] or today(call.session)
-    done = create(call.session, "registry", f"{path}/agreements", body)
+    done = act(call.session, "registry", path, "agreements", body, version=version)
     call.show(done, lambda customer: _text(customer, agreement_no))
 
 

@@ -141,7 +141,7 @@ def _won(stage: Stage) -> Story:
         "signed_on": business_date(stage.session.clock().now()).isoformat(),
         "unit_code": _COUNTY,
     }
-    create(stage.by("centre"), "registry", f"/v1/customers/{code}/agreements", body)
+    act(stage.by("centre"), "registry", f"/v1/customers/{code}", "agreements", body)
 
 
 def _overdue(stage: Stage) -> Story:
@@ -177,10 +177,10 @@ def _lost(stage: Stage) -> Story:
 
 def _returned_and_merged(stage: Stage) -> Story:
     """A declaration comes back for a missing credit code and is handed in again; later it turns out to be a customer
-    that was there already, and the two codes become one with two signatures."""
+    that was there already, and the two codes become one with three signatures."""
     there = _customer_of(stage, CITY)
     named = there.name.removesuffix("有限公司") if there else stage.name("苏州恒信商贸")
-    declared = _declare(stage, "manager", named, _BUREAU, ["express"], "150000.00", uscc=None)
+    declared = _declare(stage, "manager-b", named, _BUREAU, ["express"], "150000.00", uscc=None)
     yield 3 * _HOUR
     _on(stage, "reviewer", declared, "pre-review", decision="pass")
     yield 4 * _HOUR
@@ -188,12 +188,12 @@ def _returned_and_merged(stage: Stage) -> Story:
     yield 20 * _HOUR
     path = f"/v1/declarations/{declared['id']}"
     change(
-        stage.by("manager"),
+        stage.by("manager-b"),
         "registry",
         path,
         {"uscc": stage.credit_code(), "address": "苏州市姑苏区人民路1号"},
     )
-    _on(stage, "manager", declared, "submit", comment="已补充")
+    _on(stage, "manager-b", declared, "submit", comment="已补充")
     yield 5 * _HOUR
     approved = _on(stage, "centre", declared, "decide", decision="approve")
     if there is None:
@@ -205,17 +205,19 @@ def _returned_and_merged(stage: Stage) -> Story:
         "reason": "同一企业重复注册",
     }
     proposed = create(stage.by("steward"), "registry", "/v1/merges", body)
-    for approver in ("approver-business", "approver-supervision"):
+    for approver in ("approver", "approver-business", "approver-supervision"):
         yield 7 * _HOUR
-        create(stage.by(approver), "registry", f"/v1/merges/{proposed['id']}/sign", {"comment": "同意合并"})
+        act(stage.by(approver), "registry", f"/v1/merges/{proposed['id']}", "sign", {"comment": "同意合并"})
 
 
 def _rejected(stage: Stage) -> Story:
-    """Nanjing's own centre rejects a declaration."""
+    """Nanjing's own centre rejects what a bureau of the city has passed."""
     declared = _declare(
         stage, "manager-nanjing", stage.name("南京个体经营户"), _RIVAL_CITY, ["letters"], "2000.00"
     )
-    yield 9 * _HOUR
+    yield 4 * _HOUR
+    _on(stage, "reviewer-nanjing", declared, "pre-review", decision="pass")
+    yield 5 * _HOUR
     _on(stage, "centre-nanjing", declared, "decide", decision="reject", comment="不属于大客户范围")
 
 

@@ -89,9 +89,12 @@ class Tally:
                 self.repeats.append({"row": result["row"], "earlier_row": earlier})
         else:
             setattr(self, result["result"], getattr(self, result["result"]) + 1)
-        if result["similar"]:
-            about = {name: result[name] for name in ("row", "customer_code", "similar")}
-            self.similar.append(about)
+        # Of customers outside one's scope only the units that hold them are named.
+        similar = [*result["similar"], *result.get("similar_elsewhere", [])]
+        if similar:
+            self.similar.append(
+                {"row": result["row"], "customer_code": result["customer_code"], "similar": similar}
+            )
         if notices := [notice for notice in result["notices"] if notice != "similar_name"]:
             self.noticed.append(
                 {"row": result["row"], "customer_code": result["customer_code"], "notices": notices}

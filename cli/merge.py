@@ -1,4 +1,4 @@
-"""`keypost merge`: two codes found to be one customer become one, with two signatures (REG-7)."""
+"""`keypost merge`: two codes found to be one customer become one, with three signatures (REG-7)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 import typer
 from typer.core import TyperGroup
 
-from cli.acts import create, everything, fetch, needed, segment
+from cli.acts import Version, act, create, everything, fetch, needed, segment
 from cli.command import Call, command
 from cli.printable import moment, visible
 from cli.words import clauses, lines_of, phrase, word
@@ -50,7 +50,7 @@ def propose(
     ],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why they are one customer.")],
 ) -> None:
-    """Propose a merge and show its effect; two approvers then sign it."""
+    """Propose a merge and show its effect; three approvers of three offices then sign it."""
     body = {
         "survivor": needed(survivor, "cli.merge.survivor"),
         "alias": needed(alias, "cli.merge.alias"),
@@ -64,9 +64,10 @@ def sign(
     call: Call,
     id_: Id,
     comment: Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Kept with it.")] = None,
+    version: Version = None,
 ) -> None:
-    """Sign a merge, as an approver other than its requester; with the second signature it is carried out."""
-    call.show(create(call.session, "registry", f"{_one(id_)}/sign", {"comment": comment}), _text)
+    """Sign a merge, as an approver other than its requester; with the third signature it is carried out."""
+    call.show(act(call.session, "registry", _one(id_), "sign", {"comment": comment}, version=version), _text)
 
 
 @command
@@ -74,10 +75,11 @@ def refuse(
     call: Call,
     id_: Id,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with it.")],
+    version: Version = None,
 ) -> None:
     """Refuse a merge as an approver, or withdraw one's own proposal: that ends it."""
     body = {"reason": needed(reason, "cli.needed_reason")}
-    call.show(create(call.session, "registry", f"{_one(id_)}/refuse", body), _text)
+    call.show(act(call.session, "registry", _one(id_), "refuse", body, version=version), _text)
 
 
 @command

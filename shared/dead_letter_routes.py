@@ -6,7 +6,7 @@ import base64
 import binascii
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Path, Query
 from pydantic import BaseModel, ConfigDict
 
 from shared.auth.http import Caller, require
@@ -16,6 +16,8 @@ from shared.messaging.dead_letters import NotReplayable, Row
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
+
+Number = Annotated[int, Path(ge=1, lt=2**63)]
 
 
 class Replay(BaseModel):
@@ -34,7 +36,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
     async def list_dead_letters(
         caller: Caller,
         state: Literal["open", "replayed", "closed", "all"] = "open",
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> dict[str, Any]:
         """Messages that could not be read or handled, in the order of failing."""
@@ -48,7 +50,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         }
 
     @router.get("/{number}")
-    async def show_dead_letter(caller: Caller, number: int) -> dict[str, Any]:
+    async def show_dead_letter(caller: Caller, number: Number) -> dict[str, Any]:
         """One dead letter with its bytes."""
         require(caller, "dead_letters.read")
         async with unit_of_work.engine.connect() as connection:
@@ -59,7 +61,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
 
     @router.post("/{number}/replay")
     async def replay_dead_letter(
-        caller: Caller, number: int, asked: Replay, idempotency_key: IdempotencyKey = None
+        caller: Caller, number: Number, asked: Replay, idempotency_key: IdempotencyKey = None
     ) -> dict[str, Any]:
         """Send one back to the topic it came from; a second call is refused."""
         require(caller, "dead_letters.replay")
@@ -85,7 +87,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
 
     @router.post("/{number}/close")
     async def close_dead_letter(
-        caller: Caller, number: int, idempotency_key: IdempotencyKey = None
+        caller: Caller, number: Number, idempotency_key: IdempotencyKey = None
     ) -> dict[str, Any]:
         """Dispose of one without sending it back."""
         require(caller, "dead_letters.replay")

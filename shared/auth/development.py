@@ -53,6 +53,7 @@ PEOPLE: Final[tuple[Principal, ...]] = (
     Principal("manager-nanjing", "赵强", (_on("manager", "3201"),)),
     Principal("reviewer", "陈静", (_on("reviewer", "3205-express", "express"),)),
     Principal("reviewer-kunshan", "周涛", (_on("reviewer", "320583"),)),
+    Principal("reviewer-nanjing", "高翔", (_on("reviewer", "3201-letters", "letters"),)),
     Principal("centre", "刘洋", (_on("centre", "3205"),)),
     Principal("centre-nanjing", "孙丽", (_on("centre", "3201"),)),
     Principal("steward", "吴磊", (_on("steward", "3205"),)),

@@ -16,7 +16,7 @@ import pytest
 from deploy.embedded.packages import chromium
 from tests.support.browser import Browsers, Person, browsing
 from tests.support.instance import Instance
-from tests.support.people import CENTRE, MANAGER, OPERATOR, credit_code
+from tests.support.people import CENTRE, COUNTY_REVIEWER, MANAGER, OPERATOR, credit_code
 from tests.support.streams import Record
 
 pytestmark = [
@@ -186,7 +186,7 @@ def test_a_customer_is_declared_decided_developed_and_won_by_people_at_their_des
     uscc = credit_code(NUMBER + 1)
     with (
         desk.browsers.person(desk.token(MANAGER)) as manager,
-        desk.browsers.person(desk.token("reviewer")) as reviewer,
+        desk.browsers.person(desk.token(COUNTY_REVIEWER)) as reviewer,
         desk.browsers.person(desk.token(CENTRE)) as centre,
         desk.browsers.person(desk.token("manager-nanjing"), "en") as rival,
     ):
@@ -298,7 +298,7 @@ def test_held_transactions_are_booked_by_mapping_their_code_and_dead_letters_dis
 
 
 @pytest.mark.req("REG-7")
-def test_two_codes_of_one_customer_are_merged_by_three_people(desk: Desk) -> None:
+def test_two_codes_of_one_customer_are_merged_by_three_signatures(desk: Desk) -> None:
     survivor, alias = code_of(2), code_of(6)
     with desk.browsers.person(desk.token("steward")) as steward:
         steward.open("/merges")
@@ -312,12 +312,12 @@ def test_two_codes_of_one_customer_are_merged_by_three_people(desk: Desk) -> Non
         merge = steward.page.url.removeprefix(steward.base).partition("?")[0]
         problems += steward.look("merge-proposed")
         assert steward.page.locator("main button:has-text('签字同意')").count() == 0, "not one's own"
-    for approver in ("approver-business", "approver-supervision"):
+    for approver in ("approver", "approver-business", "approver-supervision"):
         with desk.browsers.person(desk.token(approver)) as person:
             person.open(merge)
             person.press("签字同意")
             said = person.shown()[0]
-    assert said == "两人已签字，客户已合并。"
+    assert said == "三人已签字，客户已合并。"
     desk.instance.idle()
     with desk.browsers.person(desk.token(CENTRE)) as centre:
         centre.open(f"/customers/{alias}")

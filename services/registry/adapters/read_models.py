@@ -150,7 +150,7 @@ class ReadModels:
                 connection,
                 text(
                     """
-                    SELECT user_name AS "user", name_zh, name_en, office, active,
+                    SELECT user_name AS "user", name_zh, name_en, unit_code, office, active,
                         (SELECT coalesce(jsonb_agg(jsonb_build_object('role', r.role, 'unit', r.unit_code)
                             ORDER BY r.role, r.unit_code), '[]') FROM staff_roles r
                             WHERE r.user_name = s.user_name) AS roles
@@ -174,7 +174,9 @@ class ReadModels:
     ) -> Page:
         """The rows of an import in the order of the file. Filter: result."""
         query = (
-            'SELECT "row", result, customer_code, reasons, notices, similar_codes AS similar'
+            # Row-level security shows only those customers of a similar name that the reader may read.
+            'SELECT "row", result, customer_code, reasons, notices, ARRAY('
+            "SELECT c.code FROM customers c WHERE c.code = ANY(similar_codes) ORDER BY c.id) AS similar"
             " FROM customer_import_rows WHERE "
             + _conditions({"result": "result = :result"}, filters, 'import_id = :id AND "row" > :after')
             + ' ORDER BY "row" LIMIT :limit'

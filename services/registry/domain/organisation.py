@@ -39,11 +39,13 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """A person and the roles they hold: pairs of role and unit code."""
+    """A person, the unit of their post and their office in it, and the roles they hold: pairs of role and unit code. A
+    role may reach further than the post."""
 
     user: str
     name_zh: str
     name_en: str
+    unit: str | None
     office: str
     roles: tuple[tuple[str, str], ...]
     active: bool = True

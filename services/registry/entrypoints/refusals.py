@@ -258,15 +258,15 @@ def _of_signing(refusal: Any) -> Problem | None:
             return Problem(
                 409,
                 "already_signed",
-                "您已签署过；还需另一处室的审批人签署。",
-                "You have signed already; an approver of another office must sign too.",
+                "您已签署过；还需其他处室的审批人签署。",
+                "You have signed already; approvers of other offices must sign too.",
             )
         case merging.SameOffice(office):
             return Problem(
                 403,
                 "same_office",
-                "申请人与两位签署人须分属三个处室；您所在处室已有人申请或签署。",
-                "The three who stand behind a merge come from three offices; somebody of yours already does.",
+                "三位签署人须分属三个处室；您所在处室已有人签署。",
+                "The three who sign come from three offices; somebody of yours has signed already.",
                 office=office,
             )
         case merging.NotOnStaff():

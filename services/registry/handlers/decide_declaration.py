@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from services.registry.domain import declarations as rules
 from services.registry.domain.customers import Customer, Fact
 from services.registry.domain.declarations import Decision, Declaration, PreReview, Refused
+from services.registry.domain.delegating import own_customer
 from services.registry.domain.registering import (
     Grounds,
     NotRegistered,
@@ -52,6 +53,10 @@ async def decide_declaration(
     found: Declaration, ruling: Ruling, desk: Desk, settings: Rules, customers: Customers
 ) -> Declaration | Refused | Blocked:
     """Decides a declaration that stands at the centre; its row is locked."""
+    if ruling.acted_for is not None:
+        refused = own_customer(found, ruling.person, (ruling.manager_a, ruling.manager_b))
+        if refused is not None:
+            return refused
     after = _with_managers(found, ruling)
     if isinstance(after, Refused):
         return after

@@ -48,10 +48,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """Units by code, and staff by every name that means one of them."""
+    """Units by code, staff by every name that means one of them, and the unit of each one's post."""
 
     units: Mapping[str, Unit]
     managers: Mapping[str, str]
+    posts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +141,9 @@ class Organisations(Protocol):
 
     async def office_of(self, user: str) -> str | None:
         """The office of an active person of the staff; None for anybody else."""
+
+    async def staff_member(self, user: str) -> StaffMember | None:
+        """An active person of the staff with their roles."""
 
     async def units(self, codes: Sequence[str]) -> dict[str, Unit]:
         """Only these units; a timer that touches one customer needs no more."""

@@ -122,8 +122,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "letters.more": ("还有更多，请按服务查看：", "There are more; look at one service:"),
     "letter_state.all": ("全部", "All"),
     "merges.lead": (
-        "确认为同一客户的两个代码合并为一个：一人提出，两人签字。",
-        "Two codes found to be one customer become one: proposed by one person, signed by two others.",
+        "确认为同一客户的两个代码合并为一个：一人提出，分属三个处室的三位审批人签字。",
+        "Two codes found to be one customer become one: proposed by one person, signed by three approvers of three offices.",
     ),
     "merges.none": ("没有客户合并", "No merges"),
     "merges.none_do": (

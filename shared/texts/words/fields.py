@@ -22,6 +22,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "field_fault.too_short": ("项数过少", "has too few items"),
     "field_fault.literal_error": ("不在允许的取值之内", "is not one of the values allowed"),
     "field_fault.enum": ("不在允许的取值之内", "is not one of the values allowed"),
+    "field_fault.day_out_of_range": (
+        "日期应在 1901-01-01 至 2199-12-31 之间",
+        "lies outside 1901-01-01 to 2199-12-31",
+    ),
     "field_fault.date_from_datetime_parsing": ("不是有效日期", "is not a date"),
     "field_fault.date_parsing": ("不是有效日期", "is not a date"),
     "field_fault.datetime_parsing": ("不是有效时间", "is not an instant"),

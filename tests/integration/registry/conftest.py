@@ -54,7 +54,7 @@ class Registry:
         body: dict[str, Any],
         user: str = "operator",
         *,
-        if_match: str | None = None,
+        if_match: str | None = "*",
         key: str | None = None,
         language: str = "en",
     ) -> httpx.Response:

@@ -210,7 +210,7 @@ async def test_a_mapping_ends_earlier_but_never_later_and_can_be_taken_back(regi
     path = f"{PATH}/{made['id']}"
     assert (await registry.get(path)).headers["etag"] == '"1"'
     end = {"valid_to": "2026-03-31", "reason": "换码"}
-    missing = await registry.post(f"{path}/end", end)
+    missing = await registry.post(f"{path}/end", end, if_match=None)
     assert missing.status_code == 428
     ended = await registry.post(f"{path}/end", end, if_match='"1"')
     assert (ended.status_code, ended.json()["valid_to"], ended.headers["etag"]) == (200, "2026-03-31", '"2"')

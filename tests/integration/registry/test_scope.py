@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from shared.ids import new_id
 from tests.integration.registry.conftest import Registry
 
 pytestmark = [pytest.mark.engines, pytest.mark.req("PLT-13")]
@@ -173,3 +174,22 @@ async def test_a_customer_has_an_etag_and_is_not_sent_twice(registry: Registry) 
     headers = registry.headers("operator", **{"If-None-Match": '"1"'})
     again = await registry.client.get("/v1/customers/1000000000001", headers=headers)
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.req("REG-6")
+async def test_similar_customers_of_other_units_are_told_by_the_unit_that_holds_them(
+    registry: Registry,
+) -> None:
+    import_id = new_id()
+    answer = await registry.load(
+        [{"name": "南京丙有限公司"}, {"name": "苏州甲有限公司"}], "centre", import_id=import_id
+    )
+    foreign, own = answer.json()["results"]
+    assert (foreign["similar"], foreign["similar_elsewhere"], foreign["notices"]) == (
+        [],
+        ["3201"],
+        ["similar_name"],
+    )
+    assert (own["similar"], own["similar_elsewhere"]) == (["1000000000001"], [])
+    rows = (await registry.get(f"/v1/customer-imports/{import_id}/rows", "centre")).json()["items"]
+    assert [each["similar"] for each in rows] == [[], ["1000000000001"]]

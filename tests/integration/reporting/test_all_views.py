@@ -280,18 +280,23 @@ async def test_whoever_reads_without_saying_for_whom_sees_nothing_and_never_the_
 
 
 @pytest.mark.req("REP-19")
-async def test_a_declaration_is_seen_by_who_declared_it_and_by_the_centre_that_decides(
+async def test_a_declaration_is_seen_by_its_declarer_and_by_those_who_pre_review_and_decide_it(
     views: HandlerBench,
 ) -> None:
     await views.tell(
         told.declaration("D1", 1, NANJING, declarer="manager", deciding_unit="3205", deciding_path=SUZHOU),
         told.declaration("D2", 1, NANJING, declarer="other", deciding_unit="3201", deciding_path=NANJING),
+        told.declaration("D3", 1, SUZHOU, declarer="manager", pre_review_unit="320583"),
+        unit("320583", f"{SUZHOU}/320583"),
     )
     async with reader(views) as engine:
         for user, seen in (
-            ("manager", ["D1"]),
-            ("centre", ["D1"]),
+            # D1 was declared by somebody whose role reaches its unit no more.
+            ("manager", ["D3"]),
+            ("reviewer-kunshan", ["D3"]),
+            ("centre", ["D1", "D3"]),
             ("centre-nanjing", ["D1", "D2"]),
+            ("reviewer", []),
             ("manager-b", []),
         ):
             caller = next(person for person in PEOPLE if person.user == user)

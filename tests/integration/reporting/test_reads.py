@@ -396,6 +396,10 @@ async def test_an_alert_is_open_while_what_it_is_about_still_stands(
         told.plan("P2", state="expired"),
         event("window_ending", plan_id="P1"),
         event("window_ending", plan_id="P2"),
+        event("guidance_missing", plan_id="P1"),
+        told.plan("P3"),
+        event("guidance_missing", plan_id="P3"),
+        event("progress_judged", plan_id="P3"),
         event("case_opened", subject="A8", plan_id=None, case="late_agreement"),
         event("case_opened", subject="A9", plan_id=None, case="late_agreement"),
         event("case_decided", subject="A9", plan_id=None, case="late_agreement"),
@@ -409,15 +413,20 @@ async def test_an_alert_is_open_while_what_it_is_about_still_stands(
         ("decision_overdue", "D1"),
         ("code_range_low", "3205"),
         ("window_ending", "P1"),
+        ("guidance_missing", "P1"),
         ("case_opened", "A8"),
     }
     assert await seen(CENTRE, AlertFilter(open=False)) == {
         ("decision_overdue", "D2"),
         ("window_ending", "P2"),
+        ("guidance_missing", "P3"),
         ("case_opened", "A9"),
     }
     # Cases are not for everybody; a manager sees what happens to their own plans.
-    assert await seen(MANAGER, AlertFilter(open=None)) == {("window_ending", "P1"), ("window_ending", "P2")}
+    assert await seen(MANAGER, AlertFilter("window_ending", open=None)) == {
+        ("window_ending", "P1"),
+        ("window_ending", "P2"),
+    }
     assert await seen(CENTRE, AlertFilter("window_ending", "3205")) == {("window_ending", "P1")}
 
 

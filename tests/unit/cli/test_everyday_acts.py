@@ -152,6 +152,14 @@ def everyday(*arguments: str) -> Any:
             "claims", "/v1/plans/p1/extend", {"until": "2026-04-01", "reason": "r", "evidence": ["a", "b"]},
         ),
         (("plan", "withdraw", "p1", "--reason", "r"), "claims", "/v1/plans/p1/withdraw", {"reason": "r"}),
+        (
+            ("agreement", "sign", "3205000000011", "XY-1", "--signed-on", "2026-01-05", "--line", "letters",
+             "--unit", "320583"),
+            "registry", "/v1/customers/3205000000011/agreements",
+            {"agreement_no": "XY-1", "signed_on": "2026-01-05", "lines": ["letters"], "unit_code": "320583"},
+        ),
+        (("merge", "sign", "m1"), "registry", "/v1/merges/m1/sign", {}),
+        (("merge", "refuse", "m1", "--reason", "r"), "registry", "/v1/merges/m1/refuse", {"reason": "r"}),
     ],
 )  # fmt: skip
 def test_an_act_upon_a_resource_is_for_the_version_just_read(
@@ -184,12 +192,6 @@ def test_an_act_upon_a_resource_is_for_the_version_just_read(
             {"name": "X", "expected_lines": [], "unit_code": "3205", "submit": True},
         ),
         (
-            ("agreement", "sign", "3205000000011", "XY-1", "--signed-on", "2026-01-05", "--line", "letters",
-             "--unit", "320583"),
-            "/v1/customers/3205000000011/agreements",
-            {"agreement_no": "XY-1", "signed_on": "2026-01-05", "lines": ["letters"], "unit_code": "320583"},
-        ),
-        (
             ("map", "K-1", "3205000000011", "--from", "2026-01-01"),
             "/v1/counter-codes",
             {"code": "K-1", "customer_code": "3205000000011", "valid_from": "2026-01-01"},
@@ -206,8 +208,6 @@ def test_an_act_upon_a_resource_is_for_the_version_just_read(
         ),
         (("merge", "A1", "B1", "--reason", "r"), "/v1/merges", {"survivor": "A1", "alias": "B1", "reason": "r"}),
         (("merge", "propose", "A1", "B1", "--reason", "r"), "/v1/merges", {"survivor": "A1", "alias": "B1", "reason": "r"}),
-        (("merge", "sign", "m1"), "/v1/merges/m1/sign", {}),
-        (("merge", "refuse", "m1", "--reason", "r"), "/v1/merges/m1/refuse", {"reason": "r"}),
         (
             ("plan", "file", "3205000000011", "--text", "t", "--line", "express", "--as", "manager", "--queue"),
             "/v1/plans",

@@ -203,11 +203,11 @@ async def test_without_the_forms_token_or_from_another_site_nothing_is_done(benc
     [
         ("review", {"decision": "register", "reason": ""}, {"decision": "register"}, '"2"'),
         ("progress", {"stage": "trial", "note": "试用", "evidence": "a\r\n\r\n b "}, {"stage": "trial", "note": "试用",
-        "evidence": ["a", "b"]}, None),
+        "evidence": ["a", "b"]}, '"2"'),
         ("judge", {"significant": "yes", "note": "好"}, {"note": "好", "significant": True}, '"2"'),
         ("extend", {"until": "2026-06-01", "reason": "r", "evidence": "e"}, {"until": "2026-06-01", "reason": "r",
         "evidence": ["e"]}, '"2"'),
-        ("withdraw", {"reason": "不做了"}, {"reason": "不做了"}, None),
+        ("withdraw", {"reason": "不做了"}, {"reason": "不做了"}, '"2"'),
     ],
 )  # fmt: skip
 async def test_each_act_on_a_plan_sends_what_it_takes(
@@ -276,7 +276,9 @@ async def test_a_merge_is_signed_as_it_was_shown(bench: Bench) -> None:
         form = await opened(browser, "/merges/4", "/merges/4/sign")
         answer = await browser.post("/merges/4/sign", data=form)
     assert answer.headers["location"] == "/merges/4?done=merge_merged"
-    assert sent(bench.services.told()[0]) == {"survivor_version": 3, "alias_version": 5}
+    (told,) = bench.services.told()
+    assert sent(told) == {"survivor_version": 3, "alias_version": 5}
+    assert told.headers["if-match"] == '"1"'
 
 
 @pytest.mark.req("REG-7")

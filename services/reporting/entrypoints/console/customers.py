@@ -134,7 +134,13 @@ async def sign_agreement(desk: AtDesk, code: CustomerCode) -> Response:
     }
     try:
         await desk.tell(
-            Command("registry", f"/v1/customers/{_quoted(code)}/agreements", body, form.key),
+            Command(
+                "registry",
+                f"/v1/customers/{_quoted(code)}/agreements",
+                body,
+                form.key,
+                form["version"] or None,
+            ),
         )
     except Problem as refused:
         return await file(desk, code, refused, form.after(refused))

@@ -158,7 +158,9 @@ async def edit(desk: AtDesk, number: Id) -> Response:
             Command("registry", path, body, f"{form.key}-edit", form["version"] or None, "PATCH"),
         )
         if form["act"] == "submit":
-            await desk.tell(Command("registry", f"{path}/submit", form.given("comment"), form.key))
+            await desk.tell(
+                Command("registry", f"{path}/submit", form.given("comment"), form.key, str(told["version"])),
+            )
     except Problem as refused:
         found = await desk.get("registry", path)
         return await form_page(desk, found=found, form=form.after(refused), refused=refused)
@@ -172,10 +174,15 @@ async def act(desk: AtDesk, number: Id, act: str) -> Response:
         raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
     form = await desk.form()
     body = form.given("decision", "comment", "manager_a", "manager_b")
-    version = form["version"] if act in ("pre-review", "decide") else None
     try:
         told = await desk.tell(
-            Command("registry", path_of("v1", "declarations", number, act), body, form.key, version),
+            Command(
+                "registry",
+                path_of("v1", "declarations", number, act),
+                body,
+                form.key,
+                form["version"] or None,
+            ),
         )
     except Problem as refused:
         return await one(desk, number, refused, form.after(refused))
@@ -202,7 +209,11 @@ def _may(who: Visitor, found: Told) -> set[str]:
         acts |= {"edit", "submit"}
     if mine and state not in ("approved", "rejected", "withdrawn"):
         acts.add("withdraw")
-    if not mine and waiting == "pre_review" and who.may("declarations.pre_review"):
+    # Of a centre itself any second person who decides there may do it.
+    second = found["pre_review_unit"] in (found["deciding_unit"], who.home_unit) and who.may(
+        "declarations.decide"
+    )
+    if not mine and waiting == "pre_review" and (second or who.may("declarations.pre_review")):
         acts.add("pre-review")
     if not mine and waiting == "centre" and who.may("declarations.decide"):
         acts.add("decide")

@@ -66,7 +66,6 @@ _ACTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The acts on a plan and the fields that each takes from its form."""
 _WITH_EVIDENCE: Final = ("progress", "extend")
-_VERSIONED: Final = ("review", "judge", "extend")
 
 
 router = room()
@@ -182,7 +181,7 @@ async def edit(desk: AtDesk, number: Id) -> Response:
             Command("claims", path, body, f"{form.key}-edit", form["version"] or None, "PATCH"),
         )
         if form["act"] == "submit":
-            told = await desk.tell(Command("claims", f"{path}/submit", {}, form.key))
+            told = await desk.tell(Command("claims", f"{path}/submit", {}, form.key, str(told["version"])))
     except Problem as refused:
         found = await desk.get("claims", path)
         return await form_page(desk, form=form.after(refused), refused=refused, found=found)
@@ -200,10 +199,9 @@ async def act(desk: AtDesk, number: Id, act: str) -> Response:
     if act in _WITH_EVIDENCE:
         # One piece of evidence a line.
         body["evidence"] = [line.strip() for line in form["evidence"].splitlines() if line.strip()]
-    version = (form["version"] or None) if act in _VERSIONED else None
     try:
         told = await desk.tell(
-            Command("claims", path_of("v1", "plans", number, act), body, form.key, version)
+            Command("claims", path_of("v1", "plans", number, act), body, form.key, form["version"] or None)
         )
     except Problem as refused:
         return await one(desk, number, refused, form.after(refused))
