@@ -6,6 +6,8 @@ WORKERS ?= 2
 # Tests wait for engines much of their time, so that two processes are faster than one on two cores as well. What shares
 # engines or an instance stays in one process (tests/support/side_by_side.py). `make test WORKERS=0` runs one after the other.
 PARALLEL := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
+# Where the time went: a run tells its slowest parts, so that it keeps its pace.
+SLOWEST := --durations=15 --durations-min=1
 CHECKED := services shared deploy cli verifier tests bench
 
 .PHONY: setup test test-fast test-long lint contracts bench requirements lock clean
@@ -13,14 +15,19 @@ CHECKED := services shared deploy cli verifier tests bench
 setup: ## Python environment for development, Kafka's jars, a browser (and Java and Maven, as root on Debian and Ubuntu)
 	@KEYPOST_SETUP=dev ./keypost
 
+ifdef SERVICE
+test: setup ## one service in seconds: SERVICE=claims its unit tests, ENGINES=1 its integration tests too
+	$(PYTEST) --durations=5 -m "not long" tests/unit/$(SERVICE) $(if $(ENGINES),tests/integration/$(SERVICE))
+else
 test: setup ## everything but the long tests
-	$(PYTEST) $(PARALLEL) -m "not long"
+	$(PYTEST) $(PARALLEL) $(SLOWEST) -m "not long"
+endif
 
 test-fast: setup ## what needs no engines
-	$(PYTEST) -m "not long and not engines" tests/unit tests/contracts tests/architecture
+	$(PYTEST) $(SLOWEST) -m "not long and not engines" tests/unit tests/contracts tests/architecture
 
 test-long: setup ## chaos and whole books; KEYPOST_TEST_DATA names the folder of the real inputs
-	$(PYTEST) -m long
+	$(PYTEST) $(SLOWEST) -m long
 
 lint: setup ## style, types and the rules between packages
 	$(PYTHON) -m ruff check $(CHECKED)
@@ -29,8 +36,8 @@ lint: setup ## style, types and the rules between packages
 	.runtime/venv/bin/lint-imports --no-cache
 	$(PYTHON) -m shared.contracts.compatibility
 
-requirements: setup ## which tests prove which requirement
-	$(PYTEST) --requirements -q
+requirements: setup ## docs/requirements.md anew: what is asked, what of it stands, which tests prove it
+	$(PYTHON) -m tests.support.requirements
 
 lock: ## resolve requirements/*.in anew into hashed lists that name no index
 	python3 -m venv .runtime/lock && .runtime/lock/bin/python -m pip install -q uv

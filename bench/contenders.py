@@ -26,8 +26,10 @@ from bench.measuring import Costs, Meter
 from bench.verifying import differences, read_changes, read_streams_totals
 from bench.workload import Expected, Workload
 from deploy.embedded import packages
-from deploy.embedded.kafka import ADMIN, MECHANISM, ROOT, free_ports, say
+from deploy.embedded.kafka import ADMIN, MECHANISM, free_ports
+from deploy.embedded.paths import ROOT
 from deploy.embedded.postgres import SUPERUSER
+from deploy.embedded.terminal import say
 from shared.clock import SystemClock
 from shared.contracts.topics import COUNTER_TRANSACTIONS, RECEIPTS, SUSPENSE, TIER_CHANGES, TIERS, relay_topic
 

@@ -25,15 +25,16 @@ from services.tiering.adapters.scheme_files import load_schemes
 from services.tiering.domain.booking import Rulebook
 from services.tiering.domain.holding import DatePolicy
 from services.tiering.handlers.book_transactions import BookTransactions
+from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.learn_customers import LearnCustomers
 from shared.clock import SystemClock, business_date
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
 from shared.db import create_engine
+from shared.lifecycle import spare_the_collector
 from shared.messaging.records import Record
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.migrating import upgrade
-from shared.service import spare_the_collector
 
 
 async def _never(work: Work, hold: object) -> None:
@@ -52,8 +53,8 @@ async def measure(engines: Engines, events: int, batch: int, profile: bool) -> N
     def open_ledger(work: Work) -> PostgresLedger:
         return PostgresLedger(work, memory)
 
-    learn = LearnCustomers(rules, open_ledger, _never)
-    book = BookTransactions(rules, open_ledger, _never, sandbox=False)
+    learn = LearnCustomers(rules, open_ledger, Keeper(_never))
+    book = BookTransactions(rules, open_ledger, Keeper(_never), sandbox=False)
     states = [
         Record(CUSTOMERS, 0, number, *state.outgoing(id=state.event_id, time=state.as_of), 0)
         for number, state in enumerate(workload.customer_states())

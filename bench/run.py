@@ -22,8 +22,9 @@ from bench.measuring import Machine
 from bench.report import Results, table
 from bench.sending import send_backlog, send_customers
 from bench.workload import Workload
-from deploy.embedded.kafka import ROOT, say
+from deploy.embedded.paths import ROOT
 from deploy.embedded.processes import EngineError
+from deploy.embedded.terminal import say
 from shared.clock import SystemClock, business_date
 from shared.contracts.topics import COUNTER_TRANSACTIONS
 

@@ -6,7 +6,6 @@ before, unless the user names the one that was looked at; what changed in betwee
 
 from __future__ import annotations
 
-import enum
 from collections.abc import Iterator, Mapping
 from datetime import date
 from typing import Annotated, Any, Final
@@ -14,33 +13,29 @@ from urllib.parse import quote
 
 import typer
 
-from cli.instance import CommandError, Exit, Refused, Session
-from cli.language import accept_language, in_language
+from cli.command import bad_call, one_of
+from cli.instance import Refused, Session
+from cli.words import phrase
 from shared.clock import business_date
+from shared.kernel.lines import LINES, Line
 from shared.money import parse_yuan
 
 _PAGE: Final = 500
 
-
-class Line(enum.StrEnum):
-    """The eight lines of business."""
-
-    LETTERS = "letters"
-    LOGISTICS = "logistics"
-    EXPRESS = "express"
-    PARCELS = "parcels"
-    PRESS = "press"
-    FINANCE = "finance"
-    INFORMATION = "information"
-    PHILATELY = "philately"
-
-
 Unit = Annotated[
     str | None, typer.Option("--unit", metavar="U", help="For which unit. Default: that of the user.")
 ]
+UnderUnit = Annotated[
+    str | None, typer.Option("--unit", metavar="U", help="Only this unit's and those below it.")
+]
 Lines = Annotated[
-    list[Line] | None,
-    typer.Option("--line", metavar="LINE", help=f"{', '.join(Line)}; may be given several times."),
+    list[str] | None,
+    typer.Option(
+        "--line",
+        metavar="LINE",
+        help=f"{', '.join(LINES)}; may be given several times.",
+        parser=one_of(Line),
+    ),
 ]
 Revenue = Annotated[
     str | None, typer.Option("--revenue", metavar="YUAN", help="Expected revenue a year, such as 120000.00.")
@@ -65,14 +60,14 @@ def segment(text: str) -> str:
 
 def fetch(session: Session, service: str, path: str) -> tuple[dict[str, Any], str]:
     """A resource as it is now, and its entity tag."""
-    response = session.request("GET", service, path, headers=accept_language())
+    response = session.request("GET", service, path)
     found: dict[str, Any] = response.json()
     return found, response.headers.get("etag") or f'"{found["version"]}"'
 
 
 def create(session: Session, service: str, path: str, body: Mapping[str, Any]) -> dict[str, Any]:
     """POST something new; members without a value are left out."""
-    made: dict[str, Any] = session.post(service, path, given(body), headers=accept_language())
+    made: dict[str, Any] = session.post(service, path, given(body))
     return made
 
 
@@ -87,8 +82,7 @@ def act(
 ) -> dict[str, Any]:
     """POST an act upon a resource, for its present version or for the one named. Answers the resource as it now is."""
     tag = fetch(session, service, path)[1] if version is None else f'"{version}"'
-    headers = {**accept_language(), "If-Match": tag}
-    done: dict[str, Any] = session.post(service, f"{path}/{verb}", given(body), headers=headers)
+    done: dict[str, Any] = session.post(service, f"{path}/{verb}", given(body), headers={"If-Match": tag})
     return done
 
 
@@ -99,9 +93,10 @@ def change(
     whether it was our own change that came first."""
     tag = fetch(session, service, path)[1] if version is None else f'"{version}"'
     wanted = given(body)
-    headers = {**accept_language(), "If-Match": tag}
     try:
-        changed: dict[str, Any] = session.request("PATCH", service, path, json=wanted, headers=headers).json()
+        changed: dict[str, Any] = session.request(
+            "PATCH", service, path, json=wanted, headers={"If-Match": tag}
+        ).json()
     except Refused as refused:
         if refused.status != 412:
             raise
@@ -119,7 +114,7 @@ def everything(session: Session, service: str, path: str, **asked: Any) -> list[
 
 def _items(session: Session, service: str, path: str, asked: dict[str, Any]) -> Iterator[dict[str, Any]]:
     while True:
-        page = session.get(service, path, params=asked, headers=accept_language())
+        page = session.get(service, path, params=asked)
         yield from page["items"]
         if page.get("next_cursor") is None:
             return
@@ -135,11 +130,11 @@ def given(values: Mapping[str, Any]) -> dict[str, Any]:
 # -------------------------------------------------------------------------------------------------------
 
 
-def needed(text: str, what_zh: str, what_en: str) -> str:
-    """Text that must not be blank. Raises CommandError."""
-    if not text.strip():
-        raise CommandError(in_language(f"缺少{what_zh}", f"{what_en} is needed"), Exit.BAD_CALL)
-    return text.strip()
+def needed(text: str | None, what: str) -> str:
+    """Text that must not be blank; `what` is the key of its name. Raises CommandError."""
+    if not (text or "").strip():
+        raise bad_call("cli.needed", what=phrase(what))
+    return (text or "").strip()
 
 
 def day(text: str | None, option: str) -> str | None:
@@ -149,12 +144,7 @@ def day(text: str | None, option: str) -> str | None:
     try:
         return date.fromisoformat(text).isoformat()
     except ValueError as problem:
-        raise CommandError(
-            in_language(
-                f"{option} {text}：应为日期，如 2026-03-09", f"{option} {text}: a date such as 2026-03-09"
-            ),
-            Exit.BAD_CALL,
-        ) from problem
+        raise bad_call("cli.no_day", option=option, text=text) from problem
 
 
 def yuan(text: str | None, option: str) -> str | None:
@@ -164,19 +154,13 @@ def yuan(text: str | None, option: str) -> str | None:
     try:
         parse_yuan(text)
     except ValueError as problem:
-        raise CommandError(
-            in_language(
-                f"{option} {text}：应为以元计的金额，如 120000.00",
-                f"{option} {text}: an amount in yuan such as 120000.00",
-            ),
-            Exit.BAD_CALL,
-        ) from problem
+        raise bad_call("cli.no_yuan", option=option, text=text) from problem
     return text
 
 
-def lines(chosen: list[Line] | None) -> list[str] | None:
+def lines(chosen: list[str] | None) -> list[str] | None:
     """The lines named, each once."""
-    return None if not chosen else list(dict.fromkeys(line.value for line in chosen))
+    return list(dict.fromkeys(chosen)) if chosen else None
 
 
 def today(session: Session) -> str:

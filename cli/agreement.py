@@ -6,11 +6,10 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.acts import Lines, Version, act, create, day, lines, needed, segment, today
-from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Timeout, open_session, show
-from cli.language import in_language
+from cli.acts import Lines, Version, act, day, lines, needed, segment, today
+from cli.command import Call, command
 from cli.printable import visible
-from cli.words import word, words
+from cli.words import phrase, word, words
 
 Customer = Annotated[str, typer.Argument(metavar="CUSTOMER", help="The customer's code.")]
 Number = Annotated[str, typer.Argument(metavar="NUMBER", help="The agreement's number.")]
@@ -24,7 +23,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="agreement")
 
 
+@command
 def sign(
+    call: Call,
     customer: Customer,
     number: Number,
     signed_on: Annotated[
@@ -35,27 +36,25 @@ def sign(
     unit: Annotated[
         str | None, typer.Option("--unit", metavar="U", help="The unit that signs. Default: the customer's.")
     ] = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
+    version: Version = None,
 ) -> None:
     """Record a signed agreement. The same one again changes nothing; without --line it covers all lines."""
-    code, agreement_no = _named(customer, number)
+    path, agreement_no = _path(customer), needed(number, "cli.agreement.number")
     body = {
         "agreement_no": agreement_no,
         "ends_on": day(ends_on, "--ends-on"),
         "lines": lines(line),
         "unit_code": unit,
+        "signed_on": day(signed_on, "--signed-on"),
     }
-    on = day(signed_on, "--signed-on")
-    session = open_session(data, user, timeout)
-    body["signed_on"] = on or today(session)
-    done = create(session, "registry", f"/v1/customers/{segment(code)}/agreements", body)
-    show(done, json_, lambda: _text(done, agreement_no))
+    body["signed_on"] = body["signed_on"] or today(call.session)
+    done = act(call.session, "registry", path, "agreements", body, version=version)
+    call.show(done, lambda customer: _text(customer, agreement_no))
 
 
+@command
 def end(
+    call: Call,
     customer: Customer,
     number: Number,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with it.")],
@@ -64,39 +63,31 @@ def end(
         bool, typer.Option("--now", help="End it at once, not when its last day is over.")
     ] = False,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """End an agreement on its last day, which is today unless --ends-on names another."""
-    code, agreement_no = _named(customer, number)
+    path, agreement_no = _path(customer), needed(number, "cli.agreement.number")
     body = {
         "agreement_no": agreement_no,
         "ends_on": day(ends_on, "--ends-on"),
-        "reason": needed(reason, "理由（--reason）", "a reason (--reason)"),
+        "reason": needed(reason, "cli.needed_reason"),
         "now": now or None,
     }
-    session = open_session(data, user, timeout)
-    path = f"/v1/customers/{segment(code)}"
-    done = act(session, "registry", path, "agreements/end", body, version=version)
-    show(done, json_, lambda: _text(done, agreement_no))
+    done = act(call.session, "registry", path, "agreements/end", body, version=version)
+    call.show(done, lambda customer: _text(customer, agreement_no))
 
 
-def _named(customer: str, number: str) -> tuple[str, str]:
-    return needed(customer, "客户代码", "a customer's code"), needed(
-        number, "协议编号", "an agreement's number"
-    )
+def _path(customer: str) -> str:
+    return f"/v1/customers/{segment(needed(customer, 'cli.needed_customer'))}"
 
 
-def _text(told: dict[str, Any], number: str) -> str:
+def _text(customer: dict[str, Any], number: str) -> str:
     """The customer after the act, with the agreement in question first."""
-    head = f"{told.get('customer_code', '')}  {visible(str(told.get('name') or ''))}".strip()
-    agreements = sorted(told.get("agreements") or [], key=lambda one: one["agreement_no"] != number)
+    head = f"{customer.get('customer_code', '')}  {visible(str(customer.get('name') or ''))}".strip()
+    agreements = sorted(customer.get("agreements") or [], key=lambda one: one["agreement_no"] != number)
     return "\n".join([head, *(_agreement(one) for one in agreements)])
 
 
 def _agreement(one: dict[str, Any]) -> str:
-    text = f"  {visible(one['agreement_no'])}  {word(one['state'])}  {one['signed_on']} – "
-    text += one.get("ended_on") or one.get("ends_on") or in_language("长期", "open-ended")
-    return f"{text}  {words(one['lines'])}" if one.get("lines") else text
+    text = f"  {visible(one['agreement_no'])}  {word('agreement', one['state'])}  {one['signed_on']} – "
+    text += one.get("ended_on") or one.get("ends_on") or phrase("cli.agreement.open_ended")
+    return f"{text}  {words('line', one['lines'])}" if one.get("lines") else text

@@ -14,22 +14,11 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from cli.command import Call, bad_call, command
 from cli.decisions import conclude, decide
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Session,
-    Timeout,
-    open_session,
-    show,
-)
-from cli.language import accept_language
+from cli.instance import Session
 from cli.printable import moment, shortened, visible
+from cli.words import lines_of, phrase, word
 from shared.contracts.topics import DEAD_LETTER_BYTES, SERVICES
 
 _ID: Final = re.compile(r"(?:([a-z]+):)?([0-9]{1,18})")
@@ -48,31 +37,27 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="dead-letters")
 
 
+@command
 def list_(
+    call: Call,
     service: Annotated[
         str | None, typer.Option("--service", metavar="S", help="Only this service's.")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Also those replayed or closed.")] = False,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """List the dead letters of every service, in the order of failing; --json prints all as one array."""
-    session = open_session(data, user, timeout)
-    if service is not None and service not in session.services:
-        raise CommandError(
-            f"there is no service {service!r}; there are {', '.join(session.services)}", Exit.BAD_CALL
-        )
-    letters = [
+    services = call.session.services
+    if service is not None and service not in services:
+        raise bad_call("cli.dead_letters.no_service", service=visible(service), services=list(services))
+    found = [
         letter
-        for name in ((service,) if service is not None else session.services)
-        for letter in listed(session, name, "all" if all_ else "open")
+        for name in ((service,) if service is not None else services)
+        for letter in letters(call.session, name, "all" if all_ else "open")
     ]
-    show(letters, json_, lambda: _list_text(letters, all_))
+    call.show(found, lambda those: _list_text(those, all_))
 
 
-def listed(session: Session, service: str, state: str) -> list[dict[str, Any]]:
+def letters(session: Session, service: str, state: str) -> list[dict[str, Any]]:
     """All dead letters of a service in one state, through every page; `id` carries the service's name."""
     found: list[dict[str, Any]] = []
     after = "0"
@@ -81,84 +66,66 @@ def listed(session: Session, service: str, state: str) -> list[dict[str, Any]]:
             service,
             "/v1/dead-letters",
             params={"state": state, "after": after, "limit": _PAGE},
-            headers=accept_language(),
         )
-        found += [_named(letter) for letter in page["items"]]
+        found += [_with_service(letter) for letter in page["items"]]
         if not page["more"]:
             return found
         after = page["next"]
 
 
-def _named(letter: dict[str, Any]) -> dict[str, Any]:
+def _with_service(letter: dict[str, Any]) -> dict[str, Any]:
     return {**letter, "id": f"{letter['service']}:{letter['id']}", "number": letter["id"]}
 
 
+@command
 def show_one(
+    call: Call,
     id_: Annotated[str, typer.Argument(metavar="ID", help="Such as tiering:12.")],
     value: Annotated[
         bool, typer.Option("--value", help="Print nothing but the value's bytes, to be corrected in a file.")
     ] = False,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Show one dead letter: why it failed, its key, its headers and its value."""
     service, number = _place(id_)
-    session = open_session(data, user, timeout)
-    letter = _named(session.get(service, f"/v1/dead-letters/{number}", headers=accept_language()))
+    letter = _with_service(call.session.get(service, f"/v1/dead-letters/{number}"))
     if value:
         sys.stdout.buffer.write(_bytes(letter["value_base64"]) or b"")
         sys.stdout.buffer.flush()
         return
-    show(letter, json_, lambda: _letter_text(letter))
+    call.show(letter, _letter_text)
 
 
+@command
 def replay(
+    call: Call,
     ids: Ids,
     with_: Annotated[
         Path | None, typer.Option("--with", metavar="FILE", help="Send this value instead of the original.")
     ] = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Send dead letters back to the topic they came from, byte for byte or with a corrected value."""
     places = [_place(each) for each in ids]
     body: dict[str, Any] = {}
     if with_ is not None:
         if len(places) > 1:
-            raise CommandError(
-                "--with takes the value of one dead letter, and several are named", Exit.BAD_CALL
-            )
+            raise bad_call("cli.dead_letters.with_one")
         body["value_base64"] = base64.b64encode(_content(with_)).decode()
-    _decide_all(open_session(data, user, timeout), places, "replay", "replayed", body, json_)
+    _decide_all(call, places, "replay", "replayed", body)
 
 
-def close(
-    ids: Ids,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
-) -> None:
+@command
+def close(call: Call, ids: Ids) -> None:
     """Dispose of dead letters without sending them back."""
     places = [_place(each) for each in ids]
-    _decide_all(open_session(data, user, timeout), places, "close", "closed", None, json_)
+    _decide_all(call, places, "close", "closed", None)
 
 
 def _decide_all(
-    session: Session,
-    places: list[tuple[str, int]],
-    act: str,
-    state: str,
-    body: dict[str, Any] | None,
-    as_json: bool,
+    call: Call, places: list[tuple[str, int]], act: str, state: str, body: dict[str, Any] | None
 ) -> None:
     outcomes = [
         decide(
-            session,
+            call.session,
             service,
             f"/v1/dead-letters/{number}",
             act,
@@ -168,25 +135,23 @@ def _decide_all(
         )
         for service, number in dict.fromkeys(places)
     ]
-    conclude(outcomes, state, as_json)
+    conclude(call, outcomes, word("letter_state", state))
 
 
 def _place(text: str) -> tuple[str, int]:
     form = _ID.fullmatch(text.strip())
     if form is None or (form[1] or "tiering") not in SERVICES:
-        raise CommandError(f"{text!r} is no dead letter's id: write tiering:12", Exit.BAD_CALL)
+        raise bad_call("cli.dead_letters.no_id", text=visible(text))
     return form[1] or "tiering", int(form[2])
 
 
 def _content(path: Path) -> bytes:
     try:
         if path.stat().st_size > DEAD_LETTER_BYTES:
-            raise CommandError(f"{path} is larger than a record may be", Exit.BAD_CALL)
+            raise bad_call("cli.dead_letters.too_large", file=path)
         return path.read_bytes()
     except OSError as problem:
-        raise CommandError(
-            f"{path} cannot be read: {problem.strerror or problem}", Exit.BAD_CALL
-        ) from problem
+        raise bad_call("cli.unreadable", file=path, why=problem.strerror or problem) from problem
 
 
 def _bytes(encoded: str | None) -> bytes | None:
@@ -195,34 +160,65 @@ def _bytes(encoded: str | None) -> bytes | None:
 
 def _list_text(letters: list[dict[str, Any]], with_state: bool) -> str:
     if not letters:
-        return "no dead letters" if with_state else "no open dead letters"
+        return phrase("cli.dead_letters.none" if with_state else "cli.dead_letters.none_open")
     return "\n".join(
-        f"{letter['id']:<14} {letter['reason']:<15} {letter['topic']}/{letter['partition']}@{letter['offset']}"
-        f"  {moment(letter['failed_at'])}  {letter['state'] + '  ' if with_state else ''}"
+        f"{letter['id']:<14} {letter['reason']:<15} {letter['topic']}/{letter['partition']}@{_offsets(letter)}"
+        f"  {moment(letter['failed_at'])}  {word('letter_state', letter['state']) + '  ' if with_state else ''}"
         f"{shortened(visible(letter['detail']), 100)}"
         for letter in letters
     )
 
 
 def _letter_text(letter: dict[str, Any]) -> str:
-    decided = f" by {letter['decided_by']} at {moment(letter['decided_at'])}" if letter["decided_by"] else ""
+    state = word("letter_state", letter["state"])
+    if letter["decided_by"]:
+        state += phrase(
+            "cli.dead_letters.decided", person=letter["decided_by"], moment=moment(letter["decided_at"])
+        )
     key, value = _bytes(letter["key_base64"]), _bytes(letter["value_base64"])
+    size = phrase("cli.none") if value is None else phrase("cli.dead_letters.bytes", count=len(value))
     lines = [
-        f"{letter['id']}  {letter['state']}{decided}",
-        f"reason     {letter['reason']}: {visible(letter['detail'])}",
-        f"came from  {letter['topic']}, partition {letter['partition']}, offset {letter['offset']}",
-        f"failed at  {moment(letter['failed_at'])}",
-        f"key        {_shown(key)}",
+        f"{letter['id']}  {state}",
+        *lines_of(
+            [
+                ("cli.dead_letters.reason", f"{letter['reason']}: {letter['detail']}"),
+                ("cli.dead_letters.origin", f"{letter['topic']}/{letter['partition']}@{_offsets(letter)}"),
+                ("cli.dead_letters.failed_at", moment(letter["failed_at"])),
+                ("cli.dead_letters.key", _shown(key)),
+                *(
+                    ("cli.dead_letters.header", f"{header['name']}: {_shown(_bytes(header['value_base64']))}")
+                    for header in letter["headers"]
+                ),
+                *_further(letter),
+                ("cli.dead_letters.value", size),
+            ]
+        ),
     ]
-    lines += [
-        f"header     {visible(header['name'])}: {_shown(_bytes(header['value_base64']))}"
-        for header in letter["headers"]
-    ]
-    lines.append(f"value      {'none' if value is None else f'{len(value)} bytes'}")
     if value:
         lines.append(shortened(visible(value.decode("utf-8", "backslashreplace")), _SHOWN_CHARACTERS))
     return "\n".join(lines)
 
 
+def _further(letter: dict[str, Any]) -> list[tuple[str, str]]:
+    """What a letter says that stands for many records, or whose message was too large to be kept whole."""
+    lines = []
+    if letter.get("records", 1) > 1:
+        reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(letter["reasons"].items()))
+        lines.append(("cli.dead_letters.records", f"{letter['records']}: {reasons}"))
+    for part, whole in (letter.get("cut") or {}).items():
+        cut = phrase("cli.dead_letters.cut_part", part=part, length=whole["length"], sha256=whole["sha256"])
+        lines.append(("cli.dead_letters.cut", cut))
+    return lines
+
+
+def _offsets(letter: dict[str, Any]) -> str:
+    first, last = letter["offset"], letter.get("last_offset", letter["offset"])
+    return str(first) if first == last else f"{first}-{last}"
+
+
 def _shown(content: bytes | None) -> str:
-    return "none" if content is None else shortened(visible(content.decode("utf-8", "backslashreplace")), 500)
+    return (
+        phrase("cli.none")
+        if content is None
+        else shortened(visible(content.decode("utf-8", "backslashreplace")), 500)
+    )

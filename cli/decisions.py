@@ -12,9 +12,10 @@ from typing import Any
 
 import typer
 
-from cli.instance import CommandError, Exit, Refused, Session, show
-from cli.language import accept_language
-from deploy.embedded.kafka import say
+from cli.command import Call, bad_call
+from cli.instance import Exit, Refused, Session
+from cli.printable import visible
+from deploy.embedded.terminal import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,48 +40,45 @@ def decide(
     """Ask for one decision. `wanted` says whether a thing already shows what was asked for."""
     undecided = False
     try:
-        before = session.get(service, path, headers=accept_language())
+        before = session.get(service, path)
         undecided = before.get("decided_by") is None
-        answer = session.post(service, f"{path}/{act}", body, headers=accept_language())
+        answer = session.post(service, f"{path}/{act}", body)
         return Outcome(name, {**answer, "id": name})
     except Refused as refused:
         if refused.status == 409 and undecided:
-            now = session.get(service, path, headers=accept_language())
+            now = session.get(service, path)
             if now.get("decided_by") == session.user and wanted(now):
                 return Outcome(name, {"id": name, "state": now["state"]})
         return Outcome(name, refused=refused)
 
 
-def conclude(outcomes: Sequence[Outcome], word: str, as_json: bool) -> None:
+def conclude(call: Call, outcomes: Sequence[Outcome], done_as: str) -> None:
     """Print what was done and refused, and end: 0 all done, 3 some refused, 1 everything refused."""
     done = [outcome for outcome in outcomes if outcome.answer is not None]
-    refusals = [outcome for outcome in outcomes if outcome.refused is not None]
-    if as_json:
-        show(
-            [
-                outcome.answer
-                if outcome.refused is None
-                else {
-                    "id": outcome.name,
-                    "refused": outcome.refused.problem.get("code"),
-                    "detail": str(outcome.refused),
-                }
-                for outcome in outcomes
-            ],
-            True,
+    refusals = [(outcome.name, outcome.refused) for outcome in outcomes if outcome.refused is not None]
+    if call.json or done:
+        call.show(
+            [_as_json(outcome) for outcome in outcomes],
+            lambda _: "\n".join(f"{outcome.name} {done_as}" for outcome in done),
         )
-    elif done:
-        show(None, False, lambda: "\n".join(f"{outcome.name} {word}" for outcome in done))
-    for outcome in refusals:
-        say(f"{outcome.name}: {outcome.refused}")
-    if refusals and done:
-        raise typer.Exit(Exit.PARTLY)
+    for name, refused in refusals:
+        say(f"{name}: {refused}")
     if refusals:
-        raise typer.Exit(Exit.REFUSED)
+        raise typer.Exit(Exit.PARTLY if done else Exit.REFUSED)
 
 
-def number_of(text: str, what: str) -> int:
-    """A positive number that names a thing. Raises CommandError."""
+def _as_json(outcome: Outcome) -> dict[str, Any] | None:
+    if outcome.refused is None:
+        return outcome.answer
+    return {
+        "id": outcome.name,
+        "refused": outcome.refused.problem.get("code"),
+        "detail": str(outcome.refused),
+    }
+
+
+def number_of(text: str, unusable: str) -> int:
+    """A positive number that names a thing; `unusable` is the key of what is said where it is none. Raises CommandError."""
     if not text.strip().isascii() or not text.strip().isdigit() or len(text.strip()) > 18:
-        raise CommandError(f"{text!r} is no number of {what}", Exit.BAD_CALL)
+        raise bad_call(unusable, text=visible(text))
     return int(text)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import enum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from cli.acts import (
-    Line,
     Lines,
     ManagerA,
     ManagerB,
     Revenue,
+    UnderUnit,
     Unit,
     Uscc,
     Version,
@@ -27,22 +26,10 @@ from cli.acts import (
     segment,
     yuan,
 )
+from cli.command import Call, bad_call, command
+from cli.declaration_texts import full_text, list_text, rehearsal_text
 from cli.grants import unit_of
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Timeout,
-    open_session,
-    show,
-)
-from cli.language import in_language
-from cli.printable import moment, visible
-from cli.words import lines_of, said, word, words
+from shared.contracts.registry_v1 import DeclarationPhase, WaitingFor
 
 _PATH: Final = "/v1/declarations"
 _DECLARERS: Final = ("manager", "reviewer", "centre")
@@ -69,32 +56,8 @@ Contacts = Annotated[
 ]
 
 
-class PreReview(enum.StrEnum):
-    PASS = "pass"  # noqa: S105 - a word of the interface
-    RETURN = "return"
-    REJECT = "reject"
-
-
-class Decision(enum.StrEnum):
-    APPROVE = "approve"
-    RETURN = "return"
-    REJECT = "reject"
-
-
-class State(enum.StrEnum):
-    DRAFT = "draft"
-    SUBMITTED = "submitted"
-    PRE_REVIEWED = "pre_reviewed"
-    APPROVED = "approved"
-    REJECTED = "rejected"
-    RETURNED = "returned"
-    WITHDRAWN = "withdrawn"
-
-
-class Waiting(enum.StrEnum):
-    DECLARER = "declarer"
-    PRE_REVIEW = "pre_review"
-    CENTRE = "centre"
+PreReview = Literal["pass", "return", "reject"]
+Decision = Literal["approve", "return", "reject"]
 
 
 def register(app: typer.Typer) -> None:
@@ -111,7 +74,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="declarations")
 
 
+@command
 def declare(
+    call: Call,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The customer's name.")],
     uscc: Uscc = None,
     unit: Unit = None,
@@ -132,67 +97,56 @@ def declare(
             "--rehearse", help="Save nothing; show who would decide by when, and possible duplicates."
         ),
     ] = False,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Declare a customer: a manager's goes to pre-review, a unit's own straight to the centre, which assigns the code."""
     body = _fields(
         name, uscc, line, revenue, nature, industry, address, division, contact, manager_a, manager_b
     )
-    body["name"] = needed(name, "客户名称", "a name")
-    session = open_session(data, user, timeout)
+    body["name"] = needed(name, "cli.needed_name")
     body |= given({"comment": comment})
-    body["unit_code"] = unit or unit_of(session.token(), _DECLARERS)
+    body["unit_code"] = unit or unit_of(call.session.token(), _DECLARERS)
     body.setdefault("expected_lines", [])
     body["submit"] = not draft
     if rehearse:
-        told = create(session, "registry", f"{_PATH}/rehearse", body)
-        show(told, json_, lambda: _rehearsal_text(told))
-        return
-    made = create(session, "registry", _PATH, body)
-    show(made, json_, lambda: _text(made))
+        call.show(create(call.session, "registry", f"{_PATH}/rehearse", body), rehearsal_text)
+    else:
+        call.show(create(call.session, "registry", _PATH, body), full_text)
 
 
+@command
 def list_(
-    state: Annotated[State | None, typer.Option("--state", help="Only those in this state.")] = None,
-    unit: Annotated[
-        str | None, typer.Option("--unit", metavar="U", help="Only this unit's and those below it.")
+    call: Call,
+    state: Annotated[
+        DeclarationPhase | None, typer.Option("--state", help="Only those in this state.")
     ] = None,
+    unit: UnderUnit = None,
     waiting_for: Annotated[
-        Waiting | None, typer.Option("--waiting-for", help="Only those whose turn is this one's.")
+        WaitingFor | None, typer.Option("--waiting-for", help="Only those whose turn is this one's.")
     ] = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only one's own.")] = False,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """List declarations; --json prints all of them as one array."""
-    session = open_session(data, user, timeout)
     found = everything(
-        session,
+        call.session,
         "registry",
         _PATH,
-        state=state and state.value,
+        state=state,
         unit=unit,
-        waiting_for=waiting_for and waiting_for.value,
+        waiting_for=waiting_for,
         mine=mine or None,
     )
-    show(found, json_, lambda: _list_text(found))
+    call.show(found, list_text)
 
 
-def show_one(
-    id_: Id, user: As = OPERATOR, data: Data = None, json_: Json = False, timeout: Timeout = PATIENCE_S
-) -> None:
+@command
+def show_one(call: Call, id_: Id) -> None:
     """Show one declaration: its steps, its time limit, and customers with a similar name."""
-    session = open_session(data, user, timeout)
-    found, _tag = fetch(session, "registry", _one(id_))
-    show(found, json_, lambda: _text(found))
+    call.show(fetch(call.session, "registry", _one(id_))[0], full_text)
 
 
+@command
 def edit(
+    call: Call,
     id_: Id,
     name: Name = None,
     uscc: Uscc = None,
@@ -206,126 +160,102 @@ def edit(
     manager_a: ManagerA = None,
     manager_b: ManagerB = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Change a draft or a declaration that was returned; `declarations submit` then hands it in."""
     body = _fields(
         name, uscc, line, revenue, nature, industry, address, division, contact, manager_a, manager_b
     )
     if not body:
-        raise CommandError(in_language("没有要修改的内容", "nothing to change is named"), Exit.BAD_CALL)
-    session = open_session(data, user, timeout)
-    changed = change(session, "registry", _one(id_), body, version=version)
-    show(changed, json_, lambda: _text(changed))
+        raise bad_call("cli.nothing_to_change")
+    call.show(change(call.session, "registry", _one(id_), body, version=version), full_text)
 
 
+@command
 def submit(
+    call: Call,
     id_: Id,
     comment: Comment = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Hand in a draft, or again what was returned: it goes back to where it was."""
-    session = open_session(data, user, timeout)
-    done = act(session, "registry", _one(id_), "submit", {"comment": comment}, version=version)
-    show(done, json_, lambda: _text(done))
+    _act(call, id_, "submit", {"comment": comment}, version)
 
 
+@command
 def pre_review(
+    call: Call,
     id_: Id,
     decision: Annotated[
         PreReview, typer.Argument(help="pass to the centre, return to the declarer, or reject.")
     ],
     comment: Comment = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Pre-review a manager's declaration, as a reviewer of their unit."""
-    if decision is not PreReview.PASS:
-        _reasoned(comment)
-    session = open_session(data, user, timeout)
-    body = {"decision": decision.value, "comment": comment}
-    done = act(session, "registry", _one(id_), "pre-review", body, version=version)
-    show(done, json_, lambda: _text(done))
+    if decision != "pass":
+        _need_reason(comment)
+    _act(call, id_, "pre-review", {"decision": decision, "comment": comment}, version)
 
 
+@command
 def decide(
+    call: Call,
     id_: Id,
     decision: Annotated[Decision, typer.Argument(help="approve assigns the code; return; or reject.")],
     comment: Comment = None,
     manager_a: ManagerA = None,
     manager_b: ManagerB = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Decide a declaration at the centre. It is decided once, whoever is first; approval assigns the code."""
-    if decision is not Decision.APPROVE:
-        _reasoned(comment)
-    session = open_session(data, user, timeout)
-    body = {"decision": decision.value, "comment": comment, "manager_a": manager_a, "manager_b": manager_b}
-    done = act(session, "registry", _one(id_), "decide", body, version=version)
-    show(done, json_, lambda: _text(done))
+    if decision != "approve":
+        _need_reason(comment)
+    body = {"decision": decision, "comment": comment, "manager_a": manager_a, "manager_b": manager_b}
+    _act(call, id_, "decide", body, version)
 
 
+@command
 def return_(
+    call: Call,
     id_: Id,
     comment: Annotated[str, typer.Option("--comment", metavar="TEXT", help="What is missing or wrong.")],
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Return a declaration to its declarer, from wherever it waits: pre-review or the centre."""
-    _reasoned(comment)
-    session = open_session(data, user, timeout)
-    found, _tag = fetch(session, "registry", _one(id_))
-    verb = "pre-review" if found.get("waiting_for") == Waiting.PRE_REVIEW else "decide"
-    body = {"decision": "return", "comment": comment}
+    _need_reason(comment)
+    found, _tag = fetch(call.session, "registry", _one(id_))
+    verb = "pre-review" if found.get("waiting_for") == "pre_review" else "decide"
     # Of what has just been seen: had it moved to the centre since, the wrong one of the two would return it.
-    done = act(session, "registry", _one(id_), verb, body, version=version or found["version"])
-    show(done, json_, lambda: _text(done))
+    _act(call, id_, verb, {"decision": "return", "comment": comment}, version or found["version"])
 
 
+@command
 def withdraw(
+    call: Call,
     id_: Id,
     comment: Comment = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Withdraw one's own declaration, as long as it is not decided."""
-    session = open_session(data, user, timeout)
-    done = act(session, "registry", _one(id_), "withdraw", {"comment": comment}, version=version)
-    show(done, json_, lambda: _text(done))
+    _act(call, id_, "withdraw", {"comment": comment}, version)
 
 
 def _one(id_: str) -> str:
-    return f"{_PATH}/{segment(needed(id_, '申报编号', 'the id of a declaration'))}"
+    return f"{_PATH}/{segment(needed(id_, 'cli.declarations.id'))}"
 
 
-def _reasoned(comment: str | None) -> None:
-    needed(comment or "", "理由（--comment）", "a reason (--comment)")
+def _act(call: Call, id_: str, verb: str, body: dict[str, Any], version: int | None) -> None:
+    call.show(act(call.session, "registry", _one(id_), verb, body, version=version), full_text)
+
+
+def _need_reason(comment: str | None) -> None:
+    needed(comment, "cli.needed_comment")
 
 
 def _fields(
     name: str | None,
     uscc: str | None,
-    line: list[Line] | None,
+    line: list[str] | None,
     revenue: str | None,
     nature: str | None,
     industry: str | None,
@@ -335,7 +265,7 @@ def _fields(
     manager_a: str | None,
     manager_b: str | None,
 ) -> dict[str, Any]:
-    """What was said about the customer, as the interface takes it."""
+    """What was given about the customer, as the interface takes it."""
     return given(
         {
             "name": name,
@@ -356,138 +286,5 @@ def _fields(
 def _contact(text: str) -> dict[str, str]:
     parts = [part.strip() for part in text.replace("，", ",").split(",")]
     if not parts[0] or len(parts) > len(_CONTACT):
-        raise CommandError(
-            in_language(
-                f"--contact {text}：应为“姓名, 职务, 电话, 邮箱”",
-                f'--contact {text}: write "name, position, phone, e-mail"',
-            ),
-            Exit.BAD_CALL,
-        )
+        raise bad_call("cli.declarations.no_contact", text=text)
     return {name: part for name, part in zip(_CONTACT, parts, strict=False) if part}
-
-
-# Texts
-# --------------------------------------------------------------------------------------------------------
-
-
-def _head(told: dict[str, Any]) -> str:
-    text = f"{told['id']}  {word(told['state'])}"
-    if told.get("waiting_for"):
-        text += in_language("，待", ", waiting for ") + word(told["waiting_for"])
-    if told.get("customer_code"):
-        text += in_language("，客户代码 ", ", customer code ") + str(told["customer_code"])
-    return text
-
-
-def _text(told: dict[str, Any]) -> str:
-    limit = told.get("limit") or {}
-    rows = [
-        _head(told),
-        *lines_of(
-            [
-                ("客户名称", "name", told.get("name")),
-                ("信用代码", "credit code", told.get("uscc")),
-                ("机构", "unit", told.get("unit_code")),
-                ("申报人", "declarer", told.get("declarer")),
-                ("预计业务", "expected lines", words(told.get("expected_lines") or [])),
-                ("预计年用邮（元）", "expected yuan a year", told.get("expected_yearly_revenue")),
-                ("地址", "address", told.get("address")),
-                ("A角 / B角", "managers A / B", _pair(told.get("manager_a"), told.get("manager_b"))),
-                ("预审机构", "pre-review by", told.get("pre_review_unit")),
-                ("审批机构", "decided by", told.get("deciding_unit")),
-                ("办理时限", "due", _moment(limit.get("due_at"))),
-                ("超时", "overdue since", _moment(limit.get("breached_at"))),
-                ("已报上级", "told to", limit.get("escalated_to")),
-            ]
-        ),
-    ]
-    rows += [
-        f"  {moment(step.get('at'))}  {word(step.get('step'))}  {visible(str(step.get('person') or ''))}"
-        f"{'  ' + visible(step['comment']) if step.get('comment') else ''}"
-        for step in told.get("steps") or []
-    ]
-    return "\n".join([*rows, *_similar(told)])
-
-
-def _similar(told: dict[str, Any]) -> list[str]:
-    found = told.get("similar") or []
-    if not found:
-        return []
-    head = in_language(f"  {len(found)} 个客户名称相近：", f"  {len(found)} customers have a similar name:")
-    return [head, *(f"    {_candidate(one)}" for one in found)]
-
-
-def _candidate(one: dict[str, Any]) -> str:
-    """What lies outside the caller's scope says only which unit holds it."""
-    parts = [one.get("id"), one.get("name"), one.get("unit_code"), words(one.get("signs") or [])]
-    return "  ".join(visible(str(part)) for part in parts if part)
-
-
-def _pair(first: str | None, second: str | None) -> str | None:
-    return f"{first or '-'} / {second or '-'}" if first or second else None
-
-
-def _rehearsal_text(told: dict[str, Any]) -> str:
-    """Nothing was saved: who would have it, by when, and what stands against it."""
-    code = told.get("would_be_code") or {}
-    acceptable = (
-        in_language("可以受理", "acceptable")
-        if told.get("acceptable")
-        else in_language("不能受理", "not acceptable")
-    )
-    rows = [
-        in_language("未保存。若提交：", "Nothing was saved. If it were submitted: ") + acceptable,
-        *lines_of(
-            [
-                ("缺少", "missing", words(told.get("missing") or [])),
-                ("建议补充", "advised", words(told.get("advised") or [])),
-                ("预审机构", "pre-review by", _unit(told.get("pre_review_unit"))),
-                ("预审时限", "pre-review due", _moment(told.get("pre_review_due_at"))),
-                ("审批机构", "decided by", _unit(told.get("deciding_unit"))),
-                ("审批人", "deciders", ", ".join(_person(one) for one in told.get("deciders") or [])),
-                ("审批时限", "decided until", _moment(told.get("decided_by_at"))),
-                ("代码形式", "form of the code", code.get("form")),
-                (
-                    "编码规则",
-                    "its scheme",
-                    in_language(code.get("label_zh") or "", code.get("label_en") or ""),
-                ),
-            ]
-        ),
-    ]
-    rows += [f"  {word(one.get('code'))}: {said(one)}" for one in told.get("blocks") or []]
-    rows += [
-        f"  {one.get('pointer', '').lstrip('/')}: {visible(one['detail'])}"
-        for one in told.get("errors") or []
-    ]
-    return "\n".join([*rows, *_similar(told)])
-
-
-def _unit(one: dict[str, Any] | None) -> str | None:
-    return None if one is None else f"{in_language(one['name_zh'], one['name_en'])} ({one['unit_code']})"
-
-
-def _person(one: dict[str, Any]) -> str:
-    return f"{in_language(one['name_zh'], one['name_en'])} ({one['user']})"
-
-
-def _moment(text: str | None) -> str | None:
-    return moment(text) if text else None
-
-
-def _list_text(found: list[dict[str, Any]]) -> str:
-    if not found:
-        return in_language("没有申报", "no declarations")
-    return "\n".join(
-        f"{one['id']}  {word(one['state']):<12} {word(one.get('waiting_for')):<12} {_due(one):<28}"
-        f" {one.get('unit_code') or '-':<14} {visible(one['name'])}"
-        f"{'  ' + one['customer_code'] if one.get('customer_code') else ''}"
-        for one in found
-    )
-
-
-def _due(one: dict[str, Any]) -> str:
-    limit = one.get("limit") or one
-    if limit.get("breached_at"):
-        return in_language("已超时 ", "overdue ") + moment(limit["breached_at"])
-    return in_language("限 ", "due ") + moment(limit["due_at"]) if limit.get("due_at") else "-"

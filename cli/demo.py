@@ -9,11 +9,12 @@ from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
 from random import Random  # noqa: TID251 -- seeded with an identifier of the run
-from typing import Annotated, Final
+from typing import Annotated, Any, Final
 
 import typer
 
 from cli.acts import everything
+from cli.command import Call, bad_call, command
 from cli.customer_book import load
 from cli.demo_days import Days, label
 from cli.demo_news import Tail, Teller
@@ -24,27 +25,15 @@ from cli.demo_watch import Watch
 from cli.feed import CounterFeed
 from cli.idle import wait_idle
 from cli.import_customers import import_customers
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Session,
-    Timeout,
-    open_session,
-    show,
-)
-from cli.language import in_language
-from cli.lifecycle import up
-from cli.played_stream import EventFile, opened
-from cli.simulated.counters import Counters, registered, settled
+from cli.instance import CommandError, Session
+from cli.lifecycle import start
+from cli.played_stream import EventFile, open_events
+from cli.simulated.counters import Counters, province_of, register_customers
 from cli.simulated.province import CUSTOMERS
-from cli.words import word
+from cli.words import phrase, word
 from deploy.embedded.instance import Instance, find
-from deploy.embedded.kafka import ROOT, say
+from deploy.embedded.paths import ROOT
+from deploy.embedded.terminal import say
 from shared.clock import SHANGHAI, SandboxClock, SystemClock, business_date
 from shared.ids import new_id
 
@@ -67,7 +56,9 @@ def register(app: typer.Typer) -> None:
     app.command()(demo)
 
 
+@command
 def demo(
+    call: Call,
     events: Annotated[
         Path | None, typer.Option("--events", metavar="FILE", help="Play this file (CSV, XLSX, gzip).")
     ] = None,
@@ -100,10 +91,6 @@ def demo(
     for_: Annotated[
         float | None, typer.Option("--for", metavar="S", min=0, help="End after so many seconds of playing.")
     ] = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Show the system at work at a visible pace. Starts a sandbox if no instance is up, and leaves it up.
 
@@ -115,33 +102,29 @@ def demo(
     Ctrl-C ends it.
     """
     if events is None and customers is not None:
-        raise CommandError("--customers goes with --events; a simulated stream has its own", Exit.BAD_CALL)
+        raise bad_call("cli.demo.customers_alone")
     with contextlib.ExitStack() as stack:
-        file = None if events is None else stack.enter_context(opened(events))
-        session = open_session(_instance_up(data, file, timeout), user, timeout)
+        file = None if events is None else stack.enter_context(open_events(events))
+        call.data = _instance_up(call.data, file, call.timeout)
+        session = call.session
         if session.setup.mode == "production":
-            raise CommandError("a demo is not played into an instance in production")
+            raise CommandError(phrase("cli.demo.production"))
         for sentence in ways_in(session):
             say(sentence)
         pace = speed if speed is not None else SIMULATED_SPEED if file is None else FILE_SPEED
         if file is None:
-            picture = _simulated(session, days, rate, seed, pace, for_, quiet=json_)
+            picture = _simulated(session, days, rate, seed, pace, for_, quiet=call.json)
         else:
-            picture = _file(session, file, customers, pace, for_, quiet=json_)
-    show(picture.summary(), json_, lambda: _ending(session, picture))
+            picture = _file(session, file, customers, pace, for_, quiet=call.json)
+    call.show(picture.summary(), lambda summary: _ending(session, picture, summary))
 
 
 def ways_in(session: Session) -> list[str]:
     """The console's address, and how to sign in."""
     where = f"--data {session.instance.data}"
     return [
-        in_language("控制台：", "console: ") + f"{session.url('reporting')}/",
-        in_language(
-            f"登录：粘贴 keypost token --user centre {where} 给出的令牌（还有 operator、manager、reviewer、steward、"
-            "approver、centre-nanjing 等用户）",
-            f"sign in with what `keypost token --user centre {where}` prints (also operator, manager, reviewer, steward,"
-            " approver, centre-nanjing …)",
-        ),
+        phrase("cli.up.console", url=f"{session.url('reporting')}/"),
+        phrase("cli.demo.sign_in", where=where),
     ]
 
 
@@ -157,27 +140,26 @@ def _instance_up(data: Path | None, file: EventFile | None, timeout_s: float) ->
     if not named and instance.supervisor() is None:
         instance = Instance(DEMO_DATA)
     if instance.supervisor() is None:
-        say(f"starting the instance in {instance.data}")
+        say(phrase("cli.demo.starting", data=instance.data))
         new = not instance.exists()
         # What `up` has to print is not this command's result.
         with contextlib.redirect_stdout(sys.stderr):
-            up(
+            start(
+                instance,
+                {"mode": "sandbox"} if new else {},
+                _opening(file) if new else None,
+                timeout_s,
                 detach=True,
-                data=instance.data,
-                sandbox=new,
-                clock=_opening(file) if new else None,
-                timeout=timeout_s,
             )
     return instance.data
 
 
-def _opening(file: EventFile | None) -> str:
+def _opening(file: EventFile | None) -> datetime:
     """Where the clock of a new sandbox begins."""
     if file is not None:
-        noon = datetime.combine(file.last + timedelta(days=_MARGIN_DAYS), time_of_day(12), SHANGHAI)
-        return noon.isoformat(timespec="minutes")
+        return datetime.combine(file.last + timedelta(days=_MARGIN_DAYS), time_of_day(12), SHANGHAI)
     year = business_date(SystemClock().now()).year
-    return datetime.combine(date(year, *_OPENS), _OPENS_AT, SHANGHAI).isoformat(timespec="minutes")
+    return datetime.combine(date(year, *_OPENS), _OPENS_AT, SHANGHAI)
 
 
 # Simulated counters, and people
@@ -198,48 +180,35 @@ def _simulated(
     dice = Random(run)  # noqa: S311
     if seed is None:
         seed = dice.randrange(_SEEDS)
-    say(
-        in_language(
-            f"以下均为模拟数据（种子 {seed}）",
-            f"what follows is simulated: made up by this program (seed {seed})",
-        )
-    )
+    say(phrase("cli.demo.simulated", seed=seed))
     clock = session.clock()
     moves = clock if isinstance(clock, SandboxClock) else None
     now = clock.now().astimezone(SHANGHAI)
     if moves is None:
-        say(
-            in_language(
-                "此实例没有自己的时钟：播放的是已过去的日子，时限按实际时间计",
-                "this instance has no clock of its own: days that have passed are played, and time limits run in real time",
-            )
-        )
+        say(phrase("cli.demo.no_clock"))
     began = now if moves is not None else now - timedelta(days=days)
-    province = settled(session, seed, CUSTOMERS)
-    codes = registered(session, province, began.date())
-    say(in_language("等待各服务认得这些客户", "waiting until every service knows the customers"))
+    province = province_of(session, seed, CUSTOMERS)
+    codes = register_customers(session, province, began.date())
+    say(phrase("cli.simulate.waiting"))
     wait_idle(session)
     picture = Picture(label(seed, began), business_date(began))
     counters = Counters(CounterFeed(session), province, codes, began, rate)
     watch = Watch(session, picture, Screen(picture, quiet=quiet))
     teller = Teller(
-        units={
-            unit["unit_code"]: (unit["name_zh"], unit["name_en"])
-            for unit in everything(session, "registry", "/v1/units")
-        },
+        units={unit["unit_code"]: unit for unit in everything(session, "registry", "/v1/units")},
         names={
             window["window_key"]: window["name"] for window in everything(session, "claims", "/v1/windows")
         }
         | {codes[each.number]: each.name for each in province.customers if each.number in codes},
     )
     tail = Tail(session)
-    stage = Stage(session, teller, lambda told: played.tell(told), province, codes, dice, run[:4], began)
+    stage = Stage(session, teller, lambda news: played.tell(news), province, codes, dice, run[:4], began)
     played = Days(stage, counters, watch, tail, moves, speed, began + timedelta(days=days), seconds)
     for after, about, story in stories(stage):
         played.add(began + after, about, story)
     watch.begin()
     try:
-        say(in_language("开始；按 Ctrl-C 结束", "it begins; Ctrl-C ends it"))
+        say(phrase("cli.simulate.begins"))
         with watch.screen:
             played.play()
     except KeyboardInterrupt:
@@ -253,12 +222,7 @@ def _simulated(
 
 
 def _stopped() -> None:
-    say(
-        in_language(
-            "已停止；已发出的照常入账，实例仍在运行",
-            "stopped; what was sent before is booked all the same, the instance stays up",
-        )
-    )
+    say(phrase("cli.demo.stopped"))
 
 
 # A file
@@ -279,7 +243,7 @@ def _file(
     picture = Picture(file.label, file.first)
     watch = Watch(session, picture, Screen(picture, quiet=quiet))
     try:
-        say("waiting until tiering knows the customers")
+        say(phrase("cli.simulate.waiting"))
         wait_idle(session)
         watch.begin()
         with watch.screen:
@@ -293,21 +257,29 @@ def _file(
 
 def _announce(file: EventFile, today: date) -> None:
     say(
-        f"{file.label}: {file.table.row_count} transactions of {len(file.customers)} customers,"
-        f" {file.first} to {file.last}"
+        phrase(
+            "cli.demo.file",
+            file=file.label,
+            rows=file.table.row_count,
+            customers=len(file.customers),
+            first=file.first,
+            last=file.last,
+        )
     )
     if file.minor_units:
-        mapped = ", ".join(f"{name} → {line}" for name, line in file.lines.items() if name != line)
+        mapped = [f"{name} → {word('line', line)}" for name, line in file.lines.items() if name != line]
         if mapped:
-            say(f"its lines stand for postal lines: {mapped}")
+            say(phrase("cli.demo.lines", lines=mapped))
     if file.last > today + timedelta(days=2):
-        say(f"this instance's day is {today}: what is dated later will be held as future_date")
+        say(phrase("cli.demo.future", today=today))
 
 
 def _register(session: Session, file: EventFile, customers: Path | None) -> None:
     if customers is not None:
         with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(typer.Exit):
-            import_customers(customers, session.user, session.instance.data, False, session.remaining())
+            import_customers(
+                customers, user=session.user, data=session.instance.data, timeout=session.remaining()
+            )
         return
     rows = [
         {
@@ -321,48 +293,38 @@ def _register(session: Session, file: EventFile, customers: Path | None) -> None
     ]
     results = load(session, rows, file.label, file.table.sha256)
     if refused := [result for result in results if result["result"] == "rejected"]:
-        say(
-            f"{len(refused)} of {len(rows)} customers were not registered anew"
-            f" ({', '.join(sorted({reason for result in refused for reason in result['reasons']}))})"
-        )
+        reasons = sorted({reason for result in refused for reason in result["reasons"]})
+        say(phrase("cli.demo.not_registered", refused=len(refused), rows=len(rows), reasons=reasons))
 
 
-def _ending(session: Session, picture: Picture) -> str:
-    told = picture.summary()
-    lines = [
-        in_language(
-            f"{picture.label}，至 {picture.day}：已发 {picture.sent} 笔，入账 {picture.booked}，重复 {picture.repeated}，"
-            f"待处理 {picture.held}，拒收 {picture.rejected}，死信 {picture.dead_letters}",
-            f"{picture.label}, up to {picture.day}: {picture.sent} transactions sent, {picture.booked} booked,"
-            f" {picture.repeated} came twice, {picture.held} held, {picture.rejected} rejected at once,"
-            f" {picture.dead_letters} dead letters",
-        ),
-        in_language(f"级别变动 {picture.changes} 次", f"{picture.changes} tier changes")
+def _ending(session: Session, picture: Picture, summary: dict[str, Any]) -> str:
+    lines = [phrase("cli.demo.summary", **{**summary, "label": picture.label, "day": picture.day})]
+    lines.append(
+        phrase("cli.demo.changes", count=picture.changes)
         + "".join(
-            in_language(f"，{word(direction)} {count}", f", {count} {direction}s")
-            for direction, count in told["directions"].items()
-        ),
-    ]
+            phrase("cli.demo.direction", direction=word("direction", direction), count=count)
+            for direction, count in summary["directions"].items()
+        )
+    )
     lines += [
-        in_language("各级别客户数，", "customers by tier, ")
-        + f"{scheme}: "
-        + ", ".join(f"{word(tier)} {count}" for tier, count in counted.items())
-        for scheme, counted in told["customers_by_tier"].items()
+        phrase(
+            "cli.demo.tiers_of",
+            scheme=scheme,
+            tiers=[f"{word('tier', tier)} {count}" for tier, count in counted.items()],
+        )
+        for scheme, counted in summary["customers_by_tier"].items()
     ]
-    if told["happened"]:
-        happened = ", ".join(f"{name} {count}" for name, count in told["happened"].items())
-        lines.append(in_language("其间发生：", "what happened: ") + happened)
+    if summary["happened"]:
+        happened = ", ".join(f"{name} {count}" for name, count in summary["happened"].items())
+        lines.append(phrase("cli.demo.happened", happened=happened))
     if picture.closed_years:
-        lines.append(in_language("已结账年度：", "years closed: ") + ", ".join(picture.closed_years))
+        lines.append(phrase("cli.demo.closed_years", years=picture.closed_years))
     lines += picture.notes
     some = picture.moves[-1]["customer_code"] if picture.moves else "CODE"
     where = f"--data {session.instance.data}"
     lines += [
         *ways_in(session),
-        in_language("进一步查看：", "look further: ")
-        + f"keypost tier {some} --explain · keypost declarations list · keypost windows · keypost suspense list ·"
-        " keypost dead-letters list · keypost export tier-changes · keypost verify"
-        + in_language(f"  （均加 {where}）", f"  (each with {where})"),
-        in_language("停止：", "stop it: ") + f"keypost down {where}",
+        phrase("cli.demo.look_further", code=some, where=where),
+        phrase("cli.demo.stop", where=where),
     ]
     return "\n".join(lines)

@@ -15,13 +15,13 @@ from itertools import count
 from typing import Final
 
 from cli.demo_news import Tail
-from cli.demo_screen import Told
+from cli.demo_screen import News
 from cli.demo_stories import Stage, Story
 from cli.demo_watch import Watch
 from cli.idle import wait_idle
 from cli.instance import Refused
-from cli.language import in_language
 from cli.simulated.counters import Counters
+from cli.words import phrase
 from shared.clock import SHANGHAI, SandboxClock, business_date
 
 TICK_S: Final = 0.15
@@ -75,16 +75,16 @@ class Days:
         self.look(everything=True)
 
     def look(self, *, everything: bool = False) -> None:
-        """Show what has been told since."""
-        for told in self.stage.teller.say(self.tail.news()):
-            self.tell(told)
+        """Show what has happened since."""
+        for news in self.stage.teller.say(self.tail.news()):
+            self.tell(news)
         self.watch.picture.sent = self.counters.feed.sent
         self.watch.picture.day = business_date(self.stage.now)
         self.watch.look(everything=everything)
 
-    def tell(self, told: Told) -> None:
-        self.watch.picture.tell(told)
-        self.watch.screen.told(told)
+    def tell(self, news: News) -> None:
+        self.watch.picture.tell(news)
+        self.watch.screen.print_news(news)
 
     def _next(self) -> datetime:
         """Where this step goes: never past the instant at which a person wants to act, however slow the machine."""
@@ -116,7 +116,7 @@ class Days:
             except StopIteration:
                 continue
             except Refused as refused:
-                self.stage.refused(about, refused)
+                self.stage.tell_refusal(about, refused)
                 continue
             self.add(self.stage.now + wait if isinstance(wait, timedelta) else wait, about, story)
 
@@ -124,4 +124,4 @@ class Days:
 def label(seed: int, started: datetime) -> str:
     """What is played, in a few words."""
     on = f"{started.astimezone(SHANGHAI):%Y-%m-%d}"
-    return in_language(f"模拟网点（种子 {seed}），自 {on}", f"simulated counters (seed {seed}) from {on}")
+    return phrase("cli.demo.label", seed=seed, day=on)

@@ -12,11 +12,10 @@ from typing import Any, Final, NamedTuple
 
 from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
 
-from cli.demo_screen import Told
+from cli.demo_screen import News
 from cli.instance import NotNow, Session
-from cli.language import in_language
 from cli.printable import visible
-from cli.words import word
+from cli.words import clauses, named, phrase, word
 from shared.clock import SHANGHAI
 from shared.contracts.claims_v1 import ClaimsEvent, PlanState
 from shared.contracts.registry_v1 import CustomerEvent, CustomerState, DeclarationState, RegistryAlert
@@ -36,7 +35,13 @@ _ASK_S: Final = 10.0
 _ALARMING: Final = frozenset(
     ("window_expired", "window_silent", "case_opened", "review_overdue", "plan_refused")
 )
-_NAMED: Final = frozenset(("agreement_signed", "agreement_ended", "code_mapped", "code_unmapped", "merged"))
+_SENTENCES: Final = {
+    "agreement_signed": "cli.demo.agreement_signed",
+    "agreement_ended": "cli.demo.agreement_ended",
+    "code_mapped": "cli.demo.code_mapped",
+    "code_unmapped": "cli.demo.code_unmapped",
+    "merged": "cli.demo.merged",
+}
 """What is told of a customer by its events; the rest comes with declarations and imports."""
 
 
@@ -64,7 +69,7 @@ class Tail:
         try:
             known = self._reader.list_topics(timeout=_ASK_S).topics
         except KafkaException as problem:
-            raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
+            raise NotNow(phrase("cli.no_answer", who="Kafka", why=problem.args[0].str())) from problem
         places = [
             TopicPartition(topic, partition, OFFSET_END)
             for topic in _TOPICS
@@ -100,8 +105,8 @@ class Tail:
 class Teller:
     """Says records in words. Keeps what it has read: names, and which states were told already."""
 
-    units: Mapping[str, tuple[str, str]] = field(default_factory=dict)
-    """Names of units, Chinese and English."""
+    units: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """Units by code, with their names in both languages."""
     names: dict[str, str] = field(default_factory=dict)
     """Names of customers and prospects, by code or by `uscc:` and the credit code."""
     held: Counter[str] = field(default_factory=Counter)
@@ -110,21 +115,18 @@ class Teller:
     _released: dict[tuple[str, str], tuple[int, str]] = field(default_factory=dict)
     """How many were booked after all, and when the last: by the code they came under and the customer."""
 
-    def say(self, records: Iterator[Record]) -> list[Told]:
+    def say(self, records: Iterator[Record]) -> list[News]:
         """Everything worth telling among these records; releases of held transactions are told together."""
-        found: list[Told] = []
+        found: list[News] = []
         for record in records:
             found += self._one(record)
         for (code, customer), (count, on) in self._released.items():
-            text = in_language(
-                f"{count} 笔待处理交易（{visible(code)}）已自动入账：{self._name(customer)}",
-                f"{count} held transactions of {visible(code)} booked themselves for {self._name(customer)}",
-            )
-            found.append(Told(on, text, "suspense.released"))
+            text = phrase("cli.demo.released", count=count, code=visible(code), customer=self._name(customer))
+            found.append(News(on, text, "suspense.released"))
         self._released.clear()
         return found
 
-    def _one(self, record: Record) -> list[Told]:
+    def _one(self, record: Record) -> list[News]:
         data = record.data
         if record.type == CustomerState.TYPE:
             self.names[data["customer_code"]] = data["name"]
@@ -132,85 +134,82 @@ class Teller:
             self.names.setdefault(data.get("customer_code") or f"uscc:{data.get('uscc')}", data["name"])
         elif record.type == DeclarationState.TYPE:
             return self._declaration(data)
-        elif record.type == CustomerEvent.TYPE and data["event"] in _NAMED:
+        elif record.type == CustomerEvent.TYPE and data["event"] in _SENTENCES:
             return [self._customer(data)]
         elif record.type == ClaimsEvent.TYPE:
             return [self._claims(data)]
         elif record.type == SuspenseEvent.TYPE:
             self._suspense(data)
         elif record.type == RegistryAlert.TYPE and data["alert"] == "code_range_low":
-            text = in_language(f"号段将用尽：{data['subject']}", f"codes are running out: {data['subject']}")
-            return [Told(minute(data["at"]), text, "registry.code_range_low", alarming=True)]
+            text = phrase("cli.demo.range_low", range=data["subject"])
+            return [News(minute(data["at"]), text, "registry.code_range_low", alarming=True)]
         return []
 
-    def _declaration(self, now: dict[str, Any]) -> list[Told]:
+    def _declaration(self, now: dict[str, Any]) -> list[News]:
         """What has changed since its state before: the state, a warning, a breach."""
         before = self._declarations.get(now["declaration_id"], {})
         if before and before["version"] >= now["version"]:
             return []
         self._declarations[now["declaration_id"]] = now
-        about = in_language("申报", "declaration of ") + f"“{visible(now['name'])}”"
+        about = phrase("cli.demo.declaration", name=visible(now["name"]))
         found = []
         if now.get("warned_at") and not before.get("warned_at"):
-            text = about + in_language(
-                f"将于 {minute(now['due_at'])} 到审批时限", f" is due at {minute(now['due_at'])}"
-            )
-            found.append(Told(minute(now["warned_at"]), text, "declaration.warned", alarming=True))
+            text = phrase("cli.demo.due", about=about, moment=minute(now["due_at"]))
+            found.append(News(minute(now["warned_at"]), text, "declaration.warned", alarming=True))
         if now.get("breached_at") and not before.get("breached_at"):
-            text = about + in_language(
-                f"超过48小时未审批，已报{self._unit(now.get('escalated_to'))}",
-                f" was not decided in time: {self._unit(now.get('escalated_to'))} is told",
-            )
-            found.append(Told(minute(now["breached_at"]), text, "declaration.breached", alarming=True))
+            text = phrase("cli.demo.overdue", about=about, unit=self._unit(now.get("escalated_to")))
+            found.append(News(minute(now["breached_at"]), text, "declaration.breached", alarming=True))
         if now["state"] != before.get("state"):
-            text = about + in_language("：", ": ") + word(now["state"])
+            text = phrase("cli.demo.state", about=about, state=word("declaration", now["state"]))
             if now.get("waiting_for"):
-                text += in_language("，待", ", waiting for ") + self._waiting(now)
+                text += phrase("cli.declarations.waiting_for", whom=self._waiting(now))
             if now.get("customer_code"):
-                text += in_language("，赋码 ", ", code ") + now["customer_code"]
+                text += phrase("cli.declarations.customer_code", code=now["customer_code"])
             if now.get("decided_by"):
                 text += f" ({visible(now['decided_by'])})"
-            found.append(Told(minute(now["as_of"]), text, f"declaration.{now['state']}"))
+            found.append(News(minute(now["as_of"]), text, f"declaration.{now['state']}"))
         return found
 
     def _waiting(self, now: dict[str, Any]) -> str:
         if now["waiting_for"] == "pre_review":
-            return f"{word('pre_review')} ({self._unit(now.get('pre_review_unit'))})"
+            return f"{word('waiting', 'pre_review')} ({self._unit(now.get('pre_review_unit'))})"
         if now["waiting_for"] == "centre":
             return self._unit(now.get("deciding_unit"))
-        return word(now["waiting_for"])
+        return word("waiting", now["waiting_for"])
 
-    def _customer(self, data: dict[str, Any]) -> Told:
-        who = self._name(data["customer_code"])
-        number, code = visible(data.get("agreement_no") or ""), visible(data.get("counter_code") or "")
-        unit = self._unit(data.get("signing_unit"))
-        zh, en = {
-            "agreement_signed": (
-                f"{who}：签订协议 {number}（{unit}）",
-                f"{who} signed agreement {number} ({unit})",
-            ),
-            "agreement_ended": (f"{who}：协议 {number} 终止", f"{who}: agreement {number} ended"),
-            "code_mapped": (f"网点代码 {code} 对应 {who}", f"counter code {code} now means {who}"),
-            "code_unmapped": (
-                f"网点代码 {code} 不再对应 {who}",
-                f"counter code {code} no longer means {who}",
-            ),
-            "merged": (f"{who} 合并", f"{who}: two codes of one customer were merged"),
-        }[data["event"]]
-        return Told(minute(data["happened_at"]), in_language(zh, en), f"customer.{data['event']}")
+    def _customer(self, data: dict[str, Any]) -> News:
+        text = phrase(
+            _SENTENCES[data["event"]],
+            customer=self._name(data["customer_code"]),
+            number=visible(data.get("agreement_no") or ""),
+            code=visible(data.get("counter_code") or ""),
+            unit=self._unit(data.get("signing_unit")),
+        )
+        return News(minute(data["happened_at"]), text, f"customer.{data['event']}")
 
-    def _claims(self, data: dict[str, Any]) -> Told:
+    def _claims(self, data: dict[str, Any]) -> News:
         event = data["event"]
-        text = f"{self._name(data['subject'])}{in_language('：', ': ')}{self._unit(data.get('unit_code'))} {word(event)}"
+        text = phrase(
+            "cli.demo.claims",
+            subject=self._name(data["subject"]),
+            unit=self._unit(data.get("unit_code")),
+            event=word("happening", event),
+        )
+        more = []
         if data.get("stage"):
-            text += in_language("，", ", ") + word(data["stage"])
+            more.append(word("stage", data["stage"]))
         if data.get("ends_at") and event in ("window_opened", "window_ending", "window_extended"):
-            text += in_language("，至 ", ", until ") + minute(data["ends_at"])
+            more.append(phrase("cli.until", moment=minute(data["ends_at"])))
         if data.get("agreement_no"):
-            text += in_language("，协议 ", ", agreement ") + visible(data["agreement_no"])
+            more.append(phrase("cli.demo.agreement", number=visible(data["agreement_no"])))
         if data.get("lead"):
-            text += in_language(f"，{data['lead']}角主导", f", {data['lead']} leads from now on")
-        return Told(minute(data["happened_at"]), text, f"claims.{event}", alarming=event in _ALARMING)
+            more.append(phrase("cli.demo.leads", lead=data["lead"]))
+        return News(
+            minute(data["happened_at"]),
+            clauses([text, *more]),
+            f"claims.{event}",
+            alarming=event in _ALARMING,
+        )
 
     def _suspense(self, data: dict[str, Any]) -> None:
         if data["reason"] != "unknown_code":
@@ -228,7 +227,7 @@ class Teller:
         if code is None:
             return "-"
         known = self.units.get(code)
-        return code if known is None else in_language(*known)
+        return code if known is None else named(known)
 
     def _name(self, subject: str) -> str:
         known = self.names.get(subject)

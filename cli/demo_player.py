@@ -14,6 +14,7 @@ from cli.idle import wait_idle
 from cli.instance import Refused, Session
 from cli.played_stream import EventFile, Item
 from cli.transaction_rows import Rejected
+from cli.words import phrase
 
 _EVENTS_A_CALL: Final = 1000
 _TICK_S: Final = 0.15
@@ -81,7 +82,7 @@ class FilePlayer:
             try:
                 _close, new = close_and_wait(self.session, str(year), quiet=True)
             except Refused as refused:
-                self.watch.picture.notes.append(f"{year} was not closed: {refused}")
+                self.watch.picture.notes.append(phrase("cli.demo.not_closed", year=year, why=refused))
                 continue
             if new:
                 self.watch.picture.closed_years.append(str(year))

@@ -14,9 +14,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.language import in_language
 from cli.printable import visible
-from cli.words import word
+from cli.words import phrase, word
 
 _MOVES_SHOWN: Final = 10
 _NEWS_SHOWN: Final = 14
@@ -25,8 +24,8 @@ _COLOURS: Final = {"promotion": "green", "demotion": "red", "correction": "yello
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
-    """Something that happened, as a topic or an answer told it: when, in words, and under which name it is counted."""
+class News:
+    """Something that happened, as a topic or an answer has it: when, in words, and under which name it is counted."""
 
     on: str
     """The business time, to the minute."""
@@ -51,9 +50,9 @@ class Picture:
     closed_years: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     moves: deque[dict[str, Any]] = field(default_factory=lambda: deque(maxlen=_MOVES_SHOWN))
-    news: deque[Told] = field(default_factory=lambda: deque(maxlen=_NEWS_SHOWN))
+    news: deque[News] = field(default_factory=lambda: deque(maxlen=_NEWS_SHOWN))
     happened: Counter[str] = field(default_factory=Counter)
-    """How often something was told under each name, such as `declaration.approved` or `claims.window_opened`."""
+    """How often something happened under each name, such as `declaration.approved` or `claims.window_opened`."""
     tiers: dict[tuple[str, str], str] = field(default_factory=dict)
     """The tier of each scheme and customer."""
     directions: Counter[str] = field(default_factory=Counter)
@@ -68,9 +67,9 @@ class Picture:
         self.directions[change["direction"]] += 1
         self.moves.append(change)
 
-    def tell(self, told: Told) -> None:
-        self.news.append(told)
-        self.happened[told.counted] += 1
+    def tell(self, news: News) -> None:
+        self.news.append(news)
+        self.happened[news.counted] += 1
 
     def by_tier(self) -> dict[str, dict[str, int]]:
         """How many customers hold each tier, per scheme, low to high."""
@@ -103,7 +102,7 @@ def _rank(pair: tuple[str, int]) -> tuple[int, str]:
 
 
 class Screen:
-    """Shows a picture again whenever it is told to."""
+    """Shows a picture again whenever it is asked to."""
 
     def __init__(self, picture: Picture, *, quiet: bool = False) -> None:
         self._picture = picture
@@ -126,28 +125,29 @@ class Screen:
 
     def refresh(self) -> None:
         if self._live is not None:
-            self._live.update(_drawn(self._picture), refresh=True)
+            self._live.update(_draw(self._picture), refresh=True)
 
-    def moved(self, change: dict[str, Any]) -> None:
+    def print_change(self, change: dict[str, Any]) -> None:
         """One change, where there is no table to show it in."""
         if self._live is None and not self._quiet:
             print(line(change, self._picture.day), flush=True)
 
-    def told(self, told: Told) -> None:
+    def print_news(self, news: News) -> None:
         """Something that happened, where there is no table to show it in."""
         if self._live is None and not self._quiet:
-            print(f"{told.on}  {told.text}", flush=True)
+            print(f"{news.on}  {news.text}", flush=True)
 
 
 def line(change: dict[str, Any], day: date) -> str:
     """A change in one line, with the business day at which it came."""
     return (
-        f"{day}  {visible(change['customer_code']):<16} {change['scheme']:<18} {change['from_tier']:>8} → "
-        f"{change['to_tier']:<8} {change['total']:>16}  from {change['effective_on']}  {change['reason']}"
+        f"{day}  {visible(change['customer_code']):<16} {change['scheme']:<18}"
+        f" {word('tier', change['from_tier']):>8} → {word('tier', change['to_tier']):<8} {change['total']:>16}"
+        f"  {phrase('cli.demo.effective')} {change['effective_on']}  {word('change', change['reason'])}"
     )
 
 
-def _drawn(picture: Picture) -> Group:
+def _draw(picture: Picture) -> Group:
     parts: list[Any] = [_head(picture)]
     if picture.news:
         parts.append(_news(picture))
@@ -156,18 +156,18 @@ def _drawn(picture: Picture) -> Group:
 
 def _head(picture: Picture) -> Text:
     figures = (
-        (in_language("已发", "sent"), picture.sent),
-        (in_language("已入账", "booked"), picture.booked),
-        (in_language("重复", "came twice"), picture.repeated),
-        (in_language("待处理", "held"), picture.held),
-        (in_language("拒收", "rejected"), picture.rejected),
-        (in_language("死信", "dead letters"), picture.dead_letters),
-        (in_language("级别变动", "tier changes"), picture.changes),
+        (phrase("cli.demo.sent"), picture.sent),
+        (phrase("cli.demo.booked"), picture.booked),
+        (phrase("cli.demo.repeated"), picture.repeated),
+        (phrase("cli.demo.held"), picture.held),
+        (phrase("cli.demo.rejected"), picture.rejected),
+        (phrase("cli.demo.dead_letters"), picture.dead_letters),
+        (phrase("cli.demo.tier_changes"), picture.changes),
     )
-    closed = in_language("已结账年度：", "years closed: ") + ", ".join(picture.closed_years)
+    closed = phrase("cli.demo.closed_years", years=picture.closed_years)
     return Text.assemble(
         (f"{picture.label}   ", "bold"),
-        (in_language("营业日 ", "business day "), ""),
+        (f"{phrase('cli.demo.business_day')} ", ""),
         (f"{picture.day}\n", "bold cyan"),
         "   ".join(f"{name} {figure}" for name, figure in figures),
         f"\n{closed}" if picture.closed_years else "",
@@ -176,39 +176,39 @@ def _head(picture: Picture) -> Text:
 
 
 def _news(picture: Picture) -> Table:
-    table = Table(title=in_language("刚刚发生", "what happened"), title_justify="left", expand=True)
-    table.add_column(in_language("时间", "when"), no_wrap=True, width=16)
+    table = Table(title=phrase("cli.demo.news"), title_justify="left", expand=True)
+    table.add_column(phrase("cli.demo.when"), no_wrap=True, width=16)
     table.add_column("", ratio=1, overflow="ellipsis", no_wrap=True)
-    for told in reversed(picture.news):
-        table.add_row(told.on, Text(told.text, style="bold red" if told.alarming else ""))
+    for news in reversed(picture.news):
+        table.add_row(news.on, Text(news.text, style="bold red" if news.alarming else ""))
     return table
 
 
 def _moves(picture: Picture) -> Table:
-    table = Table(title=in_language("最近的级别变动", "latest tier changes"), title_justify="left")
-    for zh, en in (
-        ("客户", "customer"), ("分级标准", "scheme"), ("原级别", "from"), ("现级别", "to"), ("累计（元）", "total, yuan"),
-        ("生效", "effective"), ("原因", "why"),
+    table = Table(title=phrase("cli.demo.latest_changes"), title_justify="left")
+    for key in (
+        "cli.label.customer", "cli.demo.scheme", "cli.demo.from_tier", "cli.demo.to_tier", "cli.demo.total",
+        "cli.demo.effective", "cli.label.reason",
     ):  # fmt: skip
-        justify: JustifyMethod = "right" if en.startswith("total") else "left"
-        table.add_column(in_language(zh, en), justify=justify, no_wrap=True)
+        justify: JustifyMethod = "right" if key == "cli.demo.total" else "left"
+        table.add_column(phrase(key), justify=justify, no_wrap=True)
     for change in reversed(picture.moves):
         table.add_row(
             Text(visible(change["customer_code"])),
             change["scheme"],
-            word(change["from_tier"]),
-            Text(word(change["to_tier"]), style=_COLOURS.get(change["direction"], "")),
+            word("tier", change["from_tier"]),
+            Text(word("tier", change["to_tier"]), style=_COLOURS.get(change["direction"], "")),
             change["total"],
             change["effective_on"],
-            word(change["reason"]),
+            word("change", change["reason"]),
         )
     return table
 
 
 def _tiers(picture: Picture) -> Table:
-    table = Table(title=in_language("各级别客户数", "customers by tier"), title_justify="left")
-    table.add_column(in_language("分级标准", "scheme"))
+    table = Table(title=phrase("cli.demo.by_tier"), title_justify="left")
+    table.add_column(phrase("cli.demo.scheme"))
     table.add_column("")
     for scheme, counted in picture.by_tier().items():
-        table.add_row(scheme, "   ".join(f"{word(tier)} {count}" for tier, count in counted.items()))
+        table.add_row(scheme, "   ".join(f"{word('tier', tier)} {count}" for tier, count in counted.items()))
     return table

@@ -18,11 +18,11 @@ from stdnum.cn import uscc
 
 from cli.acts import act, change, create, fetch
 from cli.demo_news import Teller
-from cli.demo_screen import Told
-from cli.instance import Refused, Session
-from cli.language import in_language
+from cli.demo_screen import News
+from cli.instance import OPERATOR, Refused, Session
 from cli.printable import visible
 from cli.simulated.province import Customer, Province
+from cli.words import phrase
 from shared.clock import SHANGHAI, business_date
 
 T = TypeVar("T")
@@ -45,7 +45,7 @@ class Stage:
 
     session: Session
     teller: Teller
-    tell: Callable[[Told], None]
+    tell: Callable[[News], None]
     province: Province
     codes: dict[int, str]
     dice: Random
@@ -67,19 +67,19 @@ class Stage:
         return first + str(uscc.calc_check_digit(first))
 
     @contextmanager
-    def refusals_told(self, about: str) -> Iterator[None]:
+    def telling_refusals(self, about: str) -> Iterator[None]:
         """A refusal inside is told, and the story goes on."""
         try:
             yield
         except Refused as refused:
-            self.refused(about, refused)
+            self.tell_refusal(about, refused)
 
-    def refused(self, about: str, refused: Refused) -> None:
-        text = visible(about) + in_language("：被拒绝：", ": refused: ")
-        text += visible(str(refused.problem.get("detail") or refused))
+    def tell_refusal(self, about: str, refused: Refused) -> None:
+        why = visible(str(refused.problem.get("detail") or refused))
+        text = phrase("cli.demo.refused", about=visible(about), why=why)
         code = refused.problem.get("code") or refused.status
         self.tell(
-            Told(f"{self.now.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", text, f"refused.{code}", alarming=True)
+            News(f"{self.now.astimezone(SHANGHAI):%Y-%m-%d %H:%M}", text, f"refused.{code}", alarming=True)
         )
 
     def once_known(self, ask: Callable[[], T]) -> Generator[Wait, None, T]:
@@ -97,12 +97,12 @@ class Stage:
 def stories(stage: Stage) -> list[tuple[timedelta, str, Story]]:
     """All of them, with the time after which each begins and what it is about."""
     return [
-        (2 * _HOUR, in_language("申报、开发、签约", "declare, develop, sign"), _won(stage)),
-        (3 * _HOUR, in_language("无人审批", "nobody decides"), _overdue(stage)),
-        (5 * _HOUR, in_language("独家开发到期", "a window runs out"), _lost(stage)),
-        (7 * _HOUR, in_language("退回、合并", "return, merge"), _returned_and_merged(stage)),
-        (26 * _HOUR, in_language("不予批准", "reject"), _rejected(stage)),
-        (4 * _DAY, in_language("网点代码对应", "map codes"), _mapped(stage)),
+        (2 * _HOUR, phrase("cli.demo.story_won"), _won(stage)),
+        (3 * _HOUR, phrase("cli.demo.story_overdue"), _overdue(stage)),
+        (5 * _HOUR, phrase("cli.demo.story_lost"), _lost(stage)),
+        (7 * _HOUR, phrase("cli.demo.story_merged"), _returned_and_merged(stage)),
+        (26 * _HOUR, phrase("cli.demo.story_rejected"), _rejected(stage)),
+        (4 * _DAY, phrase("cli.demo.story_mapped"), _mapped(stage)),
     ]
 
 
@@ -124,7 +124,7 @@ def _won(stage: Stage) -> Story:
     yield 5 * _HOUR
     _on_plan(stage, "centre", plan, "review", decision="register")
     yield 2 * _DAY
-    with stage.refusals_told(in_language("南京报备同一客户", "Nanjing files a plan for the same customer")):
+    with stage.telling_refusals(phrase("cli.demo.rival_files")):
         _file(stage, "manager-nanjing", _RIVAL_CITY, customer_code=code, lines=["express"])
     for days, stage_name, note in (
         (2, "contact", "拜访采购部"), (5, "proposal", "提交物流方案"), (6, "negotiation", "商定价格"), (5, "trial", "试发一周"),
@@ -141,7 +141,7 @@ def _won(stage: Stage) -> Story:
         "signed_on": business_date(stage.session.clock().now()).isoformat(),
         "unit_code": _COUNTY,
     }
-    create(stage.by("centre"), "registry", f"/v1/customers/{code}/agreements", body)
+    act(stage.by("centre"), "registry", f"/v1/customers/{code}", "agreements", body)
 
 
 def _overdue(stage: Stage) -> Story:
@@ -160,7 +160,7 @@ def _lost(stage: Stage) -> Story:
     window = _on_plan(stage, "centre", plan, "review", decision="register")
     yield 3 * _DAY
     waiting = None
-    with stage.refusals_told(in_language("南京排队等候该客户", "Nanjing queues for the prospect")):
+    with stage.telling_refusals(phrase("cli.demo.rival_queues")):
         waiting = _file(
             stage, "manager-nanjing", _RIVAL_CITY, prospect=prospect, lines=["express"], queue=True
         )
@@ -177,10 +177,10 @@ def _lost(stage: Stage) -> Story:
 
 def _returned_and_merged(stage: Stage) -> Story:
     """A declaration comes back for a missing credit code and is handed in again; later it turns out to be a customer
-    that was there already, and the two codes become one with two signatures."""
+    that was there already, and the two codes become one with three signatures."""
     there = _customer_of(stage, CITY)
     named = there.name.removesuffix("有限公司") if there else stage.name("苏州恒信商贸")
-    declared = _declare(stage, "manager", named, _BUREAU, ["express"], "150000.00", uscc=None)
+    declared = _declare(stage, "manager-b", named, _BUREAU, ["express"], "150000.00", uscc=None)
     yield 3 * _HOUR
     _on(stage, "reviewer", declared, "pre-review", decision="pass")
     yield 4 * _HOUR
@@ -188,12 +188,12 @@ def _returned_and_merged(stage: Stage) -> Story:
     yield 20 * _HOUR
     path = f"/v1/declarations/{declared['id']}"
     change(
-        stage.by("manager"),
+        stage.by("manager-b"),
         "registry",
         path,
         {"uscc": stage.credit_code(), "address": "苏州市姑苏区人民路1号"},
     )
-    _on(stage, "manager", declared, "submit", comment="已补充")
+    _on(stage, "manager-b", declared, "submit", comment="已补充")
     yield 5 * _HOUR
     approved = _on(stage, "centre", declared, "decide", decision="approve")
     if there is None:
@@ -205,22 +205,26 @@ def _returned_and_merged(stage: Stage) -> Story:
         "reason": "同一企业重复注册",
     }
     proposed = create(stage.by("steward"), "registry", "/v1/merges", body)
-    for approver in ("approver-business", "approver-supervision"):
+    for approver in ("approver", "approver-business", "approver-supervision"):
         yield 7 * _HOUR
-        create(stage.by(approver), "registry", f"/v1/merges/{proposed['id']}/sign", {"comment": "同意合并"})
+        act(stage.by(approver), "registry", f"/v1/merges/{proposed['id']}", "sign", {"comment": "同意合并"})
 
 
 def _rejected(stage: Stage) -> Story:
-    """Nanjing's own centre rejects a declaration."""
+    """Nanjing's own centre rejects what a bureau of the city has passed."""
     declared = _declare(
         stage, "manager-nanjing", stage.name("南京个体经营户"), _RIVAL_CITY, ["letters"], "2000.00"
     )
-    yield 9 * _HOUR
+    yield 4 * _HOUR
+    _on(stage, "reviewer-nanjing", declared, "pre-review", decision="pass")
+    yield 5 * _HOUR
     _on(stage, "centre-nanjing", declared, "decide", decision="reject", comment="不属于大客户范围")
 
 
 def _mapped(stage: Stage) -> Story:
-    """Now and then the steward maps the counter's code behind which most is held; some are left as they are."""
+    """Now and then a steward maps the counter's code behind which most is held; some are left as they are.
+
+    Simulated outlets stand in no organisation, so that what their codes mean is for the steward of the root to say."""
     for _ in range(4):
         known = stage.province.local_codes
         waiting = [
@@ -234,8 +238,8 @@ def _mapped(stage: Stage) -> Story:
         if waiting:
             _count, code = max(waiting)
             body = {"code": code, "customer_code": stage.codes[known[code].number]}
-            with stage.refusals_told(in_language(f"对应网点代码 {code}", f"mapping counter code {code}")):
-                create(stage.by("steward"), "registry", "/v1/counter-codes", body)
+            with stage.telling_refusals(phrase("cli.demo.mapping", code=code)):
+                create(stage.by(OPERATOR), "registry", "/v1/counter-codes", body)
         yield 5 * _DAY
 
 

@@ -11,7 +11,6 @@ from typing import Any, Final
 from cli import dead_letters, suspense
 from cli.demo_screen import Picture, Screen
 from cli.instance import Session
-from cli.language import accept_language
 
 _PAGE: Final = 1000
 _COUNT_EVERY_S: Final = 2.0
@@ -36,14 +35,14 @@ class Watch:
         """Takes note of everything that was there before."""
         for change in self._news():
             self.picture.know(change)
-        self._metrics = self._scraped()
+        self._metrics = self._scrape()
         self._before = self._waiting()
 
     def look(self, *, everything: bool = False) -> None:
         """Brings the picture up to date; the counters only now and then, because they cost more."""
         for change in self._news():
             self.picture.add(change)
-            self.screen.moved(change)
+            self.screen.print_change(change)
         if everything or time.monotonic() - self._counted_at > _COUNT_EVERY_S:
             self._count()
         self.screen.refresh()
@@ -54,7 +53,6 @@ class Watch:
                 "tiering",
                 "/v1/tier-changes",
                 params={"after": self._cursor, "limit": _PAGE},
-                headers=accept_language(),
             )
             for event in page["items"]:
                 yield event["data"]
@@ -63,7 +61,7 @@ class Watch:
                 return
 
     def _count(self) -> None:
-        found = self._scraped()
+        found = self._scrape()
         grown = {
             # A service that was restarted counts from zero again.
             name: value - self._metrics.get(name, 0.0) if value >= self._metrics.get(name, 0.0) else value
@@ -78,7 +76,7 @@ class Watch:
         self.picture.booked = max(0, int(self._handled) - not_booked)
         self._counted_at = time.monotonic()
 
-    def _scraped(self) -> dict[str, float]:
+    def _scrape(self) -> dict[str, float]:
         text = self.session.request("GET", "tiering", "/metrics").text
         return {
             name: float(value)
@@ -87,5 +85,5 @@ class Watch:
         }
 
     def _waiting(self) -> tuple[int, int]:
-        held = suspense.listed(self.session)
-        return len(held), len(dead_letters.listed(self.session, "tiering", "open"))
+        held = suspense.items_in(self.session)
+        return len(held), len(dead_letters.letters(self.session, "tiering", "open"))

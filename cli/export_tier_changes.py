@@ -17,17 +17,11 @@ import typer
 from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from cli.instance import (
-    PATIENCE_S,
-    CommandError,
-    Data,
-    Exit,
-    NotNow,
-    Session,
-    Timeout,
-    open_session,
-)
-from deploy.embedded.kafka import say
+from cli.command import Call, command_with
+from cli.instance import NotNow, Session
+from cli.printable import visible
+from cli.words import phrase
+from deploy.embedded.terminal import say
 from shared.contracts.envelope import STRUCTURED
 from shared.contracts.topics import TIER_CHANGES
 
@@ -51,20 +45,19 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="export")
 
 
+@command_with("data", "timeout")
 def export_tier_changes(
+    call: Call,
     scheme: Annotated[
         str | None, typer.Option("--scheme", metavar="S", help="Only changes under this scheme.")
     ] = None,
-    data: Data = None,
     _json: Annotated[bool, typer.Option("--json", help="The output is JSON lines in any case.")] = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Print the whole topic of tier changes as structured CloudEvents, one a line, in order per customer."""
-    session = open_session(data, timeout_s=timeout)
     printed = 0
     others: set[str] = set()
     out = sys.stdout.buffer
-    for event in tier_changes(session):
+    for event in tier_changes(call.session):
         found = event["data"].get("scheme") if isinstance(event.get("data"), dict) else None
         if scheme is None or found == scheme:
             _print(out, event)
@@ -73,7 +66,7 @@ def export_tier_changes(
             others.add(found)
     out.flush()
     if scheme is not None and not printed and others:
-        say(f"no change under {scheme!r}; there are changes under {', '.join(sorted(others))}")
+        say(phrase("cli.export.other_schemes", scheme=visible(scheme), others=sorted(others)))
 
 
 def _print(out: BinaryIO, event: dict[str, Any]) -> None:
@@ -96,12 +89,12 @@ def _ends(session: Session) -> dict[int, int]:
     try:
         known = admin.list_topics(TIER_CHANGES, timeout=_ASK_S).topics[TIER_CHANGES]
         if known.error is not None:
-            raise NotNow(f"Kafka does not know {TIER_CHANGES} ({known.error.str()})")
+            raise NotNow(phrase("cli.export.no_topic", topic=TIER_CHANGES, why=known.error.str()))
         wanted = {TopicPartition(TIER_CHANGES, partition): latest for partition in known.partitions}
         found = admin.list_offsets(wanted, request_timeout=_ASK_S)
         return {place.partition: future.result().offset for place, future in found.items()}
     except KafkaException as problem:
-        raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
+        raise NotNow(phrase("cli.no_answer", who="Kafka", why=problem.args[0].str())) from problem
 
 
 def _read(session: Session, partition: int, end: int) -> Iterator[Message]:
@@ -130,7 +123,7 @@ def _until(session: Session, consumer: Consumer, end: int) -> Iterator[Message]:
     while True:
         message = consumer.poll(_ASK_S)
         if message is None:
-            _give_up_if_over(session, "Kafka does not answer")
+            _give_up_if_over(session, phrase("cli.no_answer", who="Kafka", why=f"{_ASK_S:.0f} s"))
             continue
         error, offset = message.error(), message.offset()
         if error is None:
@@ -151,7 +144,7 @@ _PASSING: Final = frozenset((KafkaError._TRANSPORT, KafkaError._ALL_BROKERS_DOWN
 
 def _give_up_if_over(session: Session, reason: str) -> None:
     if session.remaining() <= 0:
-        raise CommandError(f"gave up after {session.timeout_s:.0f} s: {reason}", Exit.TIMEOUT)
+        raise session.gave_up(reason)
 
 
 def _pause(session: Session, reason: str) -> None:
@@ -164,7 +157,7 @@ def _pause(session: Session, reason: str) -> None:
             tried = True
             raise NotNow(reason)
 
-    session.keep_trying(once, pause_s=0.5)
+    session.keep_trying(once, first_pause_s=0.5)
 
 
 def _raw(content: str | bytes | None) -> bytes | None:
@@ -179,16 +172,16 @@ def _headers(message: Message) -> list[tuple[str, bytes | None]]:
 
 def structured(key: bytes | None, value: bytes | None, headers: Headers) -> dict[str, Any]:
     """A record in either mode as a structured CloudEvent, extensions such as `traceparent` included."""
-    told = {name: content for name, content in headers if content is not None}
-    content_type = _text(told.get("content-type", b"application/json"))
+    present = {name: content for name, content in headers if content is not None}
+    content_type = _text(present.get("content-type", b"application/json"))
     if content_type.partition(";")[0].strip().lower() == STRUCTURED:
         document: dict[str, Any] = orjson.loads(value or b"{}")
         return document
     event: dict[str, Any] = {
-        name[3:]: _text(content) for name, content in told.items() if name.startswith("ce_")
+        name[3:]: _text(content) for name, content in present.items() if name.startswith("ce_")
     }
-    if "traceparent" not in event and "traceparent" in told:
-        event["traceparent"] = _text(told["traceparent"])
+    if "traceparent" not in event and "traceparent" in present:
+        event["traceparent"] = _text(present["traceparent"])
     if "subject" not in event and key is not None:
         event["subject"] = _text(key)
     event["datacontenttype"] = content_type

@@ -10,8 +10,9 @@ from typing import Any, Final
 from confluent_kafka import KafkaError, Producer
 
 from cli.instance import CommandError, Exit, Session
-from deploy.embedded.kafka import say
-from shared.contracts.topics import COUNTER_TRANSACTIONS
+from cli.words import phrase
+from deploy.embedded.terminal import say
+from shared.contracts.topics import COUNTER_TRANSACTIONS, PARTITIONER
 
 _CONTENT_TYPE: Final = ("content-type", b"application/cloudevents+json")
 _POLL_S: Final = 0.2
@@ -29,6 +30,7 @@ class CounterFeed:
         properties: dict[str, Any] = {
             "enable.idempotence": True,
             "linger.ms": 5,
+            "partitioner": PARTITIONER,
             "message.timeout.ms": timeout_ms,
         }
         self._producer = Producer(session.kafka("counter", **properties))
@@ -59,15 +61,15 @@ class CounterFeed:
     def flush(self) -> None:
         """Return when the broker has everything."""
         began = time.monotonic()
-        said = False
+        announced = False
         while self._producer.flush(_POLL_S):
             self._check()
             waited = time.monotonic() - began
             if waited > self._session.timeout_s:
-                raise CommandError("Kafka did not take what was published", Exit.TIMEOUT)
-            if waited > 3 and not said:
-                said = True
-                say("waiting for Kafka to take what was published")
+                raise CommandError(phrase("cli.feed.not_taken"), Exit.TIMEOUT)
+            if waited > 3 and not announced:
+                announced = True
+                say(phrase("cli.feed.waiting"))
         self._check()
 
     def _note(self, error: KafkaError | None, _message: Any) -> None:
@@ -76,4 +78,4 @@ class CounterFeed:
 
     def _check(self) -> None:
         if self._failed:
-            raise CommandError(f"Kafka did not take a transaction: {self._failed[0].str()}", Exit.TIMEOUT)
+            raise CommandError(phrase("cli.feed.failed", why=self._failed[0].str()), Exit.TIMEOUT)

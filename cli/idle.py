@@ -23,7 +23,10 @@ from confluent_kafka import (
 )
 from confluent_kafka.admin import AdminClient, OffsetSpec  # type: ignore[attr-defined]
 
-from cli.instance import MACHINE, PATIENCE_S, CommandError, Data, NotNow, Session, Timeout, open_session
+from cli.command import Call, command_with
+from cli.instance import MACHINE, CommandError, NotNow, Session
+from cli.words import phrase
+from deploy.embedded.terminal import say
 
 _ASK_S: Final = 5.0
 
@@ -34,9 +37,12 @@ def register(app: typer.Typer) -> None:
     app.command("wait-idle")(wait_idle_command)
 
 
-def wait_idle_command(data: Data = None, timeout: Timeout = PATIENCE_S) -> None:
-    """Return when everything published or accepted so far has had its last effect in every service."""
-    wait_idle(open_session(data, timeout_s=timeout))
+@command_with("data", "timeout")
+def wait_idle_command(call: Call) -> None:
+    """Return when everything published or accepted so far has had its last effect in every service. What a service has given
+    up is not waited for; it is named."""
+    for fault in wait_idle(call.session).faults:
+        say(fault)
 
 
 @dataclass(slots=True)
@@ -59,13 +65,13 @@ class Progress:
                 timeout=_ASK_S,
             )
         except httpx.TransportError as problem:
-            raise NotNow(f"{service} does not answer ({type(problem).__name__})") from problem
+            raise NotNow(phrase("cli.no_answer", who=service, why=type(problem).__name__)) from problem
         # A consumer without its partitions shows no positions, which must not pass for having nothing to
         # read.
         if ready.status_code != 200 or answer.status_code >= 500:
-            raise NotNow(f"{service} is not ready")
+            raise NotNow(phrase("cli.not_ready", service=service, status=answer.status_code))
         if answer.status_code != 200:
-            raise CommandError(f"{service} does not tell its progress (HTTP {answer.status_code})")
+            raise CommandError(phrase("cli.idle.no_progress", service=service, status=answer.status_code))
         found: dict[str, Any] = answer.json()
         return found
 
@@ -81,7 +87,7 @@ class Progress:
             found = self._admin.list_offsets(wanted, request_timeout=_ASK_S)
             return {(place.topic, place.partition): future.result().offset for place, future in found.items()}
         except KafkaException as problem:
-            raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
+            raise NotNow(phrase("cli.no_answer", who="Kafka", why=problem.args[0].str())) from problem
 
     def unread(self, wanted: Iterable[tuple[Place, int, int]]) -> dict[tuple[Place, int], int]:
         """How many offsets are still to be read behind each (place, position), up to an end: none where only transaction
@@ -128,16 +134,16 @@ class Progress:
             while left:
                 message = self._reader.poll(_ASK_S)
                 if message is None:
-                    raise NotNow("Kafka does not answer")
+                    raise NotNow(phrase("cli.no_answer", who="Kafka", why=f"{_ASK_S:.0f} s"))
                 error = message.error()
                 place = (str(message.topic()), int(message.partition() or 0))
                 if error is None:
                     holding.add(place)
                 elif error.code() != KafkaError._PARTITION_EOF:
-                    raise NotNow(f"Kafka does not answer ({error.str()})")
+                    raise NotNow(phrase("cli.no_answer", who="Kafka", why=error.str()))
                 left.discard(place)
         except KafkaException as problem:
-            raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
+            raise NotNow(phrase("cli.no_answer", who="Kafka", why=problem.args[0].str())) from problem
         finally:
             self._reader.unassign()
         return holding
@@ -159,7 +165,7 @@ class Progress:
         for service, account in accounts.items():
             for what in ("outbox_pending", "timers_due", "work_pending"):
                 if account.get(what):
-                    busy = busy or f"{service}: {what.replace('_', ' ')} {account[what]}"
+                    busy = busy or phrase(f"cli.idle.{what}", service=service, count=account[what])
         # Only where nothing else is left to do: looking for records behind a position costs a read.
         for service, places in positions.items() if busy is None else ():
             subscribed = {topic for topic, _partition in places}
@@ -167,11 +173,29 @@ class Progress:
                 (place, places.get(place, 0), end) for place, end in ends.items() if place[0] in subscribed
             )
             for (place, position), _count in behind.items():
-                busy = busy or f"{service}: {place[0]}/{place[1]} is read up to {position} of {ends[place]}"
+                busy = busy or phrase(
+                    "cli.idle.behind",
+                    service=service,
+                    place=f"{place[0]}/{place[1]}",
+                    position=position,
+                    end=ends[place],
+                )
         seen = tuple(sorted((service, *place, at) for service, at_places in positions.items()
                             for place, at in at_places.items()))  # fmt: skip
+        faults = [
+            phrase(
+                "cli.idle.given_up",
+                service=service,
+                task=fault["task"],
+                item=fault["item"],
+                failures=fault["failures"],
+                error=fault["error"],
+            )
+            for service, account in accounts.items()
+            for fault in account.get("faults", ())
+        ]
         timers = [account["next_timer_at"] for account in accounts.values() if account.get("next_timer_at")]
-        return Pass(busy, (seen, tuple(sorted(ends.items()))), tuple(timers))
+        return Pass(busy, (seen, tuple(sorted(ends.items()))), tuple(timers), tuple(faults))
 
     def _partitions(self, topics: set[str]) -> set[Place]:
         """All partitions of the topics: one from which nothing was read yet has no position."""
@@ -182,7 +206,7 @@ class Progress:
         try:
             known = self._admin.list_topics(timeout=_ASK_S).topics
         except KafkaException as problem:
-            raise NotNow(f"Kafka does not answer ({problem.args[0].str()})") from problem
+            raise NotNow(phrase("cli.no_answer", who="Kafka", why=problem.args[0].str())) from problem
         return {
             (topic, partition) for topic in topics if topic in known for partition in known[topic].partitions
         }
@@ -209,6 +233,8 @@ class Pass:
     seen: tuple[Any, ...]
     timers: tuple[str, ...]
     """When each service's next timer is due."""
+    faults: tuple[str, ...] = ()
+    """What was given up and is not waited for, in words."""
 
 
 def positions_of(account: dict[str, Any]) -> dict[Place, int]:
@@ -236,11 +262,11 @@ def wait_idle(session: Session, progress: Progress | None = None) -> Pass:
             raise NotNow(found.busy)
         before = found
         if last is None or last.seen != found.seen:
-            raise NotNow("looking once more")
+            raise NotNow(phrase("cli.idle.once_more"))
         return found
 
     try:
-        return session.keep_trying(look, pause_s=0.02)
+        return session.keep_trying(look, first_pause_s=0.02)
     finally:
         if progress is None:
             own.close()

@@ -2,35 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
 import typer
 
-from cli.imports import finish, import_group, progress
+from cli.imports import (
+    SHOWN_MAX,
+    File,
+    SheetName,
+    Template,
+    finish,
+    import_group,
+    named,
+    print_template,
+    progress,
+    say_notices,
+)
 from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Session, Timeout, open_session, show
-from cli.tabular import RejectFile, Table, TableRow, open_table
+from cli.language import in_language
+from cli.printable import visible
+from cli.rejects import RejectFile
+from cli.spreadsheet_talk import damage
+from cli.tabular import Table, TableRow, in_words, open_table
 from shared.ids import new_id
+from shared.kernel.writing import folded
 
 CHUNK_ROWS: Final = 500
 
 COLUMNS: Final = {
+    # The surest heading comes first.
     "name": ("客户名称", "名称", "单位名称", "customer name"),
     "customer_code": ("客户代码", "大客户代码", "客户编码", "代码", "code"),
     "uscc": ("统一社会信用代码", "社会信用代码", "信用代码", "credit code"),
     "unit_code": ("机构代码", "机构", "责任机构", "责任机构代码", "unit"),
     "division": ("行政区划", "行政区划代码", "区划代码"),
     "industry": ("行业", "行业代码", "行业分类"),
-    "kind": ("客户类型", "类型"),
+    "kind": ("客户类型", "类型", "类别"),
     "agreement_no": ("协议编号", "协议号", "agreement number"),
     "agreement_signed_on": ("协议签订日期", "签订日期", "签约日期", "signed on"),
     "agreement_ends_on": ("协议到期日期", "到期日期", "协议终止日期", "ends on"),
     "manager_a": ("A角", "客户经理A角", "客户经理A", "主办经理"),
     "manager_b": ("B角", "客户经理B角", "客户经理B", "协办经理"),
 }
+
+
+EXAMPLE: Final = {
+    "name": "苏州安邦商贸有限公司", "customer_code": "", "uscc": "91330100799655058B", "unit_code": "3205",
+    "division": "320500", "industry": "5199", "kind": "active", "agreement_no": "XY-2026-001",
+    "agreement_signed_on": "2026-01-05", "agreement_ends_on": "9999-12-31", "manager_a": "manager", "manager_b": "",
+}  # fmt: skip
+"""The row that the template shows: without a code of old one is assigned; 9999-12-31 is an agreement without an end."""
+_CODES: Final = ("customer_code", "uscc", "unit_code", "division", "agreement_no")
+"""Fields that are compared as they are, and that a spreadsheet must not have computed with."""
+
+
+def template() -> list[list[str]]:
+    """The columns with an example row, in English and in Chinese."""
+    chinese = [headings[0] for headings in COLUMNS.values()]
+    return [list(COLUMNS), list(EXAMPLE.values()), chinese, list((EXAMPLE | {"kind": "现实客户"}).values())]
 
 
 @dataclass(slots=True)
@@ -40,15 +72,29 @@ class Tally:
     created: int = 0
     updated: int = 0
     unchanged: int = 0
-    rejected: int = 0
+    repeated: int = 0
+    """Rows that say nothing about a customer that an earlier row of the file has not said."""
+    repeats: list[dict[str, Any]] = field(default_factory=list)
     similar: list[dict[str, Any]] = field(default_factory=list)
     noticed: list[dict[str, Any]] = field(default_factory=list)
 
+    _seen: dict[str, int] = field(default_factory=dict)
+    """The first row of each customer."""
+
     def add(self, result: dict[str, Any]) -> None:
-        setattr(self, result["result"], getattr(self, result["result"]) + 1)
-        if result["similar"]:
-            about = {name: result[name] for name in ("row", "customer_code", "similar")}
-            self.similar.append(about)
+        earlier = self._seen.setdefault(result["customer_code"], result["row"])
+        if earlier != result["row"] and result["result"] == "unchanged":
+            self.repeated += 1
+            if len(self.repeats) < SHOWN_MAX:
+                self.repeats.append({"row": result["row"], "earlier_row": earlier})
+        else:
+            setattr(self, result["result"], getattr(self, result["result"]) + 1)
+        # Of customers outside one's scope only the units that hold them are named.
+        similar = [*result["similar"], *result.get("similar_elsewhere", [])]
+        if similar:
+            self.similar.append(
+                {"row": result["row"], "customer_code": result["customer_code"], "similar": similar}
+            )
         if notices := [notice for notice in result["notices"] if notice != "similar_name"]:
             self.noticed.append(
                 {"row": result["row"], "customer_code": result["customer_code"], "notices": notices}
@@ -60,7 +106,9 @@ def register(app: typer.Typer) -> None:
 
 
 def import_customers(
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="CSV or XLSX with a header row.")],
+    file: File = None,
+    template_: Template = False,
+    sheet: SheetName = None,
     user: As = OPERATOR,
     data: Data = None,
     json_: Json = False,
@@ -68,10 +116,16 @@ def import_customers(
 ) -> None:
     """Load an existing book of customers. Bad rows go to FILE.rejects.csv; the same file again adds nothing.
 
-    Columns: name, and optionally customer_code, uscc, unit_code, division, industry, kind (potential or active),
-    agreement_no, agreement_signed_on, agreement_ends_on, manager_a, manager_b; Chinese headings work too.
+    Columns: name, and optionally customer_code (a legacy code of 13 to 15 digits, or one with letters), uscc, unit_code,
+    division, industry, kind (potential or active), agreement_no, agreement_signed_on, agreement_ends_on (9999-12-31: without
+    an end), manager_a, manager_b; Chinese headings work too.
     """
-    table = open_table(file, COLUMNS, ["name"])
+    if template_:
+        print_template(template())
+        return
+    path = named(file)
+    table = open_table(path, COLUMNS, ["name"], sheet)
+    say_notices(table)
     session = open_session(data, user, timeout)
     import_id = new_id()
     tally = Tally()
@@ -81,18 +135,22 @@ def import_customers(
             advance(len(rows))
     summary = {
         "import_id": import_id,
-        "file": file.name,
-        "rows": table.row_count,
+        "file": visible(path.name),
+        "rows": tally.created + tally.updated + tally.unchanged + tally.repeated + rejects.count,
         "created": tally.created,
         "updated": tally.updated,
         "unchanged": tally.unchanged,
-        "rejected": tally.rejected,
-        "rejects_file": str(rejects.path) if rejects.count else None,
+        "repeated": tally.repeated,
+        "rejected": rejects.count,
+        "repeats": tally.repeats,
+        "rejects_file": visible(str(rejects.path)) if rejects.count else None,
         "similar": tally.similar,
         "notices": tally.noticed,
+        "file_notices": list(table.notices),
+        "unread_sheets": list(table.unread_sheets),
     }
     show(summary, json_, lambda: _text(summary))
-    finish(tally.rejected)
+    finish(bool(rejects.count or table.rows_elsewhere))
 
 
 def _chunks(table: Table) -> Iterator[list[TableRow]]:
@@ -111,8 +169,8 @@ def _load(
     tally: Tally,
 ) -> None:
     """Sends one chunk. The key is that of the chunk, so that a repetition gets the answer of the first time."""
-    sent = {row.number: row for row in rows if row.problem is None}
-    reasons = {row.number: row.problem for row in rows if row.problem is not None}
+    reasons = {row.number: reason for row in rows if (reason := _unreadable(row)) is not None}
+    sent = {row.number: row for row in rows if row.number not in reasons}
     if sent:
         answer = session.post(
             "registry",
@@ -122,7 +180,7 @@ def _load(
                 "file_name": table.path.name.encode("utf-8", "replace").decode()[:255],
                 "file_sha256": table.sha256,
                 "rows_total": table.row_count,
-                "rows": [{"row": row.number, **row.values} for row in sent.values()],
+                "rows": [{"row": row.number, **_values(row)} for row in sent.values()],
             },
             headers={"Idempotency-Key": f"{import_id}-{number}"},
         )
@@ -134,27 +192,66 @@ def _load(
     for row in rows:
         if (reason := reasons.get(row.number)) is not None:
             rejects.add(row, reason)
-            tally.rejected += 1
+
+
+def _unreadable(row: TableRow) -> str | None:
+    """Why a row is not worth sending."""
+    if row.problem is not None:
+        return in_words(row.problem)
+    for name in _CODES:
+        if (spoilt := damage(row.values.get(name, ""))) is not None:
+            return f"bad_{'code' if name == 'customer_code' else name}: {spoilt}"
+    return None
+
+
+def _values(row: TableRow) -> Mapping[str, str]:
+    """The row as the registry takes it: a code is half width, whatever it was typed in."""
+    code = row.values.get("customer_code")
+    return row.values if code is None else {**row.values, "customer_code": folded(code)}
 
 
 def _text(summary: dict[str, Any]) -> str:
+    rows, created, updated, unchanged, repeated, rejected = (
+        summary[name] for name in ("rows", "created", "updated", "unchanged", "repeated", "rejected")
+    )
     lines = [
-        f"{summary['rows']} rows: {summary['created']} registered, {summary['updated']} updated,"
-        f" {summary['unchanged']} unchanged, {summary['rejected']} rejected"
+        in_language(
+            f"共 {rows} 行：新注册 {created}，更新 {updated}，未变 {unchanged}，文件内重复 {repeated}，未导入 {rejected}",
+            f"{rows} rows: {created} registered, {updated} updated, {unchanged} unchanged,"
+            f" {repeated} repeated, {rejected} rejected",
+        )
     ]
+    for each in summary["repeats"]:
+        row, earlier = each["row"], each["earlier_row"]
+        lines.append(
+            in_language(
+                f"  第 {row} 行与第 {earlier} 行是同一客户", f"  row {row} is the customer of row {earlier}"
+            )
+        )
     if summary["rejects_file"]:
-        lines.append(f"rejected rows and reasons: {summary['rejects_file']}")
-    if summary["similar"]:
-        lines.append(f"{len(summary['similar'])} have a name similar to another customer's:")
-        lines += [
-            f"  row {each['row']}: {each['customer_code']} ~ {', '.join(each['similar'])}"
-            for each in summary["similar"][:20]
-        ]
-        if len(summary["similar"]) > 20:
-            lines.append("  … all of them with --json")
-    if summary["notices"]:
-        lines.append(f"{len(summary['notices'])} should be looked at:")
-        lines += [f"  row {each['row']}: {', '.join(each['notices'])}" for each in summary["notices"][:20]]
-        if len(summary["notices"]) > 20:
-            lines.append("  … all of them with --json")
+        lines.append(
+            in_language("未导入的行及原因：", "rejected rows and reasons: ") + str(summary["rejects_file"])
+        )
+    if similar := summary["similar"]:
+        lines.append(
+            in_language(
+                f"{len(similar)} 行的名称与其他客户相近：",
+                f"{len(similar)} have a name similar to another customer's:",
+            )
+        )
+        lines += _some(
+            [f"{each['customer_code']} ~ {', '.join(each['similar'])}" for each in similar], similar
+        )
+    if notices := summary["notices"]:
+        lines.append(in_language(f"{len(notices)} 行请核对：", f"{len(notices)} should be looked at:"))
+        lines += _some([", ".join(each["notices"]) for each in notices], notices)
     return "\n".join(lines)
+
+
+def _some(said: list[str], rows: list[dict[str, Any]]) -> list[str]:
+    shown = [
+        in_language(f"  第 {each['row']} 行：", f"  row {each['row']}: ") + text
+        for each, text in zip(rows[:SHOWN_MAX], said, strict=False)
+    ]
+    more = in_language("  … 其余见 --json", "  … all of them with --json")
+    return [*shown, more] if len(rows) > SHOWN_MAX else shown

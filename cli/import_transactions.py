@@ -2,43 +2,41 @@
 
 from __future__ import annotations
 
-import csv
-import sys
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from itertools import islice
-from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Any, Final, Literal
 
 import typer
 
 from cli.grants import unit_of
-from cli.imports import finish, import_group, progress
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Session,
-    Timeout,
-    open_session,
-    show,
+from cli.imports import (
+    SHOWN_MAX,
+    File,
+    SheetName,
+    Template,
+    finish,
+    import_group,
+    named,
+    print_template,
+    progress,
+    say_notices,
 )
-from cli.language import accept_language
-from cli.tabular import RejectFile, Table, TableRow, open_table
-from cli.transaction_rows import (
-    COLUMNS,
-    REQUIRED,
-    Rejected,
-    event_of,
-    template,
-)
+from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Session, Timeout, open_session, show
+from cli.language import accept_language, in_language
+from cli.printable import visible
+from cli.rejects import RejectFile
+from cli.tabular import Table, TableRow, in_words, open_table
+from cli.transaction_rows import COLUMNS, REQUIRED, Rejected, event_of, template
 
 CHUNK_ROWS: Final = 1000
 CHUNK_CHARACTERS: Final = 1_000_000
 """A chunk of unusually long rows ends here, so that a call stays within what the service takes, however it is written."""
+
+IDENTITIES_MAX: Final = 2_000_000
+"""So many rows are remembered to tell repeats by; what comes after them is published again, which changes nothing."""
 
 _ROLES: Final = ("steward", "centre")
 """In whose name a file is imported: that of the first grant as steward, else as centre."""
@@ -49,12 +47,9 @@ def register(app: typer.Typer) -> None:
 
 
 def import_transactions(
-    file: Annotated[
-        Path | None, typer.Argument(metavar="FILE", help="CSV or XLSX with a header row.", show_default=False)
-    ] = None,
-    template_: Annotated[
-        bool, typer.Option("--template", help="Print the columns with an example row in both languages.")
-    ] = False,
+    file: File = None,
+    template_: Template = False,
+    sheet: SheetName = None,
     user: As = OPERATOR,
     data: Data = None,
     json_: Json = False,
@@ -66,31 +61,70 @@ def import_transactions(
     pieces, occurred_at, settlement, manager_id, product, reverses; Chinese headings work too. Without a source a row
     gets /imports/UNIT, where UNIT is that of the user's grant as steward or centre (3205, the centre of the default
     organisation, for one on the root); source and id are a transaction's identity, so import a file again as the same
-    unit. Without an outlet it gets UNIT, without a time the beginning of the business day.
+    unit, and give ids that the next file does not use again: a row number is none. Without an outlet a row gets UNIT,
+    without a time the beginning of the business day.
     """
     if template_:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(template())
+        print_template(template())
         return
-    if file is None:
-        raise CommandError("which FILE? `--template` shows what it looks like", Exit.BAD_CALL)
-    table = open_table(file, COLUMNS, REQUIRED)
+    path = named(file)
+    table = open_table(path, COLUMNS, REQUIRED, sheet)
+    say_notices(table)
     session = open_session(data, user, timeout)
     unit_code = unit_of(session.token(), _ROLES)
-    accepted = 0
+    tally = Tally()
     with RejectFile(table) as rejects, progress("transactions", table.row_count) as advance:
         for rows in chunks(table):
-            accepted += _publish(session, rows, unit_code, rejects)
+            _publish(session, rows, unit_code, rejects, tally)
             advance(len(rows))
     summary = {
-        "file": file.name,
-        "rows": table.row_count,
-        "accepted": accepted,
+        "file": visible(path.name),
+        "rows": tally.accepted + tally.repeated + tally.conflicting + rejects.count,
+        "accepted": tally.accepted,
+        "repeated": tally.repeated,
+        "conflicting": tally.conflicting,
         "rejected": rejects.count,
-        "rejects_file": str(rejects.path) if rejects.count else None,
+        "repeats": tally.repeats,
+        "rejects_file": visible(str(rejects.path)) if rejects.count else None,
+        "notices": list(table.notices),
+        "unread_sheets": list(table.unread_sheets),
         "default_source": f"/imports/{unit_code}",
     }
     show(summary, json_, lambda: _text(summary))
-    finish(rejects.count)
+    finish(bool(rejects.count or tally.conflicting or table.rows_elsewhere))
+
+
+@dataclass(slots=True)
+class Tally:
+    """What became of the rows so far. A row of an earlier one's identity is repeated where its content is the same, and
+    else conflicting: it is published, and held by the ledger until somebody decides."""
+
+    accepted: int = 0
+    repeated: int = 0
+    conflicting: int = 0
+    repeats: list[dict[str, Any]] = field(default_factory=list)
+    """The first of them: the row, the earlier row, and which of both it is."""
+    _seen: dict[bytes, tuple[int, bytes]] = field(default_factory=dict)
+
+    def add(self, number: int, event: Mapping[str, Any]) -> None:
+        """A row that was published."""
+        identity = _digest([event["source"], event["id"]])
+        content = _digest(event["data"])
+        earlier = self._seen.get(identity)
+        if earlier is None:
+            self.accepted += 1
+            if len(self._seen) < IDENTITIES_MAX:
+                self._seen[identity] = (number, content)
+            return
+        result: Literal["repeated", "conflicting"] = "repeated" if earlier[1] == content else "conflicting"
+        setattr(self, result, getattr(self, result) + 1)
+        if len(self.repeats) < SHOWN_MAX:
+            self.repeats.append({"row": number, "earlier_row": earlier[0], "result": result})
+
+
+def _digest(value: object) -> bytes:
+    printed = json.dumps(value, sort_keys=True).encode()
+    return hashlib.blake2b(printed, digest_size=12).digest()
 
 
 def chunks(table: Table) -> Iterator[list[TableRow]]:
@@ -107,14 +141,16 @@ def chunks(table: Table) -> Iterator[list[TableRow]]:
         yield chunk[begin:]
 
 
-def _publish(session: Session, rows: list[TableRow], unit_code: str, rejects: RejectFile) -> int:
-    """Sends one chunk and keeps what was rejected, in the order of the file. How many were accepted."""
+def _publish(
+    session: Session, rows: list[TableRow], unit_code: str, rejects: RejectFile, tally: Tally
+) -> None:
+    """Sends one chunk and keeps what was rejected, in the order of the file."""
     reasons: dict[int, str] = {}
     events: list[dict[str, Any]] = []
     sent: list[int] = []
     for row in rows:
         if row.problem is not None:
-            reasons[row.number] = row.problem
+            reasons[row.number] = in_words(row.problem)
             continue
         made = event_of(row.values, unit_code)
         if isinstance(made, Rejected):
@@ -128,14 +164,32 @@ def _publish(session: Session, rows: list[TableRow], unit_code: str, rejects: Re
         for item in answer["items"]:
             if item["status"] != "accepted":
                 reasons[sent[item["index"]]] = f"{item['reason']}: {item['detail']}"
+    for number, event in zip(sent, events, strict=True):
+        if number not in reasons:
+            tally.add(number, event)
     for row in rows:
         if (reason := reasons.get(row.number)) is not None:
             rejects.add(row, reason)
-    return len(rows) - len(reasons)
 
 
 def _text(summary: dict[str, Any]) -> str:
-    lines = [f"{summary['rows']} rows: {summary['accepted']} published, {summary['rejected']} rejected"]
+    rows, accepted, repeated, conflicting, rejected = (
+        summary[name] for name in ("rows", "accepted", "repeated", "conflicting", "rejected")
+    )
+    lines = [
+        in_language(
+            f"共 {rows} 行：发布 {accepted}，文件内重复 {repeated}，同号不同内容（将挂起）{conflicting}，未导入 {rejected}",
+            f"{rows} rows: {accepted} published, {repeated} repeated,"
+            f" {conflicting} with an earlier row's id and other content (held), {rejected} rejected",
+        )
+    ]
+    for each in summary["repeats"]:
+        row, earlier = each["row"], each["earlier_row"]
+        lines.append(
+            in_language(f"  第 {row} 行与第 {earlier} 行同号", f"  row {row} has the id of row {earlier}")
+        )
     if summary["rejects_file"]:
-        lines.append(f"rejected rows and reasons: {summary['rejects_file']}")
+        lines.append(
+            in_language("未导入的行及原因：", "rejected rows and reasons: ") + str(summary["rejects_file"])
+        )
     return "\n".join(lines)

@@ -2,16 +2,35 @@
 
 from __future__ import annotations
 
+import csv
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Protocol
+from pathlib import Path
+from typing import Annotated, Final, Protocol
 
 import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.instance import Exit
+from cli.instance import CommandError, Exit
+from cli.language import in_language
+from cli.tabular import Table
+from deploy.embedded.terminal import say
+
+File = Annotated[
+    Path | None, typer.Argument(metavar="FILE", help="CSV or XLSX with a header row.", show_default=False)
+]
+SheetName = Annotated[
+    str | None,
+    typer.Option(
+        "--sheet", metavar="NAME", help="Which sheet of a workbook. Default: the first with the columns."
+    ),
+]
+Template = Annotated[
+    bool, typer.Option("--template", help="Print the columns with an example row in both languages.")
+]
+SHOWN_MAX: Final = 20
 
 
 class Advance(Protocol):
@@ -52,7 +71,30 @@ def progress(what: str, total: int) -> Iterator[Advance]:
     yield advance
 
 
-def finish(rejected: int) -> None:
-    """Ends the command with 0 when all rows were loaded, with 3 when some were rejected."""
-    if rejected:
+def print_template(rows: Iterable[Sequence[str]]) -> None:
+    """The columns with an example row in English, then in Chinese: each pair of lines is a file."""
+    csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
+
+
+def named(file: Path | None) -> Path:
+    """The file of the call. Raises CommandError where there is none."""
+    if file is None:
+        raise CommandError(
+            in_language(
+                "要导入哪个文件？`--template` 给出样例", "which FILE? `--template` shows what it looks like"
+            ),
+            Exit.BAD_CALL,
+        )
+    return file
+
+
+def say_notices(table: Table) -> None:
+    """What of the file is not read, before anything is sent."""
+    for notice in table.notices:
+        say(notice)
+
+
+def finish(partly: bool) -> None:
+    """Ends the command with 0 when all rows were loaded, with 3 when some were not."""
+    if partly:
         raise typer.Exit(Exit.PARTLY)

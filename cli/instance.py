@@ -1,7 +1,8 @@
-"""What every command needs: the instance it acts on, who asks, how long it keeps trying, and how it ends.
+"""The instance that a command acts on: who asks, how long it keeps trying, and how it ends.
 
 A command outlasts a service or an engine that is restarting. It asks again, with the same `Idempotency-Key`,
-until there is an answer or its time is over.
+until there is an answer or its time is over. A fault inside a service is no reason to ask again: the same question
+would find the same fault.
 """
 
 from __future__ import annotations
@@ -18,11 +19,16 @@ from typing import Annotated, Any, Final, TypeVar
 import httpx
 import typer
 
+from cli.language import accept_language
+from cli.printable import visible
+from cli.words import phrase
 from deploy.embedded.instance import Instance, Setup, find, service_names
-from deploy.embedded.kafka import ADMIN, client_properties, say
+from deploy.embedded.kafka import ADMIN, client_properties
+from deploy.embedded.terminal import say
 from shared.auth.development import UnknownUser, mint
 from shared.clock import Clock, SandboxClock, SystemClock
 from shared.ids import new_id
+from shared.messaging.backoff import Backoff
 
 T = TypeVar("T")
 
@@ -31,6 +37,7 @@ MACHINE: Final = "service:cli"
 """Whom the command line is when it asks about the machinery and not for a person."""
 PATIENCE_S: Final = 1800.0
 _RETRIED: Final = frozenset((408, 425, 429, 502, 503, 504))
+_LONGEST_PAUSE_S: Final = 1.0
 
 Data = Annotated[
     Path | None,
@@ -68,9 +75,10 @@ class CommandError(Exception):
 
 
 class Refused(CommandError):
-    """A service said no. `problem` is its RFC 9457 answer, `problem["code"]` the stable reason."""
+    """A service said no. `problem` is its RFC 9457 answer, `problem["code"]` the stable reason; `advice` is what the user
+    may do about it beyond that."""
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, advice: str = "") -> None:
         try:
             answer = response.json()
         except ValueError:
@@ -79,8 +87,8 @@ class Refused(CommandError):
         self.problem: dict[str, Any] = answer if isinstance(answer, dict) else {"detail": response.text[:500]}
         text = self.problem.get("detail") or self.problem.get("title") or response.reason_phrase
         reason = self.problem.get("code")
-        lines = [f"{text} ({reason})" if reason else str(text), *_broken_fields(self.problem)]
-        super().__init__("\n".join(lines))
+        lines = [f"{text} ({reason})" if reason else str(text), *_broken_fields(self.problem), advice]
+        super().__init__("\n".join(line for line in lines if line))
 
 
 def _broken_fields(problem: dict[str, Any]) -> list[str]:
@@ -140,11 +148,9 @@ class Session:
         try:
             token = mint(self.instance.secrets, user, self.setup.mode)
         except UnknownUser as problem:
-            raise CommandError(f"there is no user {user!r} in this instance", Exit.BAD_CALL) from problem
+            raise CommandError(phrase("cli.no_user", user=visible(user)), Exit.BAD_CALL) from problem
         except FileNotFoundError as problem:
-            raise CommandError(
-                f"{self.instance.data} has no issuer: start it once with `keypost up`"
-            ) from problem
+            raise CommandError(phrase("cli.no_issuer", data=self.instance.data)) from problem
         self._tokens[user] = (token, time.monotonic())
         return token
 
@@ -172,7 +178,7 @@ class Session:
         Every POST carries one `Idempotency-Key` for all its repetitions, so that an answer which was lost on
         its way is not done twice.
         """
-        sent = {"Accept-Language": os.environ.get("KEYPOST_LANGUAGE", "en"), **(headers or {})}
+        sent = {**accept_language(), **(headers or {})}
         if method.upper() == "POST":
             sent.setdefault("Idempotency-Key", new_id())
 
@@ -185,12 +191,14 @@ class Session:
                     method, self.url(service, path), headers=authorised, **{"timeout": patience, **arguments}
                 )
             except httpx.TransportError as problem:
-                raise NotNow(f"{service} does not answer ({type(problem).__name__})") from problem
-            if response.status_code in _RETRIED:
-                raise NotNow(f"{service} is not ready (HTTP {response.status_code})")
-            if response.status_code >= 500:
-                raise NotNow(f"{service} had a fault (HTTP {response.status_code})")
-            if response.status_code >= 400:
+                raise NotNow(phrase("cli.no_answer", who=service, why=type(problem).__name__)) from problem
+            status = response.status_code
+            if status in _RETRIED:
+                raise NotNow(phrase("cli.not_ready", service=service, status=status))
+            if status >= 500:
+                log = self.instance.logs / f"{service}.log"
+                raise Refused(response, phrase("cli.fault", service=service, status=status, log=log))
+            if status >= 400:
                 raise Refused(response)
             return response
 
@@ -214,31 +222,35 @@ class Session:
             self._client.close()
             self._client = None
 
-    def keep_trying(self, ask: Callable[[], T], pause_s: float = 0.05) -> T:
+    def keep_trying(self, ask: Callable[[], T], first_pause_s: float = 0.05) -> T:
         """Call until it no longer raises NotNow. When the time is over the command ends with exit code 4."""
-        said = False
+        backoff = Backoff(first_pause_s, _LONGEST_PAUSE_S)
+        announced = False
         while True:
             try:
                 return ask()
             except NotNow as reason:
                 if self.remaining() <= 0:
-                    raise CommandError(
-                        f"gave up after {self.timeout_s:.0f} s: {reason}", Exit.TIMEOUT
-                    ) from reason
-                if not said and time.monotonic() - self.began > 3:
-                    said = True
-                    say(f"waiting: {reason}")
+                    raise self.gave_up(str(reason)) from reason
+                if not announced and time.monotonic() - self.began > 3:
+                    announced = True
+                    say(phrase("cli.waiting", reason=str(reason)))
                     if self.instance.supervisor() is None:
-                        say(f"the instance in {self.instance.data} is not up; `keypost up` starts it")
-                time.sleep(min(pause_s, max(self.remaining(), 0.001)))
-                pause_s = min(pause_s * 1.5, 1.0)
+                        say(phrase("cli.not_up", data=self.instance.data))
+                time.sleep(min(backoff.next(), max(self.remaining(), 0.001)))
+
+    def gave_up(self, reason: str) -> CommandError:
+        """The end of a command whose time is over."""
+        return CommandError(
+            phrase("cli.gave_up", seconds=f"{self.timeout_s:.0f}", reason=reason), Exit.TIMEOUT
+        )
 
 
 def open_session(data: Path | None, user: str = OPERATOR, timeout_s: float = PATIENCE_S) -> Session:
     """The session of a command that needs an instance which was started before."""
     instance = find(data, os.environ)
     if not instance.exists():
-        raise CommandError(f"there is no instance in {instance.data}: start one with `keypost up`")
+        raise CommandError(phrase("cli.no_instance", data=instance.data))
     instance.check_format()
     return Session(instance, user, timeout_s)
 

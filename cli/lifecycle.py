@@ -15,14 +15,17 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.command import Call, bad_call, command_with
 from cli.idle import Progress
-from cli.instance import PATIENCE_S, CommandError, Data, Exit, Json, Session, Timeout, open_session, show
+from cli.instance import CommandError, Exit, Session
+from cli.words import phrase
 from deploy.embedded.instance import HOST, Instance, chosen_setup, find, service_names
-from deploy.embedded.kafka import ROOT, say
+from deploy.embedded.paths import ROOT
 from deploy.embedded.ports import http_ok
 from deploy.embedded.processes import ProcessId, spawn
 from deploy.embedded.stopping import down as stop_instance
 from deploy.embedded.supervisor import READY, remember_last, supervise
+from deploy.embedded.terminal import say
 
 _PANEL = "Ports"
 
@@ -37,9 +40,10 @@ def register(app: typer.Typer) -> None:
     app.command()(status)
 
 
+@command_with("data", "timeout")
 def up(
+    call: Call,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once everything is ready.")] = False,
-    data: Data = None,
     sandbox: Annotated[bool, typer.Option("--sandbox", help="A training instance on its own clock.")] = False,
     clock: Annotated[
         str | None, typer.Option(metavar="ISO", help="Where a new sandbox's clock starts.")
@@ -51,7 +55,6 @@ def up(
     tiering_port: Annotated[int | None, _port("--tiering-port")] = None,
     claims_port: Annotated[int | None, _port("--claims-port")] = None,
     reporting_port: Annotated[int | None, _port("--reporting-port")] = None,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Start the whole system on this machine and supervise it; prints READY when every service is.
 
@@ -66,29 +69,37 @@ def up(
         }.items()
         if port is not None
     }  # fmt: skip
-    clock_start = _instant(clock)
+    clock_start = None if clock is None else _instant(clock)
     if sandbox:
         given["mode"] = "sandbox"
     elif clock is not None:
-        raise CommandError("--clock needs --sandbox: only a sandbox has a clock of its own", Exit.BAD_CALL)
-    instance = find(data, os.environ)
+        raise bad_call("cli.up.clock_needs_sandbox")
+    start(find(call.data, os.environ), given, clock_start, call.timeout, detach=detach)
+
+
+def start(
+    instance: Instance,
+    given: dict[str, int | str],
+    clock_start: datetime | None,
+    timeout_s: float,
+    *,
+    detach: bool,
+) -> None:
+    """Start an instance with these ports and this mode, in the background or until it is stopped."""
     # The folder is made and checked here, where a refusal still has somebody to tell.
     instance.prepare()
     chosen = chosen_setup(instance.setup(), given, os.environ)
     if instance.supervisor() is not None:
         if chosen != instance.setup():
-            raise CommandError(
-                f"the instance in {instance.data} is already up with other settings; `keypost down` stops it"
-            )
+            raise CommandError(phrase("cli.up.other_settings", data=instance.data))
         if not detach:
-            raise CommandError(f"the instance in {instance.data} is already up; `keypost down` stops it")
-        say(f"the instance in {instance.data} is already up")
+            raise CommandError(phrase("cli.up.already_up_stop", data=instance.data))
+        say(phrase("cli.up.already_up", data=instance.data))
         remember_last(instance)
-        _wait_ready(instance, None, timeout, instance.logs / "supervisor.log", -1)
+        _wait_ready(instance, None, timeout_s, instance.logs / "supervisor.log", -1)
         return
     if not detach:
-        code = supervise(instance, given, clock_start, lambda: _announce(instance))
-        raise typer.Exit(code)
+        raise typer.Exit(supervise(instance, given, clock_start, lambda: _announce(instance)))
     log = instance.logs / "supervisor.log"
     offset = log.stat().st_size if log.exists() else 0
     arguments = ["--data", str(instance.data), "--given", json.dumps(given)]
@@ -100,18 +111,16 @@ def up(
         env=os.environ,
         cwd=ROOT,
     )
-    _wait_ready(instance, child, timeout, log, offset)
+    _wait_ready(instance, child, timeout_s, log, offset)
 
 
-def _instant(text: str | None) -> datetime | None:
-    if text is None:
-        return None
+def _instant(text: str) -> datetime:
     try:
         instant = datetime.fromisoformat(text)
     except ValueError as problem:
-        raise CommandError(f"--clock {text}: {problem}", Exit.BAD_CALL) from problem
+        raise bad_call("cli.up.no_instant", text=text, why=problem) from problem
     if instant.tzinfo is None:
-        raise CommandError(f"--clock {text} needs an offset, such as {text}+08:00", Exit.BAD_CALL)
+        raise bad_call("cli.up.no_offset", text=text)
     return instant
 
 
@@ -136,16 +145,14 @@ def _wait_ready(
                 child = None
                 continue
             if child.returncode < 0:
-                raise CommandError(
-                    f"the supervisor was killed while it started ({signal.Signals(-child.returncode).name});"
-                    " `keypost up` goes on where it stopped"
-                )
+                killer = signal.Signals(-child.returncode).name
+                raise CommandError(phrase("cli.up.killed", signal=killer))
             raise typer.Exit(child.returncode or Exit.REFUSED)
         if child is None and instance.supervisor() is None:
-            raise CommandError(f"the instance in {instance.data} was stopped while it started")
+            raise CommandError(phrase("cli.up.stopped", data=instance.data))
         if time.monotonic() > deadline:
             raise CommandError(
-                f"not ready after {timeout_s:.0f} s; it goes on starting, see {instance.logs}", Exit.TIMEOUT
+                phrase("cli.up.not_ready", seconds=f"{timeout_s:.0f}", logs=instance.logs), Exit.TIMEOUT
             )
         time.sleep(0.05)
 
@@ -164,26 +171,26 @@ def _pass_on(log: Path, offset: int) -> int:
 def _announce(instance: Instance) -> None:
     print(READY, flush=True)
     if console := _console(instance):
-        say(f"console: {console}")
-    say("a token for the interfaces: keypost token --user operator")
+        say(phrase("cli.up.console", url=console))
+    say(phrase("cli.up.token"))
 
 
 def _console(instance: Instance) -> str | None:
     return f"{instance.service_url('reporting')}/" if "reporting" in service_names() else None
 
 
-def down(data: Data = None) -> None:
+@command_with("data")
+def down(call: Call) -> None:
     """Stop the whole system and keep its data."""
-    instance = find(data, os.environ)
+    instance = find(call.data, os.environ)
     if not stop_instance(instance):
-        say(f"nothing of {instance.data} was running")
+        say(phrase("cli.down.nothing", data=instance.data))
 
 
-def status(data: Data = None, json_: Json = False) -> None:
+@command_with("data", "json")
+def status(call: Call) -> None:
     """Show whether everything answers, where, and how far behind it is."""
-    session = open_session(data)
-    found = gather(session)
-    show(found, json_, lambda: _as_text(found))
+    call.show(gather(call.session), _as_text)
 
 
 def gather(session: Session) -> dict[str, Any]:
@@ -238,7 +245,7 @@ def _listens(port: int) -> bool:
 
 
 def _as_text(found: dict[str, Any]) -> str:
-    lines = [f"{'ready' if found['ready'] else 'not ready'}  {found['data_dir']} ({found['mode']})"]
+    lines = [f"{_readiness(found['ready'])}  {found['data_dir']} ({found['mode']})"]
     for name, where in (
         ("kafka", found["kafka"]["bootstrap_servers"]),
         ("postgres", found["postgres"]["dsn"]),
@@ -246,11 +253,14 @@ def _as_text(found: dict[str, Any]) -> str:
         lines.append(f"  {name:<10} pid {found[name]['pid'] or '-':<8} {where}")
     for name, service in found["services"].items():
         pids = ",".join(map(str, service["pids"])) or "-"
-        state = "ready" if service["ready"] else "not ready"
-        lag = "?" if service["lag"] is None else service["lag"]
-        lines.append(f"  {name:<10} pid {pids:<8} {service['url']}  {state}, lag {lag}")
+        behind = phrase("cli.status.lag", records="?" if service["lag"] is None else service["lag"])
+        lines.append(f"  {name:<10} pid {pids:<8} {service['url']}  {_readiness(service['ready'])}{behind}")
     if found["supervisor"]["pid"] is None:
-        lines.append("  nothing supervises this instance: `keypost up` does")
+        lines.append("  " + phrase("cli.status.unsupervised"))
     if found["console"]:
-        lines.append(f"  console    {found['console']}")
+        lines.append("  " + phrase("cli.up.console", url=found["console"]))
     return "\n".join(lines)
+
+
+def _readiness(ready: bool) -> str:
+    return phrase("cli.status.ready" if ready else "cli.status.not_ready")

@@ -12,12 +12,13 @@ import typer
 
 import cli
 from cli.instance import CommandError, Exit
-from deploy.embedded.kafka import say
+from cli.words import phrase
 from deploy.embedded.processes import EngineError
+from deploy.embedded.terminal import say
 
 app = typer.Typer(
     name="keypost",
-    help="Key accounts of a postal operator: codes, tiers, exclusive windows, bulletins.",
+    help="Key accounts of a postal operator: codes, tiers, exclusive windows, views of it all.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -46,7 +47,7 @@ def main() -> None:
         say(str(problem))
         code = Exit.REFUSED
     except KeyboardInterrupt:
-        say("interrupted")
+        say(phrase("cli.interrupted"))
         code = 130
     except BrokenPipeError:
         # The reader of our output has had enough, as in `keypost export … | head`.
@@ -60,8 +61,8 @@ def main() -> None:
     except Exception as problem:
         if os.environ.get("KEYPOST_DEBUG"):
             raise
-        say(f"this should not have happened ({type(problem).__name__}: {problem})")
-        say("run it again with KEYPOST_DEBUG=1 to see where")
+        say(phrase("cli.bug", what=f"{type(problem).__name__}: {problem}"))
+        say(phrase("cli.bug_where"))
         code = Exit.REFUSED
     else:
         return

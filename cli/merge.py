@@ -1,29 +1,21 @@
-"""`keypost merge`: two codes found to be one customer become one, with two signatures (REG-7)."""
+"""`keypost merge`: two codes found to be one customer become one, with three signatures (REG-7)."""
 
 from __future__ import annotations
 
-import enum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 from typer.core import TyperGroup
 
-from cli.acts import create, everything, fetch, needed, segment
-from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Timeout, open_session, show
-from cli.language import accept_language, in_language
+from cli.acts import Version, act, create, everything, fetch, needed, segment
+from cli.command import Call, command
 from cli.printable import moment, visible
-from cli.words import lines_of, word
+from cli.words import clauses, lines_of, phrase, word
 
 _PATH: Final = "/v1/merges"
 
 Id = Annotated[str, typer.Argument(metavar="ID", help="As `merge list` shows it.")]
-
-
-class State(enum.StrEnum):
-    PROPOSED = "proposed"
-    MERGED = "merged"
-    REFUSED = "refused"
-    WITHDRAWN = "withdrawn"
+State = Literal["proposed", "merged", "refused", "withdrawn"]
 
 
 class _ProposesByDefault(TyperGroup):
@@ -49,113 +41,98 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="merge")
 
 
+@command
 def propose(
+    call: Call,
     survivor: Annotated[str, typer.Argument(metavar="SURVIVOR", help="The code that goes on.")],
     alias: Annotated[
         str, typer.Argument(metavar="ALIAS", help="The code that will mean the survivor for ever.")
     ],
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why they are one customer.")],
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
-    """Propose a merge and show its effect; two approvers then sign it."""
+    """Propose a merge and show its effect; three approvers of three offices then sign it."""
     body = {
-        "survivor": needed(survivor, "保留代码", "the survivor's code"),
-        "alias": needed(alias, "并入代码", "the alias's code"),
-        "reason": needed(reason, "理由（--reason）", "a reason (--reason)"),
+        "survivor": needed(survivor, "cli.merge.survivor"),
+        "alias": needed(alias, "cli.merge.alias"),
+        "reason": needed(reason, "cli.needed_reason"),
     }
-    made = create(open_session(data, user, timeout), "registry", _PATH, body)
-    show(made, json_, lambda: _text(made))
+    call.show(create(call.session, "registry", _PATH, body), _text)
 
 
+@command
 def sign(
+    call: Call,
     id_: Id,
     comment: Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Kept with it.")] = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
+    version: Version = None,
 ) -> None:
-    """Sign a merge, as an approver other than its requester; with the second signature it is carried out."""
-    session = open_session(data, user, timeout)
-    body = {} if comment is None else {"comment": comment}
-    done = session.post("registry", f"{_one(id_)}/sign", body, headers=accept_language())
-    show(done, json_, lambda: _text(done))
+    """Sign a merge, as an approver other than its requester; with the third signature it is carried out."""
+    call.show(act(call.session, "registry", _one(id_), "sign", {"comment": comment}, version=version), _text)
 
 
+@command
 def refuse(
+    call: Call,
     id_: Id,
     reason: Annotated[str, typer.Option("--reason", metavar="TEXT", help="Why; it is kept with it.")],
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
+    version: Version = None,
 ) -> None:
     """Refuse a merge as an approver, or withdraw one's own proposal: that ends it."""
-    body = {"reason": needed(reason, "理由（--reason）", "a reason (--reason)")}
-    session = open_session(data, user, timeout)
-    done = session.post("registry", f"{_one(id_)}/refuse", body, headers=accept_language())
-    show(done, json_, lambda: _text(done))
+    body = {"reason": needed(reason, "cli.needed_reason")}
+    call.show(act(call.session, "registry", _one(id_), "refuse", body, version=version), _text)
 
 
+@command
 def list_(
+    call: Call,
     state: Annotated[State | None, typer.Option("--state", help="Only those in this state.")] = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """List merges; --json prints all of them as one array."""
-    session = open_session(data, user, timeout)
-    found = everything(session, "registry", _PATH, state=state and state.value)
-    show(found, json_, lambda: "\n".join(map(_head, found)) or in_language("没有合并申请", "no merges"))
+    found = everything(call.session, "registry", _PATH, state=state)
+    call.show(found, lambda merges: "\n".join(map(_head, merges)) or phrase("cli.merge.none"))
 
 
-def show_one(
-    id_: Id, user: As = OPERATOR, data: Data = None, json_: Json = False, timeout: Timeout = PATIENCE_S
-) -> None:
+@command
+def show_one(call: Call, id_: Id) -> None:
     """Show one merge: both customers, the effect on them, and who has signed."""
-    found, _tag = fetch(open_session(data, user, timeout), "registry", _one(id_))
-    show(found, json_, lambda: _text(found))
+    call.show(fetch(call.session, "registry", _one(id_))[0], _text)
 
 
 def _one(id_: str) -> str:
-    return f"{_PATH}/{segment(needed(id_, '合并编号', 'the id of a merge'))}"
+    return f"{_PATH}/{segment(needed(id_, 'cli.merge.id'))}"
 
 
-def _head(told: dict[str, Any]) -> str:
-    return f"{told['id']}  {word(told['state'])}  {visible(told['alias'])} → {visible(told['survivor'])}"
+def _head(merge: dict[str, Any]) -> str:
+    return f"{merge['id']}  {word('merge', merge['state'])}  {visible(merge['alias'])} → {visible(merge['survivor'])}"
 
 
-def _text(told: dict[str, Any]) -> str:
+def _text(merge: dict[str, Any]) -> str:
+    asked_at = moment(merge["requested_at"]) if merge.get("requested_at") else None
     rows = [
-        _head(told),
+        _head(merge),
         *lines_of(
             [
-                ("理由", "reason", told.get("reason")),
-                ("申请人", "proposed by", told.get("requested_by") or told.get("requester")),
-                (
-                    "申请时间",
-                    "proposed at",
-                    moment(told["requested_at"]) if told.get("requested_at") else None,
-                ),
+                ("cli.label.reason", merge.get("reason")),
+                ("cli.merge.requested_by", merge.get("requested_by") or merge.get("requester")),
+                ("cli.merge.requested_at", asked_at),
             ]
         ),
     ]
     rows += [
-        "  " + in_language("签署 ", "signed ") + visible(one["person"]) + "  " + moment(one["signed_at"])
-        for one in told.get("signatures") or []
+        "  " + phrase("cli.merge.signed", person=visible(one["person"]), moment=moment(one["signed_at"]))
+        for one in merge.get("signatures") or []
     ]
-    preview = told.get("preview") or {}
-    for when, zh, en in (("before", "合并前", "before"), ("after", "合并后", "after")):
+    preview = merge.get("preview") or {}
+    for when, key in (("before", "cli.merge.before"), ("after", "cli.merge.after")):
         rows += [
-            f"  {in_language(zh, en)}  {_customer(preview[when][part])}"
+            f"  {phrase(key)}  {_customer(preview[when][part])}"
             for part in ("survivor", "alias")
             if part in (preview.get(when) or {})
         ]
-    rows += [f"  {in_language('注意：', 'note: ')}{word(one)}" for one in preview.get("warnings") or []]
+    rows += [
+        "  " + phrase("cli.merge.warning", warning=word("merge_warning", one))
+        for one in preview.get("warnings") or []
+    ]
     return "\n".join(rows)
 
 
@@ -164,13 +141,13 @@ def _customer(one: dict[str, Any]) -> str:
     parts = [
         f"{one.get('customer_code')} {visible(one.get('name') or '')}",
         one.get("unit_code") or "",
-        word(one["status"]) if one.get("status") else "",
-        _those("协议", "agreements", [each["agreement_no"] for each in one.get("agreements") or []]),
-        _those("网点代码", "counter codes", [each["code"] for each in one.get("counter_codes") or []]),
-        _those("并入代码", "aliases", list(one.get("aliases") or [])),
+        word("status", one["status"]) if one.get("status") else "",
+        _those("cli.merge.agreements", [each["agreement_no"] for each in one.get("agreements") or []]),
+        _those("cli.merge.counter_codes", [each["code"] for each in one.get("counter_codes") or []]),
+        _those("cli.merge.aliases", list(one.get("aliases") or [])),
     ]
-    return in_language("，", ", ").join(part for part in parts if part)
+    return clauses([part for part in parts if part])
 
 
-def _those(zh: str, en: str, names: list[str]) -> str:
-    return f"{in_language(zh, en)} {' '.join(visible(name) for name in names)}" if names else ""
+def _those(key: str, names: list[str]) -> str:
+    return f"{phrase(key)} {' '.join(visible(name) for name in names)}" if names else ""

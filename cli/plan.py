@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import enum
 from pathlib import Path
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
 from cli.acts import (
-    Line,
     Lines,
     ManagerA,
     ManagerB,
     Revenue,
+    UnderUnit,
     Unit,
     Version,
     act,
@@ -28,22 +27,10 @@ from cli.acts import (
     segment,
     yuan,
 )
+from cli.command import Call, bad_call, command
 from cli.grants import unit_of
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Timeout,
-    open_session,
-    show,
-)
-from cli.language import in_language
-from cli.printable import moment, visible
-from cli.words import lines_of, word, words
+from cli.plan_texts import full_text, list_text
+from shared.contracts.claims_v1 import PlanKind, PlanPhase, Stage
 
 _PATH: Final = "/v1/plans"
 _FILERS: Final = ("manager", "reviewer", "centre")
@@ -66,45 +53,9 @@ TextFile = Annotated[
 ]
 
 
-class Festival(enum.StrEnum):
-    MID_AUTUMN = "mid_autumn"
-    NEW_YEAR = "new_year"
-    SPRING_FESTIVAL = "spring_festival"
-
-
-class Kind(enum.StrEnum):
-    REGULAR = "regular"
-    FESTIVAL = "festival"
-
-
-class State(enum.StrEnum):
-    DRAFT = "draft"
-    SUBMITTED = "submitted"
-    REGISTERED = "registered"
-    ACTIVE = "active"
-    SETTLING = "settling"
-    SUCCEEDED = "succeeded"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
-    REFUSED = "refused"
-
-
-class Review(enum.StrEnum):
-    REGISTER = "register"
-    REFUSE = "refuse"
-
-
-class Stage(enum.StrEnum):
-    CONTACT = "contact"
-    PROPOSAL = "proposal"
-    NEGOTIATION = "negotiation"
-    TRIAL = "trial"
-    CONTRACT = "contract"
-
-
-class Judgement(enum.StrEnum):
-    SIGNIFICANT = "significant"
-    NOT_SIGNIFICANT = "not-significant"
+Festival = Literal["mid_autumn", "new_year", "spring_festival"]
+Review = Literal["register", "refuse"]
+Judgement = Literal["significant", "not-significant"]
 
 
 def register(app: typer.Typer) -> None:
@@ -124,7 +75,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="plan")
 
 
+@command
 def file(
+    call: Call,
     customer: Annotated[
         str | None, typer.Argument(metavar="CUSTOMER", help="The customer's code; none for a prospect.")
     ] = None,
@@ -140,8 +93,8 @@ def file(
     revenue: Revenue = None,
     margin: Margin = None,
     kind: Annotated[
-        Kind, typer.Option("--kind", help="A festival plan's window is shorter and lies in its season.")
-    ] = Kind.REGULAR,
+        PlanKind, typer.Option("--kind", help="A festival plan's window is shorter and lies in its season.")
+    ] = "regular",
     festival: Annotated[
         Festival | None, typer.Option("--festival", help="Which one; goes with --kind festival.")
     ] = None,
@@ -156,49 +109,31 @@ def file(
         bool, typer.Option("--queue", help="Wait where another unit holds the customer's window.")
     ] = False,
     draft: Annotated[bool, typer.Option("--draft", help="Keep it as a draft; submit it later.")] = False,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """File a plan to develop a customer, or a prospect known by credit code and name. Manager A is by default the user."""
     body = _fields(line, text, text_file, revenue, margin, manager_a, manager_b, opens_on)
     if (customer is None) == (prospect_uscc is None and prospect_name is None):
-        raise CommandError(
-            in_language(
-                "请给出客户代码，或 --prospect-uscc 和 --prospect-name",
-                "name a CUSTOMER, or --prospect-uscc and --prospect-name",
-            ),
-            Exit.BAD_CALL,
-        )
+        raise bad_call("cli.plan.whose")
     if customer is not None:
-        body["customer_code"] = needed(customer, "客户代码", "a customer's code")
+        body["customer_code"] = needed(customer, "cli.needed_customer")
     else:
         body["prospect"] = {
-            "uscc": needed(prospect_uscc or "", "信用代码（--prospect-uscc）", "--prospect-uscc"),
-            "name": needed(prospect_name or "", "名称（--prospect-name）", "--prospect-name"),
+            "uscc": needed(prospect_uscc, "cli.plan.prospect_uscc"),
+            "name": needed(prospect_name, "cli.plan.prospect_name"),
         }
-    if (kind is Kind.FESTIVAL) != (festival is not None):
-        raise CommandError(
-            in_language("--festival 与 --kind festival 同用", "--festival goes with --kind festival"),
-            Exit.BAD_CALL,
-        )
-    needed(body.get("plan_text", ""), "开发预案（--text 或 --text-file）", "the plan (--text or --text-file)")
-    session = open_session(data, user, timeout)
-    body.setdefault("manager_a", session.user)
+    if (kind == "festival") != (festival is not None):
+        raise bad_call("cli.plan.festival")
+    needed(body.get("plan_text"), "cli.plan.text")
+    body.setdefault("manager_a", call.session.user)
     body.setdefault("lines", [])
-    body["unit_code"] = unit or unit_of(session.token(), _FILERS)
-    body |= {
-        "kind": kind.value,
-        "queue": queue,
-        "submit": not draft,
-        **given({"festival": festival and festival.value}),
-    }
-    made = create(session, "claims", _PATH, body)
-    show(made, json_, lambda: _text(made))
+    body["unit_code"] = unit or unit_of(call.session.token(), _FILERS)
+    body |= {"kind": kind, "queue": queue, "submit": not draft, "festival": festival}
+    call.show(create(call.session, "claims", _PATH, body), full_text)
 
 
+@command
 def edit(
+    call: Call,
     id_: Id,
     line: Lines = None,
     text: Text = None,
@@ -209,94 +144,70 @@ def edit(
     manager_b: ManagerB = None,
     opens_on: Annotated[str | None, typer.Option("--opens-on", metavar="DATE")] = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Change a draft; `plan submit` then hands it in."""
     body = _fields(line, text, text_file, revenue, margin, manager_a, manager_b, opens_on)
     if not body:
-        raise CommandError(in_language("没有要修改的内容", "nothing to change is named"), Exit.BAD_CALL)
-    session = open_session(data, user, timeout)
-    changed = change(session, "claims", _one(id_), body, version=version)
-    show(changed, json_, lambda: _text(changed))
+        raise bad_call("cli.nothing_to_change")
+    call.show(change(call.session, "claims", _one(id_), body, version=version), full_text)
 
 
+@command
 def submit(
+    call: Call,
     id_: Id,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Hand in a draft for review."""
-    done = act(open_session(data, user, timeout), "claims", _one(id_), "submit", {}, version=version)
-    show(done, json_, lambda: _text(done))
+    _act(call, id_, "submit", {}, version)
 
 
+@command
 def review(
+    call: Call,
     id_: Id,
     decision: Annotated[Review, typer.Argument(help="register opens the window; or refuse.")],
     reason: Annotated[
         str | None, typer.Option("--reason", metavar="TEXT", help="Why; needed to refuse.")
     ] = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Review a plan at the centre. Registered, its exclusive window opens; one customer has one window at a time."""
-    if decision is Review.REFUSE:
-        needed(reason or "", "理由（--reason）", "a reason (--reason)")
-    body = {"decision": decision.value, "reason": reason}
-    done = act(open_session(data, user, timeout), "claims", _one(id_), "review", body, version=version)
-    show(done, json_, lambda: _text(done))
+    if decision == "refuse":
+        needed(reason, "cli.needed_reason")
+    _act(call, id_, "review", {"decision": decision, "reason": reason}, version)
 
 
+@command
 def progress(
+    call: Call,
     id_: Id,
     stage: Annotated[Stage, typer.Argument(help="How far it is.")],
     note: Note,
     evidence: Evidence = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Report progress in a window, as its holder."""
-    body = {
-        "stage": stage.value,
-        "note": needed(note, "情况（--note）", "a note (--note)"),
-        "evidence": evidence or None,
-    }
-    done = act(open_session(data, user, timeout), "claims", _one(id_), "progress", body, version=version)
-    show(done, json_, lambda: _text(done))
+    body = {"stage": stage, "note": needed(note, "cli.plan.note"), "evidence": evidence or None}
+    _act(call, id_, "progress", body, version)
 
 
+@command
 def judge(
+    call: Call,
     id_: Id,
     judgement: Annotated[Judgement, typer.Argument(help="Whether the progress is significant.")],
     note: Note,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Judge the progress in a window, as the centre, with guidance to the holder."""
-    body = {
-        "significant": judgement is Judgement.SIGNIFICANT,
-        "note": needed(note, "意见（--note）", "a note (--note)"),
-    }
-    done = act(open_session(data, user, timeout), "claims", _one(id_), "judge", body, version=version)
-    show(done, json_, lambda: _text(done))
+    body = {"significant": judgement == "significant", "note": needed(note, "cli.plan.note")}
+    _act(call, id_, "judge", body, version)
 
 
+@command
 def extend(
+    call: Call,
     id_: Id,
     until: Annotated[str, typer.Argument(metavar="DATE", help="The window's new last day.")],
     reason: Reason,
@@ -305,72 +216,60 @@ def extend(
         typer.Option("--evidence", metavar="TEXT", help="Evidence of work; may be given several times."),
     ],
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Extend a window once, as the centre, for significant progress."""
     body = {
-        "until": day(until, in_language("日期", "DATE")),
-        "reason": needed(reason, "理由（--reason）", "a reason (--reason)"),
+        "until": day(until, "DATE"),
+        "reason": needed(reason, "cli.needed_reason"),
         "evidence": evidence,
     }
-    done = act(open_session(data, user, timeout), "claims", _one(id_), "extend", body, version=version)
-    show(done, json_, lambda: _text(done))
+    _act(call, id_, "extend", body, version)
 
 
+@command
 def withdraw(
+    call: Call,
     id_: Id,
     reason: Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Kept with it.")] = None,
     version: Version = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Withdraw a plan; its window, if it has one, is released."""
-    body = {"reason": reason}
-    done = act(open_session(data, user, timeout), "claims", _one(id_), "withdraw", body, version=version)
-    show(done, json_, lambda: _text(done))
+    _act(call, id_, "withdraw", {"reason": reason}, version)
 
 
+@command
 def list_(
-    state: Annotated[State | None, typer.Option("--state", help="Only those in this state.")] = None,
-    unit: Annotated[
-        str | None, typer.Option("--unit", metavar="U", help="Only this unit's and those below it.")
-    ] = None,
+    call: Call,
+    state: Annotated[PlanPhase | None, typer.Option("--state", help="Only those in this state.")] = None,
+    unit: UnderUnit = None,
     customer: Annotated[
         str | None, typer.Option("--customer", metavar="CODE", help="Only this customer's.")
     ] = None,
     mine: Annotated[bool, typer.Option("--mine", help="Only those that one filed or manages.")] = False,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """List plans; --json prints all of them as one array."""
-    session = open_session(data, user, timeout)
     found = everything(
-        session, "claims", _PATH, state=state and state.value, unit=unit, customer=customer, mine=mine or None
+        call.session, "claims", _PATH, state=state, unit=unit, customer=customer, mine=mine or None
     )
-    show(found, json_, lambda: "\n".join(map(_row, found)) or in_language("没有开发预案", "no plans"))
+    call.show(found, list_text)
 
 
-def show_one(
-    id_: Id, user: As = OPERATOR, data: Data = None, json_: Json = False, timeout: Timeout = PATIENCE_S
-) -> None:
+@command
+def show_one(call: Call, id_: Id) -> None:
     """Show one plan, its window and its progress."""
-    found, _tag = fetch(open_session(data, user, timeout), "claims", _one(id_))
-    show(found, json_, lambda: _text(found))
+    call.show(fetch(call.session, "claims", _one(id_))[0], full_text)
 
 
 def _one(id_: str) -> str:
-    return f"{_PATH}/{segment(needed(id_, '预案编号', 'the id of a plan'))}"
+    return f"{_PATH}/{segment(needed(id_, 'cli.plan.id'))}"
+
+
+def _act(call: Call, id_: str, verb: str, body: dict[str, Any], version: int | None) -> None:
+    call.show(act(call.session, "claims", _one(id_), verb, body, version=version), full_text)
 
 
 def _fields(
-    line: list[Line] | None,
+    line: list[str] | None,
     text: str | None,
     text_file: Path | None,
     revenue: str | None,
@@ -380,9 +279,7 @@ def _fields(
     opens_on: str | None,
 ) -> dict[str, Any]:
     if text is not None and text_file is not None:
-        raise CommandError(
-            in_language("--text 与 --text-file 只能用一个", "--text or --text-file, not both"), Exit.BAD_CALL
-        )
+        raise bad_call("cli.plan.one_text")
     return given(
         {
             "lines": lines(line),
@@ -400,66 +297,4 @@ def _content(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as problem:
-        raise CommandError(
-            in_language(f"{path} 无法读取：{problem}", f"{path} cannot be read: {problem}"), Exit.BAD_CALL
-        ) from problem
-
-
-# Texts
-# --------------------------------------------------------------------------------------------------------
-
-
-def _row(told: dict[str, Any]) -> str:
-    until = in_language("至 ", "until ") + moment(told["ends_at"]) if told.get("ends_at") else "-"
-    who = told.get("customer_code") or told.get("uscc") or "-"
-    return (
-        f"{told['plan_id']}  {word(told['state']):<12} {word(told['kind']):<9} {told['unit_code']:<14}"
-        f" {who:<19} {until:<26} {visible(told['name'])}"
-    )
-
-
-def _text(told: dict[str, Any]) -> str:
-    state = word(told["state"])
-    if told.get("queued"):
-        state += in_language("，排队等候", ", queued")
-    who = f"{told.get('customer_code') or told.get('uscc') or ''}  {visible(told['name'])}".strip()
-    rows = [
-        f"{told['plan_id']}  {state}",
-        *lines_of(
-            [
-                ("客户", "customer", who),
-                ("机构", "unit", told.get("unit_code")),
-                ("类别", "kind", word(told.get("kind"))),
-                ("业务", "lines", words(told.get("lines") or [])),
-                ("预计年用邮（元）", "expected yuan a year", told.get("expected_yearly_revenue")),
-                ("审核机构", "reviewed by", told.get("reviewing_unit")),
-                ("审核时限", "review due", moment(told["due_at"]) if told.get("due_at") else None),
-                ("审核意见", "review", told.get("review_reason")),
-                ("独家开发期", "window", _window(told)),
-                ("进展", "progress", _progress(told)),
-                ("指导意见", "guidance", told.get("guidance")),
-                ("协议", "agreement", told.get("agreement_no")),
-            ]
-        ),
-    ]
-    rows += [_step(step) for step in told.get("steps") or []]
-    return "\n".join(rows)
-
-
-def _step(step: dict[str, Any]) -> str:
-    about = [word(step["stage"]) if step.get("stage") else "", step.get("note") or step.get("reason") or ""]
-    head = f"  {moment(step['at'])}  {word(step['step'])}  {visible(step['person'])}"
-    return "  ".join([head, *(visible(part) for part in about if part)])
-
-
-def _window(told: dict[str, Any]) -> str | None:
-    if not told.get("opens_at"):
-        return None
-    return f"{moment(told['opens_at'])} – {moment(told.get('ends_at'))}"
-
-
-def _progress(told: dict[str, Any]) -> str | None:
-    if not told.get("stage"):
-        return None
-    text = f"{word(told['stage'])}, {moment(told.get('progressed_at'))}"
-    return text + in_language("，显著", ", significant") if told.get("significant") else text
+        raise bad_call("cli.unreadable", file=path, why=problem) from problem

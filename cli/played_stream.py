@@ -20,17 +20,18 @@ from datetime import date
 from pathlib import Path
 from typing import Any, Final
 
-from cli.tabular import FILE_BYTES_MAX, Table, TableRow, UnusableFile, open_table
+from cli.grants import default_unit
+from cli.tabular import FILE_BYTES_MAX, Table, TableRow, open_table
 from cli.transaction_rows import (
-    CENTRE_OF_DEFAULT_ORGANISATION,
     COLUMNS,
     REQUIRED,
     Rejected,
     event,
     event_of,
-    read_date,
 )
+from cli.unusable import UnusableFile
 from shared.contracts.counter_v1 import LINES
+from shared.kernel.writing import read_day
 from shared.money import format_yuan
 
 Item = dict[str, Any] | Rejected
@@ -101,7 +102,9 @@ class EventFile:
         for step in _steps(dates(), self._window):
             self.last = step.until
         if not earliest:
-            raise UnusableFile(f"{self.path.name} has no row with a business date")
+            raise UnusableFile(
+                f"{self.path.name} 没有一行带有业务日期", f"{self.path.name} has no row with a business date"
+            )
         self.first = max(earliest[0], _EARLIEST)
         self.lines = postal_lines(names)
 
@@ -111,7 +114,7 @@ class EventFile:
         early: list[Item] = []
         for row in self.table.rows():
             item = make(row) if row.problem is None else Rejected(row.problem, "the row cannot be read")
-            found = read_date(row.values.get("business_date", ""))
+            found = read_day(row.values.get("business_date", ""))
             on = found or on
             if on is None:
                 early.append(item)
@@ -123,7 +126,7 @@ class EventFile:
 
     def _item(self, row: TableRow) -> Item:
         if not self.minor_units:
-            return event_of(row.values, CENTRE_OF_DEFAULT_ORGANISATION)
+            return event_of(row.values, default_unit())
         return minor_event(row.values, f"/demo/{self.table.sha256[:12]}", self.lines)
 
 
@@ -131,7 +134,7 @@ def minor_event(values: Mapping[str, str], source: str, lines: Mapping[str, str]
     """The event of a row of the second form."""
     if absent := [name for name in (*_TOKENS, "line", "amount", "business_date") if not values.get(name)]:
         return Rejected("missing_field", f"{', '.join(absent)} is missing")
-    on = read_date(values["business_date"])
+    on = read_day(values["business_date"])
     if on is None:
         return Rejected("bad_field", "business_date is not a date such as 2026-01-15")
     if _MINOR.fullmatch(values["amount"]) is None:
@@ -159,7 +162,7 @@ def postal_lines(names: Iterable[str]) -> dict[str, str]:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[EventFile]:
+def open_events(path: Path) -> Iterator[EventFile]:
     """A file to be played, looked through once. Raises UnusableFile."""
     with tempfile.TemporaryDirectory(prefix="keypost-demo-") as scratch:
         plain = _unpacked(path, Path(scratch)) if _is_gzip(path) else path
@@ -170,8 +173,9 @@ def opened(path: Path) -> Iterator[EventFile]:
         minor_units = all(name in table.columns for name in _TOKENS)
         if not minor_units and any(name not in table.columns for name in REQUIRED):
             raise UnusableFile(
+                f"{path.name} 既没有 import transactions 的列，也没有 event_id, customer, line, amount, business_date",
                 f"{path.name} has neither the columns of `import transactions` ({', '.join(REQUIRED)})"
-                " nor event_id, customer, line, amount, business_date"
+                " nor event_id, customer, line, amount, business_date",
             )
         file = EventFile(path, table, minor_units)
         file.look_through()
@@ -194,10 +198,16 @@ def _unpacked(path: Path, folder: Path) -> Path:
             while block := packed.read(_BLOCK):
                 size += len(block)
                 if size > FILE_BYTES_MAX:
-                    raise UnusableFile(f"{path.name} unpacks to more than {FILE_BYTES_MAX // 1024**2} MB")
+                    size_max = FILE_BYTES_MAX // 1024**2
+                    raise UnusableFile(
+                        f"{path.name} 解压后超过 {size_max} MB",
+                        f"{path.name} unpacks to more than {size_max} MB",
+                    )
                 out.write(block)
     except (OSError, EOFError, zlib.error) as problem:
-        raise UnusableFile(f"{path.name} cannot be unpacked: {problem}") from problem
+        raise UnusableFile(
+            f"无法解压 {path.name}：{problem}", f"{path.name} cannot be unpacked: {problem}"
+        ) from problem
     return plain
 
 

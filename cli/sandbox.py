@@ -8,8 +8,11 @@ from typing import Annotated, Final
 
 import typer
 
+from cli.command import Call, bad_call, command_with
 from cli.idle import Progress, wait_idle
-from cli.instance import PATIENCE_S, CommandError, Data, Exit, Json, Timeout, open_session, show
+from cli.instance import CommandError
+from cli.printable import visible
+from cli.words import phrase
 from shared.clock import SHANGHAI, SandboxClock
 
 _LONGEST: Final = timedelta(days=36_525)
@@ -23,30 +26,27 @@ def register(app: typer.Typer) -> None:
     app.add_typer(clock, name="clock")
 
 
-def show_clock(context: typer.Context, data: Data = None, json_: Json = False) -> None:
+@command_with("data", "json")
+def show_clock(call: Call, context: typer.Context) -> None:
     """Show the instance's time, or move a sandbox's."""
     if context.invoked_subcommand is not None:
-        context.obj = data
+        context.obj = call.data
         return
-    session = open_session(data)
-    _print(session.clock().now(), session.setup.mode, json_)
+    _show(call, call.session.clock().now(), call.session.setup.mode)
 
 
+@command_with("data", "json", "timeout")
 def advance(
+    call: Call,
     context: typer.Context,
     by: Annotated[str, typer.Argument(metavar="DURATION", help="Such as 36h, 10m, 2d or 1d12h.")],
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Move a sandbox's clock on; returns when all timers that fall due on the way have fired, in their order."""
     delta = duration(by)
-    session = open_session(data or context.obj, timeout_s=timeout)
+    call.data = call.data or context.obj
+    session = call.session
     if session.setup.mode != "sandbox":
-        raise CommandError(
-            f"this is a {session.setup.mode} instance, and only a sandbox's clock can be moved"
-            " (`keypost up --sandbox`, in a folder of its own)"
-        )
+        raise CommandError(phrase("cli.clock.no_sandbox", mode=session.setup.mode))
     clock = SandboxClock(session.instance.clock_file)
     target = clock.now() + delta
     progress = Progress(session)
@@ -65,23 +65,22 @@ def advance(
             clock.advance_to(following)
     finally:
         progress.close()
-    _print(clock.now(), "sandbox", json_)
+    _show(call, clock.now(), "sandbox")
 
 
 def duration(text: str) -> timedelta:
     """`36h`, `10m`, `2d`, `1d12h`: whole numbers with their units, largest or smallest first."""
     if not re.fullmatch(r"(\d{1,9}[smhdw])+", text):
-        raise CommandError(f"{text!r} is no duration: write 36h, 10m, 2d or 1d12h", Exit.BAD_CALL)
+        raise bad_call("cli.clock.no_duration", text=visible(text))
     parts = re.findall(r"(\d+)([smhdw])", text)
     try:
         wanted = sum((timedelta(**{_UNITS[unit]: int(number)}) for number, unit in parts), timedelta())
     except OverflowError:
         wanted = timedelta.max
     if wanted > _LONGEST:
-        raise CommandError(f"{text!r} is more than a hundred years", Exit.BAD_CALL)
+        raise bad_call("cli.clock.too_far", text=visible(text))
     return wanted
 
 
-def _print(now: datetime, mode: str, as_json: bool) -> None:
-    local = now.astimezone(SHANGHAI).isoformat()
-    show({"now": local, "mode": mode}, as_json, lambda: local)
+def _show(call: Call, now: datetime, mode: str) -> None:
+    call.show({"now": now.astimezone(SHANGHAI).isoformat(), "mode": mode}, lambda clock: clock["now"])

@@ -12,32 +12,21 @@ from typing import Annotated, Any, Final
 import typer
 
 from cli.acts import day
+from cli.command import Call, command
 from cli.feed import CounterFeed
 from cli.idle import wait_idle
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Session,
-    Timeout,
-    open_session,
-    show,
-)
-from cli.language import in_language
-from cli.simulated.counters import Counters, registered, settled
+from cli.instance import CommandError, Session
+from cli.simulated.counters import Counters, province_of, register_customers
 from cli.simulated.province import CUSTOMERS
 from cli.simulated.stream import RATE
-from deploy.embedded.kafka import say
+from cli.words import phrase
+from deploy.embedded.terminal import say
 from shared.clock import SHANGHAI
 
 _TICK_S: Final = 0.2
 _AT_ONCE: Final = timedelta(hours=6)
 """What is sent in one go of days that have passed, where no pace is asked for."""
-_TELL_EVERY_S: Final = 10.0
+_REPORT_EVERY_S: Final = 10.0
 
 Rate = Annotated[
     int,
@@ -55,7 +44,9 @@ def register(app: typer.Typer) -> None:
     app.command("simulate-counters")(simulate_counters)
 
 
+@command
 def simulate_counters(
+    call: Call,
     days: Annotated[
         int | None,
         typer.Option(
@@ -87,10 +78,6 @@ def simulate_counters(
     for_: Annotated[
         float | None, typer.Option("--for", metavar="S", min=0, help="Stop after so many seconds.")
     ] = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Simulate the counters of a province: made-up customers and sales, published to Kafka as real counters do it.
 
@@ -103,34 +90,30 @@ def simulate_counters(
     Ctrl-C ends it.
     """
     first = day(from_, "--from")
-    session = open_session(data, user, timeout)
+    session = call.session
     if session.setup.mode == "production":
-        raise CommandError(
-            in_language("生产实例不接受模拟交易", "counters are not simulated on an instance in production"),
-            Exit.REFUSED,
-        )
-    say(in_language("以下均为模拟数据", "what follows is simulated: made up by this program"))
+        raise CommandError(phrase("cli.simulate.production"))
+    say(phrase("cli.simulate.simulated"))
     now = session.clock().now().astimezone(SHANGHAI)
     if first is not None:
         began = datetime.combine(date.fromisoformat(first), time_of_day(0), SHANGHAI)
     else:
         began = now if days is None else now - timedelta(days=days)
     ends = None if days is None else began + timedelta(days=days)
-    province = settled(session, seed, customers)
-    codes = registered(session, province, began.date())
-    say(in_language("等待各服务认得这些客户", "waiting until every service knows the customers"))
+    province = province_of(session, seed, customers)
+    codes = register_customers(session, province, began.date())
+    say(phrase("cli.simulate.waiting"))
     wait_idle(session)
     counters = Counters(CounterFeed(session), province, codes, began, rate)
     run = _Run(session, counters, speed, ends, for_)
     try:
-        say(in_language("开始；按 Ctrl-C 结束", "it begins; Ctrl-C ends it"))
+        say(phrase("cli.simulate.begins"))
         run.go()
     except KeyboardInterrupt:
-        say(in_language("已停止；已发出的照常入账", "stopped; what was sent before is booked all the same"))
+        say(phrase("cli.simulate.stopped"))
     with contextlib.suppress(KeyboardInterrupt):
         counters.feed.flush()
-    summary = run.summary()
-    show(summary, json_, lambda: _text(summary))
+    call.show(run.summary(), _text)
 
 
 @dataclass(slots=True)
@@ -141,8 +124,8 @@ class _Run:
     ends: datetime | None
     seconds: float | None
     reached: datetime = field(init=False)
-    _told_at: float = 0.0
-    _waiting_told: bool = False
+    _reported_at: float = 0.0
+    _waiting_reported: bool = False
 
     def __post_init__(self) -> None:
         self.reached = self.counters.began
@@ -151,7 +134,7 @@ class _Run:
         """Sends day after day, up to the instance's time; then with it."""
         clock = self.session.clock()
         began = time.monotonic()
-        self._told_at = began
+        self._reported_at = began
         while self.ends is None or self.reached < self.ends:
             if self.seconds is not None and time.monotonic() - began >= self.seconds:
                 return
@@ -164,30 +147,21 @@ class _Run:
             if target > self.reached:
                 self.counters.send_until(target)
                 self.reached = target
-            self._tell()
+            self._report()
             if self.speed or not behind:
                 self._rest(behind=behind)
 
     def _rest(self, *, behind: bool) -> None:
-        if not behind and self.session.setup.mode == "sandbox" and not self._waiting_told:
-            self._waiting_told = True
-            say(
-                in_language(
-                    "已到沙箱时钟的当前时刻，等待其推进（keypost clock advance 1d）",
-                    "this is the sandbox's present; going on when its clock does (keypost clock advance 1d)",
-                )
-            )
+        if not behind and self.session.setup.mode == "sandbox" and not self._waiting_reported:
+            self._waiting_reported = True
+            say(phrase("cli.simulate.present"))
         time.sleep(_TICK_S)
 
-    def _tell(self) -> None:
-        if time.monotonic() - self._told_at >= _TELL_EVERY_S:
-            self._told_at = time.monotonic()
+    def _report(self) -> None:
+        if time.monotonic() - self._reported_at >= _REPORT_EVERY_S:
+            self._reported_at = time.monotonic()
             at = self.reached.astimezone(SHANGHAI).strftime("%Y-%m-%d %H:%M")
-            say(
-                in_language(
-                    f"{at}：已发 {self.counters.feed.sent} 笔", f"{at}: {self.counters.feed.sent} sent"
-                )
-            )
+            say(phrase("cli.simulate.progress", at=at, count=self.counters.feed.sent))
 
     def summary(self) -> dict[str, Any]:
         """What was sent; whom the counters' own codes mean, so that somebody can map them."""
@@ -208,23 +182,20 @@ class _Run:
         }
 
 
-def _text(told: dict[str, Any]) -> str:
-    mishaps = ", ".join(f"{name} {count}" for name, count in told["mishaps"].items()) or "-"
+def _text(summary: dict[str, Any]) -> str:
+    mishaps = [f"{name} {count}" for name, count in summary["mishaps"].items()]
     rows = [
-        in_language(
-            f"模拟（种子 {told['seed']}）：{told['from']} 至 {told['reached']}，"
-            f"{told['customers']} 个客户，共发 {told['sent']} 笔",
-            f"simulated (seed {told['seed']}): {told['from']} to {told['reached']}, {told['customers']} customers,"
-            f" {told['sent']} records sent",
+        phrase(
+            "cli.simulate.summary",
+            seed=summary["seed"],
+            began=summary["from"],
+            reached=summary["reached"],
+            customers=summary["customers"],
+            count=summary["sent"],
         ),
-        in_language("异常：", "of them ") + mishaps,
+        phrase("cli.simulate.mishaps", mishaps=", ".join(mishaps) or "-"),
     ]
-    if told["local_codes"]:
-        some, customer = next(iter(told["local_codes"].items()))
-        rows.append(
-            in_language(
-                f"{len(told['local_codes'])} 个网点代码尚待对应，如：keypost map {some} {customer}",
-                f"{len(told['local_codes'])} codes of counters' own to be mapped, such as: keypost map {some} {customer}",
-            )
-        )
+    if codes := summary["local_codes"]:
+        some, customer = next(iter(codes.items()))
+        rows.append(phrase("cli.simulate.local_codes", count=len(codes), code=some, customer=customer))
     return "\n".join(rows)

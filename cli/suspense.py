@@ -2,54 +2,22 @@
 
 from __future__ import annotations
 
-import enum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from cli.command import Call, bad_call, command
 from cli.decisions import conclude, decide, number_of
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Session,
-    Timeout,
-    open_session,
-    show,
-)
-from cli.language import accept_language
+from cli.instance import Session
 from cli.printable import moment, shortened, visible
-from shared.contracts.tiering_v1 import HeldReason
+from cli.words import lines_of, phrase, word
+from shared.kernel.reasons import HeldReason
 
 _PAGE: Final = 1000
 _COMMENT_MAX: Final = 500
 
 Number = Annotated[str, typer.Argument(metavar="N", help="Its number, as `suspense list` shows it.")]
-
-
-class Decision(enum.StrEnum):
-    KEEP = "keep"
-    REPLACE = "replace"
-    BOOK = "book"
-    CLOSE = "close"
-
-
-class Reason(enum.StrEnum):
-    """Why a transaction is held; the words of the contract."""
-
-    UNKNOWN_CODE = "unknown_code"
-    BAD_CHECK_DIGIT = "bad_check_digit"
-    RETIRED_CODE = "retired_code"
-    CONFLICT = "conflict"
-    OVER_REVERSAL = "over_reversal"
-    REVERSAL_MISMATCH = "reversal_mismatch"
-    SALE_UNKNOWN = "sale_unknown"
-    FUTURE_DATE = "future_date"
-    YEAR_TOO_OLD = "year_too_old"
+Decision = Literal["keep", "replace", "book", "close"]
 
 
 def register(app: typer.Typer) -> None:
@@ -60,25 +28,22 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="suspense")
 
 
+@command
 def list_(
-    reason: Annotated[Reason | None, typer.Option("--reason", help="Only those held for it.")] = None,
+    call: Call,
+    reason: Annotated[HeldReason | None, typer.Option("--reason", help="Only those held for it.")] = None,
     code: Annotated[
         str | None, typer.Option("--code", metavar="C", help="Only this customer code, as it was sent.")
     ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Also those booked or closed since.")] = False,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """List what is held, in the order of arrival; --json prints all of it as one array."""
-    session = open_session(data, user, timeout)
-    items = listed(session, "all" if all_ else "held", reason and reason.value, code)
-    show(items, json_, lambda: _list_text(items, all_))
+    items = items_in(call.session, "all" if all_ else "held", reason, code)
+    call.show(items, lambda held: _list_text(held, all_))
 
 
-def listed(
-    session: Session, state: str = "held", reason: HeldReason | str | None = None, code: str | None = None
+def items_in(
+    session: Session, state: str = "held", reason: HeldReason | None = None, code: str | None = None
 ) -> list[dict[str, Any]]:
     """All items in one state, through every page."""
     found: list[dict[str, Any]] = []
@@ -88,28 +53,23 @@ def listed(
     if code is not None:
         asked["customer_code"] = code
     while True:
-        page = session.get("tiering", "/v1/suspense", params=asked, headers=accept_language())
+        page = session.get("tiering", "/v1/suspense", params=asked)
         found += page["items"]
         if not page["more"]:
             return found
         asked["after"] = page["next"]
 
 
-def show_one(
-    number: Number,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
-) -> None:
+@command
+def show_one(call: Call, number: Number) -> None:
     """Show one transaction in suspense, and what may be decided about it."""
-    wanted = number_of(number, "a held transaction")
-    session = open_session(data, user, timeout)
-    item = session.get("tiering", f"/v1/suspense/{wanted}", headers=accept_language())
-    show(item, json_, lambda: _item_text(item))
+    wanted = number_of(number, "cli.suspense.no_number")
+    call.show(call.session.get("tiering", f"/v1/suspense/{wanted}"), _item_text)
 
 
+@command
 def decide_one(
+    call: Call,
     number: Number,
     decision: Annotated[
         Decision,
@@ -118,34 +78,30 @@ def decide_one(
         ),
     ],
     comment: Annotated[str, typer.Option("--comment", metavar="TEXT", help="Why; it is kept with it.")],
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Decide about one held transaction; it is decided once."""
-    wanted = number_of(number, "a held transaction")
+    wanted = number_of(number, "cli.suspense.no_number")
     if not 1 <= len(comment.strip()) <= _COMMENT_MAX:
-        raise CommandError(f"--comment takes 1 to {_COMMENT_MAX} characters", Exit.BAD_CALL)
+        raise bad_call("cli.suspense.comment", longest=_COMMENT_MAX)
     outcome = decide(
-        open_session(data, user, timeout),
+        call.session,
         "tiering",
         f"/v1/suspense/{wanted}",
         "decision",
-        {"decision": decision.value, "comment": comment.strip()},
+        {"decision": decision, "comment": comment.strip()},
         name=str(wanted),
-        wanted=lambda item: bool(item["decision"] == decision.value),
+        wanted=lambda item: bool(item["decision"] == decision),
     )
-    conclude([outcome], f"decided: {decision.value}", json_)
+    conclude(call, [outcome], phrase("cli.suspense.decided", decision=word("suspense_act", decision)))
 
 
 def _list_text(items: list[dict[str, Any]], with_state: bool) -> str:
     if not items:
-        return "nothing in suspense" if with_state else "nothing is held"
+        return phrase("cli.suspense.empty" if with_state else "cli.suspense.none_held")
     return "\n".join(
         f"{item['number']:>6} {item['reason']:<17} {visible(item['customer_code']):<14}"
-        f" {item['data']['business_date']} {_signed(item['data']):>16} {item['data']['line']:<11}"
-        f" {item['state'] + '  ' if with_state else ''}"
+        f" {item['data']['business_date']} {_signed(item['data']):>16} {word('line', item['data']['line']):<11}"
+        f" {word('held_state', item['state']) + '  ' if with_state else ''}"
         f"{shortened(visible(item['source'] + ' ' + item['id']), 80)}"
         for item in items
     )
@@ -156,20 +112,29 @@ def _signed(data: dict[str, Any]) -> str:
 
 
 def _item_text(item: dict[str, Any]) -> str:
-    lines = [
-        f"{item['number']}  {item['state']}: {item['reason']}",
-        f"identity   {visible(item['source'])}  {visible(item['id'])}",
-        f"arrived    {moment(item['arrived_at'])}, held at {moment(item['held_at'])}",
-    ]
-    if item["ended_at"]:
-        lines.append(f"ended      {moment(item['ended_at'])}")
+    decided = None
     if item["decided_by"]:
-        lines.append(
-            f"decided    {item['decision']} by {item['decided_by']}: {visible(item['comment'] or '')}"
+        decided = phrase(
+            "cli.suspense.decided_by",
+            decision=word("suspense_act", item["decision"]),
+            person=item["decided_by"],
+            comment=item["comment"] or "",
         )
-    lines += [
-        f"  {name:<15} {visible(str(value))}" for name, value in item["data"].items() if value is not None
+    possible = [f"{one} ({word('suspense_act', one)})" for one in item["decisions"]]
+    lines = [
+        f"{item['number']}  {word('held_state', item['state'])}  {word('held', item['reason'])} ({item['reason']})",
+        *lines_of(
+            [
+                ("cli.suspense.identity", f"{item['source']}  {item['id']}"),
+                ("cli.suspense.arrived_at", moment(item["arrived_at"])),
+                ("cli.suspense.held_at", moment(item["held_at"])),
+                ("cli.suspense.ended_at", moment(item["ended_at"]) if item["ended_at"] else None),
+                ("cli.suspense.decision", decided),
+                ("cli.suspense.possible", ", ".join(possible)),
+            ]
+        ),
     ]
-    if item["decisions"]:
-        lines.append(f"possible   {', '.join(item['decisions'])}")
+    lines += [
+        f"    {name:<15} {visible(str(value))}" for name, value in item["data"].items() if value is not None
+    ]
     return "\n".join(lines)

@@ -1,66 +1,62 @@
-"""Tables that people hand over: CSV (UTF-8 with or without BOM, GB18030) and XLSX, and the file of rejected rows.
+"""Tables that people hand over: CSV (UTF-8 with or without a byte order mark, GB18030) and XLSX.
 
-A file is hostile until read: sizes are bounded before anything is unpacked, an XLSX with document types or entities is
-not opened, and what is written back cannot become a formula in a spreadsheet. Row numbers are those a person sees: the
-header is row 1, and blank rows count.
+The content decides what a file is, and its header where it begins: titles above it, empty columns before it and sheets that
+explain it are passed over and named. Row numbers are those a person sees: the first row of the file or the sheet is row 1,
+and blank rows count. Every row below the header that is not blank is either read or has a problem by name; none is lost.
 """
 
 from __future__ import annotations
 
 import codecs
-import csv
-import datetime
 import hashlib
-import io
-import re
-import warnings
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
-from types import TracebackType
-from typing import IO, Final, Self
+from typing import Final
 
-import openpyxl
-from openpyxl.utils.exceptions import InvalidFileException
-
-from cli.instance import CommandError, Exit
+from cli.csv_files import COLUMNS_MAX, DELIMITERS, CsvForm, Record, Width, form_of, records, undecoded
+from cli.headings import Columns, Headings, row_numbers, understood
+from cli.language import in_language
 from cli.printable import shortened, visible
+from cli.spreadsheet_talk import is_error, meant
+from cli.unusable import UnusableFile
+from cli.workbooks import Sheet, Workbook, open_workbook
 
 FILE_BYTES_MAX: Final = 4 * 1024**3
 """Of a CSV file, which is read as a stream."""
-XLSX_BYTES_MAX: Final = 200 * 1024**2
-UNPACKED_BYTES_MAX: Final = 1024**3
-"""Of all parts of an XLSX file together. A sheet is read as a stream too, but its strings stay in memory."""
-STRINGS_BYTES_MAX: Final = 200 * 1024**2
-RATIO_MAX: Final = 300
-"""How much smaller packed than unpacked an honest part can be; small parts may be any."""
-PARTS_MAX: Final = 2000
 CELL_CHARACTERS_MAX: Final = 4000
-FIELD_CHARACTERS_MAX: Final = 4 * 1024**2
-"""A longer cell is a quotation mark that was never closed: the file is refused. Up to here it spoils its row only."""
-COLUMNS_MAX: Final = 500
-
-csv.field_size_limit(FIELD_CHARACTERS_MAX)
+HEADER_ROWS_MAX: Final = 20
+"""So far down the header is looked for."""
 
 _BLOCK: Final = 1024**2
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
-_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
-_DECLARATIONS: Final = (b"<!DOCTYPE", b"<!ENTITY")
+
+PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
+    "bad_encoding": ("有无法识别的字节", "some of its bytes are no characters"),
+    "too_many_cells": ("单元格多于标题列", "it has more cells than the header"),
+    "cell_too_long": ("单元格过长", "a cell is too long"),
+    "row_too_long": ("该行过长", "it is too long"),
+    "open_quote": ("有引号没有配对", "a quotation mark is not closed as it should be"),
+    "rows_in_a_cell": (
+        "一对引号之间包含了其他行，请检查引号后逐行重新导入",
+        "a pair of quotation marks has other rows between it; mend the marks and import those rows again",
+    ),
+    "broken_line": ("行中有多余的换行符", "a stray line break stands in it"),
+    "spreadsheet_error": ("单元格是公式错误，例如 #N/A", "a cell is a formula's error such as #N/A"),
+}
+"""Why a row cannot be read: a stable reason, and in words."""
 
 
-class UnusableFile(CommandError):
-    """The file cannot be read as a table at all: exit code 2."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message, Exit.BAD_CALL)
+def in_words(problem: str) -> str:
+    """A problem of a row as the file of rejects gives it."""
+    return f"{problem}: {in_language(*PROBLEMS[problem])}"
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """One row: its number, its cells as text as they were found, and the values of the known columns, trimmed.
 
-    `problem` is a stable reason where the row cannot be read: `bad_encoding`, `too_many_cells`, `cell_too_long`.
+    `problem` is a stable reason of `PROBLEMS` where the row cannot be read.
     """
 
     number: int
@@ -81,88 +77,262 @@ class Table:
     sha256: str
     encoding: str
     """`utf-8`, `utf-8-sig`, `gb18030` or `xlsx`."""
-    delimiter: str
+    notices: tuple[str, ...] = ()
+    """What was not read and somebody may have meant to be: columns, sheets, rows above the header."""
+    unread_sheets: tuple[str, ...] = ()
+    rows_elsewhere: bool = False
+    """Whether another sheet that a person sees has rows of this kind."""
+    _source: _Source | None = field(default=None, repr=False)
+    _header_row: int = 1
+    _width: Width | None = None
 
     def rows(self) -> Iterator[TableRow]:
         """The rows that are not blank, in the order of the file."""
-        for number, cells in enumerate(_records(self.path, self.encoding, self.delimiter), start=1):
-            if number > 1 and any(cell.strip() for cell in cells):
-                yield self._row(number, cells)
+        if self._source is None:
+            return
+        for number, record in enumerate(self._source.records(self._width), start=1):
+            if number > self._header_row and not _blank(record):
+                yield self._row(number, record)
 
-    def _row(self, number: int, cells: Sequence[str]) -> TableRow:
-        values = {
-            name: unguarded(cells[place]).strip()
-            for name, place in self.columns.items()
-            if place < len(cells)
-        }
-        problem: str | None = None
-        if any(cell.strip() for cell in cells[len(self.header) :]):
-            problem = "too_many_cells"
-        elif any(len(cell) > CELL_CHARACTERS_MAX for cell in cells):
-            problem = "cell_too_long"
-        elif any(_undecoded(cell) for cell in cells):
-            problem = "bad_encoding"
+    def _row(self, number: int, record: Record) -> TableRow:
+        cells = record.cells
+        values = {name: meant(cells[place]) for name, place in self.columns.items() if place < len(cells)}
+        problem = record.problem
+        if problem is None:
+            if any(cell.strip() for cell in cells[len(self.header) :]):
+                problem = "too_many_cells"
+            elif any(len(cell) > CELL_CHARACTERS_MAX for cell in cells):
+                problem = "cell_too_long"
+            elif any(undecoded(cell) for cell in cells):
+                problem = "bad_encoding"
+            elif any(is_error(value) for value in values.values()):
+                problem = "spreadsheet_error"
         return TableRow(number, tuple(cells), values, problem)
 
 
-def open_table(path: Path, columns: Mapping[str, Sequence[str]], required: Sequence[str]) -> Table:
+def open_table(path: Path, columns: Columns, required: Sequence[str], sheet: str | None = None) -> Table:
     """Looks at the whole file once: its form, its header, how many rows it has.
 
-    `columns` gives the names of each column besides its own, in any language; case, blanks and underscores do not
-    matter. Other columns are ignored. Raises UnusableFile.
+    Other columns than the known ones are ignored. Without a sheet's name the first one is read that a person sees and that
+    has the header. Raises UnusableFile.
     """
-    digest, xlsx = _inspect(path)
-    encoding = "xlsx" if xlsx else _encoding(path)
-    delimiter = "," if xlsx else _delimiter(path, encoding, columns)
-    header: tuple[str, ...] = ()
-    count = 0
+    digest, is_package = _inspect(path)
     try:
-        for number, cells in enumerate(_records(path, encoding, delimiter), start=1):
-            if number == 1:
-                header = _trimmed(cells)
-            elif any(cell.strip() for cell in cells):
-                count += 1
-    except csv.Error as problem:
-        raise UnusableFile(f"{path.name} is not a readable CSV file: {problem}") from problem
-    places = _places(path, header, columns)
-    if missing := [name for name in required if name not in places]:
+        if is_package:
+            found = _of_workbook(open_workbook(path), columns, required, sheet, digest)
+        elif sheet is not None:
+            raise UnusableFile(
+                f"{path.name} 不是工作簿，没有工作表", f"{path.name} is no workbook and has no sheets"
+            )
+        else:
+            found = _of_csv(path, columns, required, digest)
+    except OSError as problem:
+        raise _unreadable(path, problem) from problem
+    return found
+
+
+def _of_csv(path: Path, columns: Columns, required: Sequence[str], digest: str) -> Table:
+    form = form_of(path)
+    sources = [_Csv(path, form, delimiter) for delimiter in DELIMITERS]
+    heads = [_head(source, columns, required) for source in sources]
+    # The separator under which most columns are known; spreadsheets of some countries use others than the comma.
+    best = max(range(len(sources)), key=lambda at: len(heads[at].headings.places))
+    _refuse_unless_complete(path, heads[best], required)
+    return _table(path, sources[best], heads[best], required, digest, form.encoding)
+
+
+def _of_workbook(
+    book: Workbook, columns: Columns, required: Sequence[str], wanted: str | None, digest: str
+) -> Table:
+    chosen = [each for each in book.sheets if (each.name == wanted if wanted else not each.hidden)]
+    if not chosen:
+        names = ", ".join(each.name for each in book.sheets)
         raise UnusableFile(
-            f"{path.name} has no column {', '.join(missing)}; its first row is "
-            f"{shortened(visible(', '.join(header[:20])), 300) or 'empty'}"
+            f"{book.path.name} 没有可见的工作表 {wanted or ''}；现有：{visible(names)}",
+            f"{book.path.name} has no sheet {wanted or 'that is visible'}; it has: {visible(names)}",
         )
-    return Table(path, header, places, count, digest, encoding, delimiter)
+    heads = [(each, _head(_XlsxSheet(book, each), columns, required)) for each in chosen]
+    complete = [(each, head) for each, head in heads if head.complete(required)]
+    sheet, head = complete[0] if complete else max(heads, key=lambda one: len(one[1].headings.places))
+    _refuse_unless_complete(book.path, head, required)
+    unread = tuple(each.name for each in book.sheets if each is not sheet and not _empty(book, each))
+    elsewhere = any(_has_rows(book, each, head) for each, head in complete[1:])
+    notices = _notices_of_sheets(sheet, unread, elsewhere)
+    source = _XlsxSheet(book, sheet)
+    return _table(book.path, source, head, required, digest, "xlsx", notices, unread, elsewhere)
+
+
+def _notices_of_sheets(sheet: Sheet, unread: tuple[str, ...], elsewhere: bool) -> list[str]:
+    if not unread:
+        return []
+    names = visible(", ".join(unread))
+    notice = in_language(
+        f"只读取了工作表 {sheet.name}；未读取：{names}（用 --sheet 指定）",
+        f"only the sheet {sheet.name} is read; not read: {names} (say which with --sheet)",
+    )
+    more = in_language("；其中有同样标题的数据行", "; there are rows with the same header among them")
+    return [notice + more if elsewhere else notice]
+
+
+# Header
+# ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class _Head:
+    """Where the header stands and what it says."""
+
+    row: int
+    header: tuple[str, ...]
+    headings: Headings
+    above: int
+    """Rows above it that are not blank."""
+
+    def complete(self, required: Sequence[str]) -> bool:
+        return not self.headings.lacking(required) and not self.headings.doubled
+
+
+def _head(source: _Source, columns: Columns, required: Sequence[str]) -> _Head:
+    """The first row with every column that must be there, else the one in which most are known."""
+    best = _Head(1, (), Headings({}), 0)
+    above = 0
+    for number, record in enumerate(islice(source.records(None), HEADER_ROWS_MAX), start=1):
+        if _blank(record):
+            continue
+        header = _trimmed(record.cells)
+        found = _Head(number, header, understood(header, columns), above)
+        if not found.headings.lacking(required):
+            return found
+        if len(found.headings.places) > len(best.headings.places) or not best.header:
+            best = found
+        above += 1
+    return best
 
 
 def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
     """The header without the empty cells that spreadsheets leave at its end."""
-    names = [cell.strip() for cell in cells]
+    names = [meant(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
     return tuple(names)
 
 
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_\-（）()*：:]+", "", name).casefold()
+def _refuse_unless_complete(path: Path, head: _Head, required: Sequence[str]) -> None:
+    if len(head.header) > COLUMNS_MAX:
+        raise UnusableFile(
+            f"{path.name} 超过 {COLUMNS_MAX} 列", f"{path.name} has more than {COLUMNS_MAX} columns"
+        )
+    if head.headings.doubled:
+        names = visible(", ".join(head.headings.doubled))
+        raise UnusableFile(f"{path.name} 有重复的列：{names}", f"{path.name} has a column twice: {names}")
+    if missing := head.headings.lacking(required):
+        said = shortened(visible(", ".join(head.header[:20])), 300)
+        zh = f"{path.name} 缺少列 {', '.join(missing)}；其标题行为：{said or '空'}"
+        en = f"{path.name} has no column {', '.join(missing)}; its first row is {said or 'empty'}"
+        numbers = visible(", ".join(row_numbers(head.header)))
+        if "id" in missing and numbers:
+            zh += f"。{numbers} 只是行号，下月的文件还会重复，不能作为交易编号；请提供流水号"
+            en += (
+                f". {numbers} numbers the rows, and next month's file has the same numbers: that is no transaction's id;"
+                " give the counter's own serial number (流水号)"
+            )
+        raise UnusableFile(zh, en)
 
 
-def _places(path: Path, header: Sequence[str], columns: Mapping[str, Sequence[str]]) -> dict[str, int]:
-    if len(header) > COLUMNS_MAX:
-        raise UnusableFile(f"{path.name} has more than {COLUMNS_MAX} columns")
-    known = {_plain(alias): name for name, aliases in columns.items() for alias in (name, *aliases)}
-    places: dict[str, int] = {}
-    for place, heading in enumerate(header):
-        name = known.get(_plain(heading))
-        if name is None:
-            continue
-        if name in places:
-            before, now = (_plain(header[at]) == _plain(name) for at in (places[name], place))
-            if before == now:
-                raise UnusableFile(f"{path.name} has the column {name} twice")
-            if before:
-                # Beside a column's own name, one of its other names means something else.
-                continue
-        places[name] = place
-    return places
+def _width(head: _Head, required: Sequence[str]) -> Width:
+    """A row says something as soon as it reaches the last column that must be there."""
+    full = max(0, len(head.header) - 1)
+    return Width(full, max((head.headings.places[name] for name in required), default=0) or full)
+
+
+def _table(
+    path: Path,
+    source: _Source,
+    head: _Head,
+    required: Sequence[str],
+    digest: str,
+    encoding: str,
+    notices: Sequence[str] = (),
+    unread: tuple[str, ...] = (),
+    elsewhere: bool = False,
+) -> Table:
+    said = [
+        in_language(
+            f"列 {visible(heading)} 未读取：{name} 以 {visible(stronger)} 为准",
+            f"the column {visible(heading)} is not read: {visible(stronger)} goes before it as {name}",
+        )
+        for heading, name, stronger in head.headings.passed_over
+    ]
+    if head.above:
+        said.append(
+            in_language(
+                f"标题在第 {head.row} 行，其上 {head.above} 行未读取",
+                f"the header is row {head.row}; {head.above} rows above it are not read",
+            )
+        )
+    width = _width(head, required)
+    count = sum(
+        1
+        for number, record in enumerate(source.records(width), start=1)
+        if number > head.row and not _blank(record)
+    )
+    return Table(
+        path,
+        head.header,
+        head.headings.places,
+        count,
+        digest,
+        encoding,
+        (*said, *notices),
+        unread,
+        elsewhere,
+        source,
+        head.row,
+        width,
+    )
+
+
+def _blank(record: Record) -> bool:
+    return record.problem is None and not any(cell.strip() for cell in record.cells)
+
+
+# Sources of records
+# ---------------------------------------------------------------------------------------------------
+
+
+class _Source:
+    """Where records come from; they can be gone through more than once."""
+
+    def records(self, width: Width | None) -> Iterator[Record]:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True, slots=True)
+class _Csv(_Source):
+    path: Path
+    form: CsvForm
+    delimiter: str
+
+    def records(self, width: Width | None) -> Iterator[Record]:
+        return records(self.path, self.form, self.delimiter, width)
+
+
+@dataclass(frozen=True, slots=True)
+class _XlsxSheet(_Source):
+    book: Workbook
+    sheet: Sheet
+
+    def records(self, width: Width | None) -> Iterator[Record]:
+        return self.book.rows(self.sheet)
+
+
+def _empty(book: Workbook, sheet: Sheet) -> bool:
+    return all(_blank(record) for record in islice(book.rows(sheet), HEADER_ROWS_MAX))
+
+
+def _has_rows(book: Workbook, sheet: Sheet, head: _Head) -> bool:
+    below = islice(book.rows(sheet), head.row, None)
+    return any(not _blank(record) for record in below)
 
 
 # What kind of file it is
@@ -170,239 +340,54 @@ def _places(path: Path, header: Sequence[str], columns: Mapping[str, Sequence[st
 
 
 def _inspect(path: Path) -> tuple[str, bool]:
-    """The file's SHA-256 and whether it is an XLSX, by its content and not by its name."""
+    """The file's SHA-256 and whether it is a package, by its content and not by its name."""
     digest = hashlib.sha256()
     first = b""
     try:
         if path.is_dir():
-            raise UnusableFile(f"{path} is a folder, and a file is needed")
+            raise UnusableFile(f"{path} 是文件夹，需要的是文件", f"{path} is a folder, and a file is needed")
         if not path.is_file():
-            raise UnusableFile(f"there is no file {path}")
+            raise UnusableFile(f"没有文件 {path}", f"there is no file {path}")
         if path.stat().st_size > FILE_BYTES_MAX:
-            raise UnusableFile(f"{path.name} is larger than {FILE_BYTES_MAX // 1024**2} MB")
+            size = FILE_BYTES_MAX // 1024**2
+            raise UnusableFile(f"{path.name} 超过 {size} MB", f"{path.name} is larger than {size} MB")
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
-                first = first or block[:8]
+                first = first or block[:64]
                 digest.update(block)
     except OSError as problem:
-        raise UnusableFile(f"{path} cannot be read: {problem.strerror or problem}") from problem
-    if first.startswith(b"\xd0\xcf\x11\xe0"):
-        raise UnusableFile(f"{path.name} is an old Excel file (or a protected one); save it as .xlsx or .csv")
-    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise UnusableFile(f"{path.name} is UTF-16; save it as UTF-8 or GB18030")
+        raise _unreadable(path, problem) from problem
+    _refuse_by_content(path, first)
+    return digest.hexdigest(), first.startswith(b"PK\x03\x04")
+
+
+def _unreadable(path: Path, problem: OSError) -> UnusableFile:
+    why = problem.strerror or problem
+    return UnusableFile(f"无法读取 {path}：{why}", f"{path} cannot be read: {why}")
+
+
+def _refuse_by_content(path: Path, first: bytes) -> None:
+    """Refuses what no reader of tables can take, with the cure."""
+    name = path.name
     if not first:
-        raise UnusableFile(f"{path.name} is empty")
-    xlsx = first.startswith(b"PK\x03\x04")
-    if xlsx:
-        _check_package(path)
-    elif path.suffix.lower() in (".xlsx", ".xlsm"):
-        raise UnusableFile(f"{path.name} is not an XLSX file")
-    return digest.hexdigest(), xlsx
-
-
-def _check_package(path: Path) -> None:
-    """Refuses what would unpack to something enormous, and XML that declares anything."""
-    if path.stat().st_size > XLSX_BYTES_MAX:
-        raise UnusableFile(f"{path.name} is larger than {XLSX_BYTES_MAX // 1024**2} MB; save it as CSV")
-    try:
-        with zipfile.ZipFile(path) as package:
-            parts = package.infolist()
-            if len(parts) > PARTS_MAX or sum(part.file_size for part in parts) > UNPACKED_BYTES_MAX:
-                raise UnusableFile(f"{path.name} unpacks to more than is allowed")
-            for part in parts:
-                _check_part(path, package, part)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, OSError, EOFError) as problem:
-        raise UnusableFile(f"{path.name} is not a readable XLSX file") from problem
-
-
-def _check_part(path: Path, package: zipfile.ZipFile, part: zipfile.ZipInfo) -> None:
-    if part.file_size > _BLOCK and part.file_size > RATIO_MAX * max(part.compress_size, 1):
-        raise UnusableFile(f"{path.name} unpacks to more than is allowed")
-    if part.filename.endswith("sharedStrings.xml") and part.file_size > STRINGS_BYTES_MAX:
-        raise UnusableFile(f"{path.name} unpacks to more than is allowed")
-    if part.filename.endswith((".xml", ".rels", ".vml")):
-        with package.open(part) as content:
-            # Declarations stand before the first element; no writer of spreadsheets needs any.
-            head = content.read(65536)
-        if b"\x00" in head[:4] or any(word in head for word in _DECLARATIONS):
-            raise UnusableFile(f"{path.name} contains XML declarations that a spreadsheet has no use for")
-
-
-def _encoding(path: Path) -> str:
-    """UTF-8 unless the bytes say otherwise. A few bad bytes among good UTF-8 are bad rows, not another encoding."""
-    with path.open("rb") as file:
-        if file.read(3) == codecs.BOM_UTF8:
-            return "utf-8-sig"
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    good = bad = 0
-    with path.open("rb") as file:
-        while True:
-            block = file.read(_BLOCK)
-            text = decoder.decode(block, final=not block)
-            if not text.isascii():
-                wrong = sum(1 for character in text if "\udc80" <= character <= "\udcff")
-                bad += wrong
-                good += sum(1 for character in text if character > "\x7f") - wrong
-            if not block:
-                break
-    if not bad or good > 10 * bad:
-        return "utf-8"
-    return "gb18030" if _decodes(path, "gb18030") else "utf-8"
-
-
-def _decodes(path: Path, encoding: str) -> bool:
-    decoder = codecs.getincrementaldecoder(encoding)("strict")
-    try:
-        with path.open("rb") as file:
-            while block := file.read(_BLOCK):
-                decoder.decode(block)
-            decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _undecoded(cell: str) -> bool:
-    return not cell.isascii() and any("\ud800" <= character <= "\udfff" for character in cell)
-
-
-def _delimiter(path: Path, encoding: str, columns: Mapping[str, Sequence[str]]) -> str:
-    """The separator under which most columns of the first row are known; spreadsheets of some countries use others."""
-
-    def known(delimiter: str) -> int:
-        try:
-            first = next(_csv_records(path, encoding, delimiter), [])
-            return len(_places(path, _trimmed(first), columns))
-        except (csv.Error, UnusableFile):
-            return 0
-
-    return max((",", ";", "\t"), key=known)
-
-
-# Records
-# ---------------------------------------------------------------------------------------------------
-
-
-def _records(path: Path, encoding: str, delimiter: str) -> Iterator[list[str]]:
-    return _xlsx_records(path) if encoding == "xlsx" else _csv_records(path, encoding, delimiter)
-
-
-def _csv_records(path: Path, encoding: str, delimiter: str) -> Iterator[list[str]]:
-    with path.open(encoding=encoding, errors="surrogateescape", newline="") as file:
-        yield from csv.reader(file, delimiter=delimiter)
-
-
-def _xlsx_records(path: Path) -> Iterator[list[str]]:
-    with warnings.catch_warnings():
-        # What the library has to say about styles and validations is of no use to the user.
-        warnings.simplefilter("ignore")
-        try:
-            book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
-        except (InvalidFileException, KeyError, ValueError, SyntaxError, OSError, AttributeError) as problem:
-            raise UnusableFile(f"{path.name} is not a readable XLSX file") from problem
-        try:
-            if not book.worksheets:
-                raise UnusableFile(f"{path.name} has no sheet")
-            sheet = book.worksheets[0]
-            # Some writers declare a wrong size of the sheet; what is there counts.
-            sheet.reset_dimensions()
-            at = 0
-            for cells in sheet.iter_rows():
-                number = next((cell.row for cell in cells if cell.row is not None), at + 1)
-                # Rows that are altogether empty may be left out of the file, and still count.
-                for _ in range(min(number - at - 1, 1_048_576)):
-                    yield []
-                at = number
-                yield [_cell_text(cell.value) for cell in cells]
-        except (SyntaxError, ValueError, KeyError, zipfile.BadZipFile) as problem:
-            raise UnusableFile(f"{path.name} is not a readable XLSX file") from problem
-        finally:
-            book.close()
-
-
-def _cell_text(value: object) -> str:
-    """A cell as a person would type it: whole numbers without a point, dates as ISO 8601."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "TRUE" if value else "FALSE"
-    if isinstance(value, float):
-        return str(int(value)) if value.is_integer() and abs(value) < 1e18 else repr(value)
-    if isinstance(value, datetime.datetime):
-        return value.date().isoformat() if value.time() == datetime.time() else value.isoformat(sep=" ")
-    if isinstance(value, datetime.date | datetime.time):
-        return value.isoformat()
-    return str(value)
-
-
-# Rejected rows
-# ---------------------------------------------------------------------------------------------------
-
-
-def guarded(cell: str) -> str:
-    """A cell that no spreadsheet takes for a formula; numbers stay as they are."""
-    return f"'{cell}" if cell.startswith(_FORMULA) and not _NUMBER.fullmatch(cell) else cell
-
-
-def unguarded(cell: str) -> str:
-    """The reverse of `guarded`, so that a corrected file of rejects can be imported as it is."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
-
-
-@dataclass(slots=True)
-class RejectFile:
-    """`FILE.rejects.csv`: row, reason, and the original columns. It is there only if rows were rejected.
-
-    Written beside its place and moved there at the end, so that it is never a half one; one of an earlier run goes.
-    """
-
-    table: Table
-    count: int = 0
-    _file: IO[str] | None = None
-
-    @property
-    def path(self) -> Path:
-        return self.table.path.with_name(f"{self.table.path.name}.rejects.csv")
-
-    @property
-    def _draft(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.part")
-
-    def __enter__(self) -> Self:
-        return self
-
-    def add(self, row: TableRow, reason: str) -> None:
-        """One rejected row."""
-        self.add_cells(row.number, row.cells, reason)
-
-    def add_cells(self, number: int, cells: Sequence[str], reason: str) -> None:
-        """The same for a caller that kept only the cells."""
-        width = len(self.table.header)
-        padded = [*cells, *[""] * (width - len(cells))]
-        self._write([str(number), reason, *(guarded(cell) for cell in padded)])
-        self.count += 1
-
-    def _write(self, cells: Sequence[str]) -> None:
-        if self._file is None:
-            # A file that came with a BOM goes back with one, because its reader needs it.
-            encoding = "utf-8-sig" if self.table.encoding == "utf-8-sig" else "utf-8"
-            try:
-                self._file = self._draft.open("w", encoding=encoding, errors="backslashreplace", newline="")
-            except OSError as problem:
-                raise UnusableFile(f"{self.path} cannot be written: {problem.strerror}") from problem
-            self._write(["row", "reason", *(guarded(name) for name in self.table.header)])
-        line = io.StringIO()
-        csv.writer(line, lineterminator="\n").writerow(cells)
-        self._file.write(line.getvalue())
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if self._file is not None:
-            self._file.close()
-        if kind is not None:
-            self._draft.unlink(missing_ok=True)
-        elif self._file is not None:
-            self._draft.replace(self.path)
-        else:
-            self.path.unlink(missing_ok=True)
+        raise UnusableFile(f"{name} 是空文件", f"{name} is empty")
+    if first.startswith(b"\xd0\xcf\x11\xe0"):
+        raise UnusableFile(
+            f"{name} 是旧版 Excel 文件（或受密码保护），请另存为 .xlsx 或 .csv",
+            f"{name} is an old Excel file (or a protected one); save it as .xlsx or .csv",
+        )
+    if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise UnusableFile(
+            f"{name} 是 UTF-16 编码，请另存为 UTF-8 或 GB18030",
+            f"{name} is UTF-16; save it as UTF-8 or GB18030",
+        )
+    if (
+        first.removeprefix(codecs.BOM_UTF8)
+        .lstrip()
+        .lower()
+        .startswith((b"<html", b"<!doctype", b"<?xml", b"<table", b"<meta"))
+    ):
+        raise UnusableFile(
+            f"{name} 是网页（或 XML）而不是表格，请用表格软件打开后另存为 .xlsx",
+            f"{name} is a web page (or XML) and no table; open it in a spreadsheet and save it as .xlsx",
+        )

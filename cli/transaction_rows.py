@@ -6,18 +6,20 @@ transaction is decided by the service that publishes it, once for all ways in.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping
-from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 
-from shared.clock import SHANGHAI
+from cli.language import in_language
+from cli.printable import shortened, visible
+from cli.spreadsheet_talk import damage
 from shared.contracts.counter_v1 import TRANSACTION_TYPE
-from shared.money import parse_yuan
+from shared.kernel.days import FIRST_DAY, LAST_DAY, within_range
+from shared.kernel.writing import folded, read_count, read_day, read_instant, read_line, read_yuan
+from shared.money import format_yuan
 
 COLUMNS: Final = {
-    "id": ("流水号", "交易流水号", "交易编号", "交易号", "编号", "序号", "标识", "单号", "transaction id"),
+    # The surest heading comes first. What only numbers the rows (序号, 编号) is no id: next month's file has it again.
+    "id": ("流水号", "交易流水号", "交易编号", "交易号", "transaction id", "单号", "标识"),
     "customer_code": ("客户代码", "大客户代码", "客户编码", "客户编号", "代码", "code", "customer"),
     "line": ("业务种类", "业务类别", "业务类型", "专业", "业务", "产品线", "line of business"),
     "kind": ("交易类型", "收支类型", "类型", "种类", "类别", "type"),
@@ -38,22 +40,16 @@ EXAMPLE: Final = {
     "business_date": "2026-01-15", "source": "/counters/320500", "counter_id": "32050001", "pieces": "41",
     "occurred_at": "2026-01-15T09:31:07+08:00", "settlement": "cash", "manager_id": "", "product": "", "reverses": "",
 }  # fmt: skip
-"""The row that the template shows; the words of the second, Chinese one are found in `_WORDS`."""
+"""The row that the template shows; the words of the second, Chinese one are `_EXAMPLE_WORDS`."""
 CENTRE_OF_DEFAULT_ORGANISATION: Final = "3205"
 
+_CODES: Final = ("id", "customer_code", "counter_id", "manager_id", "product", "reverses", "source")
+"""Fields that are compared as they are, and that a spreadsheet must not have computed with."""
 _WORDS: Final[Mapping[str, Mapping[str, str]]] = {
-    "line": {
-        "函件": "letters", "物流": "logistics", "速递": "express", "包裹": "parcels", "报刊": "press",
-        "金融": "finance", "信息": "information", "集邮": "philately",
-    },
-    "kind": {"销售": "sale", "收入": "sale", "冲销": "reversal", "冲正": "reversal"},
+    "kind": {"销售": "sale", "收入": "sale", "收寄": "sale", "冲销": "reversal", "冲正": "reversal"},
     "settlement": {"现金": "cash", "现结": "cash", "记欠": "credit"},
-}  # fmt: skip
-_DATE: Final = re.compile(
-    r"([0-9]{4})(?:([-/.年])([0-9]{1,2})(?:\2|(?<=[0-9])月)([0-9]{1,2})日?|([0-9]{2})([0-9]{2}))(?:[ T]00:00(?::00)?)?"
-)
-_MOMENT: Final = re.compile(r"([0-9/.\-]+)[ T]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)(.*)")
-_WHOLE: Final = re.compile(r"[0-9]{1,18}")
+}
+_EXAMPLE_WORDS: Final = {"line": "速递", "kind": "销售", "settlement": "现金"}
 
 
 class Rejected(NamedTuple):
@@ -71,27 +67,46 @@ def event_of(values: Mapping[str, str], unit_code: str) -> dict[str, Any] | Reje
     """
     given = {name: text for name in COLUMNS if (text := values.get(name, ""))}
     if absent := [name for name in REQUIRED if name not in given]:
-        return Rejected("missing_field", f"{', '.join(absent)} is missing")
-    on = read_date(given["business_date"])
-    if on is None:
-        return Rejected("bad_field", "business_date is not a date such as 2026-01-15")
+        names = ", ".join(absent)
+        return Rejected("missing_field", in_language(f"缺少 {names}", f"{names} is missing"))
     try:
-        parse_yuan(given["amount"])
-    except ValueError:
-        return Rejected("bad_field", "amount is not a figure in yuan such as 1234.50, without sign")
-    pieces: int | None = None
-    if "pieces" in given:
-        if _WHOLE.fullmatch(given["pieces"]) is None:
-            return Rejected("bad_field", "pieces is not a whole number")
-        pieces = int(given["pieces"])
-    occurred_at = _moment(given["occurred_at"]) if "occurred_at" in given else f"{on}T00:00:00+08:00"
-    data = {
-        "customer_code": given["customer_code"],
-        "counter_id": given.get("counter_id", unit_code),
-        "line": _word("line", given["line"]),
+        data = _data(given, unit_code)
+    except _BadCell as problem:
+        return Rejected("bad_field", str(problem))
+    return event(given["id"], given.get("source", f"/imports/{unit_code}"), data)
+
+
+class _BadCell(ValueError):
+    """A cell that cannot be read, in words with its field."""
+
+
+def _data(given: Mapping[str, str], unit_code: str) -> dict[str, Any]:
+    for name in _CODES:
+        if (spoilt := damage(given.get(name, ""))) is not None:
+            raise _BadCell(f"{name}: {spoilt}")
+    on = read_day(given["business_date"])
+    if on is None:
+        raise _bad("business_date", given, "不是日期，应如 2026-01-15", "is not a date such as 2026-01-15")
+    if not within_range(on):
+        raise _out_of_range("business_date", given)
+    fen = read_yuan(given["amount"])
+    if fen is None:
+        raise _bad(
+            "amount",
+            given,
+            "不是以元为单位的金额，应如 1234.50，不带正负号",
+            "is not a figure in yuan such as 1234.50, without sign",
+        )
+    pieces = read_count(given["pieces"]) if "pieces" in given else None
+    if "pieces" in given and pieces is None:
+        raise _bad("pieces", given, "不是整数", "is not a whole number")
+    return {
+        "customer_code": folded(given["customer_code"]),
+        "counter_id": folded(given["counter_id"]) if "counter_id" in given else unit_code,
+        "line": read_line(given["line"]) or given["line"],
         "kind": _word("kind", given["kind"]),
-        "amount": given["amount"],
-        "occurred_at": occurred_at,
+        "amount": format_yuan(fen),
+        "occurred_at": _occurred_at(given) if "occurred_at" in given else f"{on}T00:00:00+08:00",
         "business_date": on.isoformat(),
         "settlement": _word("settlement", given["settlement"]) if "settlement" in given else None,
         "pieces": pieces,
@@ -99,7 +114,29 @@ def event_of(values: Mapping[str, str], unit_code: str) -> dict[str, Any] | Reje
         "product": given.get("product"),
         "reverses": given.get("reverses"),
     }
-    return event(given["id"], given.get("source", f"/imports/{unit_code}"), data)
+
+
+def _occurred_at(given: Mapping[str, str]) -> str:
+    instant = read_instant(given["occurred_at"])
+    if instant is not None:
+        return instant.isoformat()
+    day = read_day(given["occurred_at"])
+    if day is not None and not within_range(day):
+        raise _out_of_range("occurred_at", given)
+    raise _bad(
+        "occurred_at", given, "不是时间，应如 2026-01-15 09:31", "is not a time such as 2026-01-15 09:31"
+    )
+
+
+def _bad(name: str, given: Mapping[str, str], zh: str, en: str) -> _BadCell:
+    found = shortened(visible(given[name]), 60)
+    return _BadCell(in_language(f"{name} {zh}：{found}", f"{name} {en}: {found}"))
+
+
+def _out_of_range(name: str, given: Mapping[str, str]) -> _BadCell:
+    return _bad(
+        name, given, f"应在 {FIRST_DAY} 至 {LAST_DAY} 之间", f"must lie between {FIRST_DAY} and {LAST_DAY}"
+    )
 
 
 def event(id: str, source: str, data: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,45 +151,12 @@ def event(id: str, source: str, data: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def read_date(text: str) -> date | None:
-    """A calendar date as people and spreadsheets write it, or None where it is none."""
-    form = _DATE.fullmatch(unicodedata.normalize("NFKC", text))
-    if form is None:
-        return None
-    try:
-        return date(int(form[1]), int(form[3] or form[5]), int(form[4] or form[6]))
-    except ValueError:
-        return None
-
-
-def _moment(text: str) -> str:
-    """An instant with its offset. A spreadsheet has no offsets: one without is a time of day in Shanghai."""
-    form = _MOMENT.fullmatch(text)
-    if form is None:
-        on = read_date(text)
-        return text if on is None else f"{on}T00:00:00+08:00"
-    day, time, offset = read_date(form[1]), form[2], form[3]
-    if day is None:
-        return text
-    seconds = time if time.count(":") == 2 else f"{time}:00"
-    if offset.strip():
-        return f"{day}T{seconds}{offset.strip()}"
-    try:
-        return datetime.fromisoformat(f"{day}T{seconds}").replace(tzinfo=SHANGHAI).isoformat()
-    except ValueError:
-        return text
-
-
 def template() -> list[list[str]]:
     """The columns with an example row, in English and in Chinese."""
-    first = [list(COLUMNS), list(EXAMPLE.values())]
-    words = {
-        name: next(chinese for chinese, word in known.items() if word == EXAMPLE[name])
-        for name, known in _WORDS.items()
-    }
-    second = [[aliases[0] for aliases in COLUMNS.values()], list((EXAMPLE | words).values())]
-    return [*first, *second]
+    chinese = [headings[0] for headings in COLUMNS.values()]
+    return [list(COLUMNS), list(EXAMPLE.values()), chinese, list((EXAMPLE | _EXAMPLE_WORDS).values())]
 
 
 def _word(name: str, text: str) -> str:
-    return _WORDS[name].get(text, text.casefold())
+    word = folded(text).casefold()
+    return _WORDS[name].get(word, word)

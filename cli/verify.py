@@ -1,4 +1,4 @@
-"""`keypost verify`: recompute everything from the ledger and the topics, by a program that shares no code with the services.
+"""`keypost verify`: recompute from the ledger and the topics, by a program that shares no code with the services.
 
 The checker runs as a process of its own and gets its addresses and passwords on stdin, where no other user of the
 machine can see them.
@@ -13,10 +13,13 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from cli.command import Call, command_with
 from cli.idle import wait_idle
-from cli.instance import PATIENCE_S, CommandError, Data, Exit, Json, Session, Timeout, open_session
-from deploy.embedded.kafka import ROOT, say
+from cli.instance import CommandError, Exit, Session
+from cli.words import phrase
+from deploy.embedded.paths import ROOT
 from deploy.embedded.postgres import VERIFIER
+from deploy.embedded.terminal import say
 
 OUTBOX_S: Final = 60.0
 """How long the checker itself awaits records that a database says have been sent."""
@@ -30,15 +33,15 @@ def register(app: typer.Typer) -> None:
     app.command("verify")(verify_command)
 
 
-def verify_command(
-    data: Data = None, as_json: Json = False, timeout: Timeout = PATIENCE_S, wait: Wait = True
-) -> None:
-    """Recompute every total, tier and view from the ledger and the topics; exit 1 and a list where they differ."""
-    session = open_session(data, timeout_s=timeout)
+@command_with("data", "json", "timeout")
+def verify_command(call: Call, wait: Wait = True) -> None:
+    """Recompute codes, ledger, totals, tiers, windows, and the views of customers and tiers, from outside; exit 1 and a
+    list where they differ."""
+    session = call.session
     if wait:
-        say("waiting until every service has nothing left to do")
+        say(phrase("cli.verify.waiting"))
         wait_idle(session)
-    code = run_checker(session, as_json)
+    code = run_checker(session, call.json)
     if code != Exit.DONE:
         raise typer.Exit(code)
 
@@ -53,7 +56,9 @@ def run_checker(session: Session, as_json: bool) -> int:
             check=False,
         )  # fmt: skip
     except subprocess.TimeoutExpired as problem:
-        raise CommandError(f"the checker was not done in {remaining:.0f} s", Exit.TIMEOUT) from problem
+        raise CommandError(
+            phrase("cli.verify.timeout", seconds=f"{remaining:.0f}"), Exit.TIMEOUT
+        ) from problem
     return done.returncode
 
 

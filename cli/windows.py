@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import enum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
 from cli.acts import everything
-from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Timeout, open_session, show
-from cli.language import in_language
+from cli.command import Call, command
 from cli.printable import moment, visible
-from cli.words import word
+from cli.words import named, phrase, word
 
-
-class State(enum.StrEnum):
-    REGISTERED = "registered"
-    ACTIVE = "active"
-    SETTLING = "settling"
-    SUCCEEDED = "succeeded"
-    EXPIRED = "expired"
-    WITHDRAWN = "withdrawn"
+State = Literal["registered", "active", "settling", "succeeded", "expired", "withdrawn"]
+"""The phases of a plan in which it has had a window, or is about to."""
 
 
 def register(app: typer.Typer) -> None:
     app.command()(windows)
 
 
+@command
 def windows(
+    call: Call,
     customer: Annotated[
         str | None,
         typer.Argument(
@@ -39,23 +33,16 @@ def windows(
         typer.Option("--unit", metavar="U", help="Only those held by this unit and those below it."),
     ] = None,
     state: Annotated[State | None, typer.Option("--state", help="Only those in this state.")] = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """List the exclusive windows in force, settling or about to open; --json prints all of them as one array."""
-    session = open_session(data, user, timeout)
-    found = everything(
-        session, "claims", "/v1/windows", customer=customer, unit=unit, state=state and state.value
-    )
-    show(found, json_, lambda: "\n".join(map(_row, found)) or in_language("没有独家开发期", "no windows"))
+    found = everything(call.session, "claims", "/v1/windows", customer=customer, unit=unit, state=state)
+    call.show(found, lambda rows: "\n".join(map(_row, rows)) or phrase("cli.windows.none"))
 
 
 def _row(one: dict[str, Any]) -> str:
-    holder = in_language(one["unit_name_zh"], one["unit_name_en"])
-    until = in_language("至 ", "until ") + moment(one["ends_at"])
+    until = phrase("cli.until", moment=moment(one["ends_at"]))
     who = one.get("customer_code") or one.get("uscc") or "-"
     return (
-        f"{who:<19} {word(one['state']):<12} {one['unit_code']:<14} {until}  {visible(one['name'])}  {holder}"
+        f"{who:<19} {word('plan', one['state']):<12} {one['unit_code']:<14} {until}  {visible(one['name'])}"
+        f"  {named(one, 'unit_name')}"
     )

@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Final
+from dataclasses import dataclass
+from typing import ClassVar, Final
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.kernel.refusals import Kind, Refusal
 from shared.problems import Problem, response
 
 BODY_BYTES_MAX: Final = 8 * 1024 * 1024
 """A thousand transactions or five hundred customers fit in a tenth of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class BodyTooLarge(Refusal):
+    """A body of more bytes than are read."""
+
+    limit: int
+    code: ClassVar[str] = "body_too_large"
+    kind: ClassVar[Kind] = "too_large"
 
 
 class BodyLimit:
@@ -42,9 +53,4 @@ class BodyLimit:
         await self._app(scope, counted, send)
 
     def _problem(self) -> Problem:
-        return Problem(
-            413,
-            "body_too_large",
-            f"请求内容超过{self._limit}字节。",
-            f"The request's body has more than {self._limit} bytes.",
-        )
+        return Problem(BodyTooLarge(self._limit))

@@ -10,12 +10,12 @@ from pydantic import BaseModel, ConfigDict
 from typing_extensions import TypedDict
 
 from shared.auth.http import Caller, require
+from shared.http_fields import Position, RowNumber
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging import dead_letters
-from shared.messaging.dead_letters import NotReplayable, Row
+from shared.messaging.dead_letters import Cut, NotReplayable, Row
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
-from shared.parameters import Number
 from shared.problems import Problem
 
 
@@ -31,7 +31,8 @@ State = Literal["open", "replayed", "closed"]
 
 
 class DeadLetterItem(TypedDict):
-    """A message that was given up, and what became of it; instants are ISO 8601."""
+    """A message that was given up, or many in a row, and what became of them; instants are ISO 8601. `cut` says of
+    each part that was too large to be kept how long it is, and its hash."""
 
     id: int
     service: str
@@ -41,6 +42,10 @@ class DeadLetterItem(TypedDict):
     topic: str
     partition: int
     offset: int
+    last_offset: int
+    records: int
+    reasons: dict[str, int]
+    cut: Cut | None
     failed_at: str
     decided_by: str | None
     decided_at: str | None
@@ -85,7 +90,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
     async def list_dead_letters(
         caller: Caller,
         state: Literal["open", "replayed", "closed", "all"] = "open",
-        after: Number = 0,
+        after: Position = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> DeadLetterPage:
         """Messages that could not be read or handled, in the order of failing."""
@@ -99,7 +104,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         }
 
     @router.get("/{number}")
-    async def show_dead_letter(caller: Caller, number: Number) -> DeadLetterMessage:
+    async def show_dead_letter(caller: Caller, number: RowNumber) -> DeadLetterMessage:
         """One dead letter with its bytes."""
         require(caller, "dead_letters.read")
         async with unit_of_work.engine.connect() as connection:
@@ -110,7 +115,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
 
     @router.post("/{number}/replay")
     async def replay_dead_letter(
-        caller: Caller, number: Number, asked: Replay, idempotency_key: IdempotencyKey = None
+        caller: Caller, number: RowNumber, asked: Replay, idempotency_key: IdempotencyKey = None
     ) -> ReplayAnswer:
         """Send one back to the topic it came from; a second call is refused."""
         require(caller, "dead_letters.replay")
@@ -136,7 +141,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
 
     @router.post("/{number}/close")
     async def close_dead_letter(
-        caller: Caller, number: Number, idempotency_key: IdempotencyKey = None
+        caller: Caller, number: RowNumber, idempotency_key: IdempotencyKey = None
     ) -> DisposalAnswer:
         """Dispose of one without sending it back."""
         require(caller, "dead_letters.replay")
@@ -163,6 +168,10 @@ def told(service: str, row: Row) -> DeadLetterItem:
         "topic": row.topic,
         "partition": row.partition,
         "offset": row.offset,
+        "last_offset": row.offset if row.last_offset is None else row.last_offset,
+        "records": row.records,
+        "reasons": row.reasons or {row.reason: row.records},
+        "cut": row.cut,
         "failed_at": row.failed_at.isoformat(),
         "decided_by": row.decided_by,
         "decided_at": None if row.decided_at is None else row.decided_at.isoformat(),
@@ -194,6 +203,22 @@ _REFUSALS = {
         409,
         "第{number}号死信来自其他服务的主题，应由该服务重新发出。",
         "Dead letter {number} came from a topic of another service, which has to send it again.",
+    ),
+    "range": (
+        409,
+        "第{number}号死信代表多条消息，原文仍在主题中：请用 keypost rewind 让消费者重新读取。",
+        "Dead letter {number} stands for several records, which are in their topic: have the consumer read them again "
+        "with keypost rewind.",
+    ),
+    "cut": (
+        409,
+        "第{number}号死信过大，只保存了开头部分，不能按原样重新发出。",
+        "Dead letter {number} was too large to be kept whole and cannot be sent as it came.",
+    ),
+    "too_large": (
+        409,
+        "第{number}号死信超过其主题允许的大小，不能重新发出。",
+        "Dead letter {number} is larger than its topic takes.",
     ),
 }
 

@@ -8,10 +8,12 @@ is answered 304 without a body while that is still the version.
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from dataclasses import dataclass
+from typing import Annotated, ClassVar, Final
 
 from fastapi import Header, Request, Response
 
+from shared.kernel.refusals import Kind, Refusal
 from shared.problems import Problem
 
 IfMatch = Annotated[
@@ -27,6 +29,31 @@ IfMatch = Annotated[
 _TAG: Final = re.compile(r'"([1-9][0-9]{0,18}|0)"')
 
 
+@dataclass(frozen=True, slots=True)
+class IfMatchMissing(Refusal):
+    """A write that does not say which version it means."""
+
+    code: ClassVar[str] = "if_match_missing"
+    kind: ClassVar[Kind] = "precondition"
+
+
+@dataclass(frozen=True, slots=True)
+class BadIfMatch(Refusal):
+    """An `If-Match` that is no tag of ours."""
+
+    code: ClassVar[str] = "bad_if_match"
+    kind: ClassVar[Kind] = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedMeanwhile(Refusal):
+    """Others have changed it since it was read; `current_version` is the version to read again."""
+
+    current_version: int
+    code: ClassVar[str] = "changed_meanwhile"
+    kind: ClassVar[Kind] = "stale"
+
+
 def etag(version: int) -> str:
     """The entity tag of a version: `"7"`."""
     return f'"{version}"'
@@ -38,36 +65,19 @@ def required_version(if_match: str | None) -> int | None:
     Raises the problem 428 `if_match_missing` where nothing was said, and 400 `bad_if_match` for what is no tag of ours.
     """
     if if_match is None:
-        raise Problem(
-            428,
-            "if_match_missing",
-            "修改前请先读取，并用 If-Match 注明所依据的版本。",
-            "Read it first, and say in If-Match which version this changes.",
-        )
+        raise Problem(IfMatchMissing())
     given = if_match.strip()
     if given == "*":
         return None
     tag = _TAG.fullmatch(given)
     if tag is None:
-        raise Problem(
-            400,
-            "bad_if_match",
-            'If-Match 应为带引号的版本号（如 "7"）或 *。',
-            'If-Match is a version in quotes, such as "7", or *.',
-        )
+        raise Problem(BadIfMatch())
     return int(tag[1])
 
 
 def changed_meanwhile(current: int) -> Problem:
     """412: others have changed it since it was read; `current_version` is the version to read again."""
-    return Problem(
-        412,
-        "changed_meanwhile",
-        "数据已被他人修改，请重新读取后再试。",
-        "Others have changed this since you read it; read it again first.",
-        headers={"etag": etag(current)},
-        current_version=current,
-    )
+    return Problem(ChangedMeanwhile(current), headers={"etag": etag(current)})
 
 
 def check_version(wanted: int | None, current: int) -> None:

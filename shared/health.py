@@ -26,6 +26,15 @@ async def reasons(checks: Mapping[str, ReadinessCheck]) -> dict[str, str]:
     return {name: answer for name, answer in zip(checks, answers, strict=True) if answer is not None}
 
 
+async def warnings(ask: Callable[[], Awaitable[dict[str, str]]]) -> dict[str, str]:
+    """What a person has to look at although the work is done; nothing where that cannot be found out just now."""
+    try:
+        return await asyncio.wait_for(ask(), CHECK_SECONDS)
+    except Exception as error:
+        log.debug("warnings could not be read", error=type(error).__name__)
+        return {}
+
+
 async def _ask(check: ReadinessCheck) -> str | None:
     try:
         return await asyncio.wait_for(check(), CHECK_SECONDS)

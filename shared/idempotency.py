@@ -9,19 +9,30 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 import orjson
 from fastapi import Header
 
 from shared.failpoints import failpoint
+from shared.kernel import refusals
 from shared.messaging.failures import Kind, classify
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
+from shared.problems import Unavailable as Unavailable
+from shared.problems import unavailable as unavailable
 
 IdempotencyKey = Annotated[str | None, Header(alias="idempotency-key", min_length=1, max_length=255)]
 """The type of a route's parameter: `idempotency_key: IdempotencyKey = None`."""
+
+
+@dataclass(frozen=True, slots=True)
+class IdempotencyKeyReused(refusals.Refusal):
+    """The key came with another request before."""
+
+    code: ClassVar[str] = "idempotency_key_reused"
+    kind: ClassVar[refusals.Kind] = "invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,12 +103,7 @@ async def _begin(work: Work, asked: Asked) -> str | None:
         asked.stored_key,
     )
     if stored is None or stored["request_sha256"] != asked.digest:
-        raise Problem(
-            422,
-            "idempotency_key_reused",
-            "同一 Idempotency-Key 已用于另一请求。",
-            "This Idempotency-Key came with another request before.",
-        )
+        raise Problem(IdempotencyKeyReused())
     return str(stored["answer"])
 
 
@@ -108,15 +114,4 @@ async def _finish(work: Work, asked: Asked, answer: str) -> None:
         asked.person,
         asked.stored_key,
         answer,
-    )
-
-
-def unavailable() -> Problem:
-    """503: not now, but the same request may be sent again."""
-    return Problem(
-        503,
-        "unavailable",
-        "服务暂不可用，请稍后用同一 Idempotency-Key 重试。",
-        "Not available at the moment; try again with the same Idempotency-Key.",
-        headers={"retry-after": "1"},
     )

@@ -9,11 +9,13 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Annotated, Any, Final
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Final
 
 import orjson
 from fastapi import Query
 
+from shared.kernel.refusals import Kind, Refusal
 from shared.problems import Problem
 
 PAGE_DEFAULT: Final = 100
@@ -23,6 +25,14 @@ Limit = Annotated[int, Query(ge=1, le=PAGE_MAX, description="Items on a page.")]
 Cursor = Annotated[str | None, Query(max_length=2000, description="`next_cursor` of the page before.")]
 
 Key = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class BadCursor(Refusal):
+    """A cursor that this list did not give under these filters."""
+
+    code: ClassVar[str] = "bad_cursor"
+    kind: ClassVar[Kind] = "malformed"
 
 
 class Listing:
@@ -68,9 +78,4 @@ def _storable(part: str | int) -> bool:
 
 def bad_cursor() -> Problem:
     """The problem of a cursor that this list did not give under these filters."""
-    return Problem(
-        400,
-        "bad_cursor",
-        "翻页标记无效，或不属于这一列表与筛选条件。",
-        "The cursor is not one of this list under these filters.",
-    )
+    return Problem(BadCursor())

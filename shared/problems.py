@@ -1,148 +1,250 @@
-"""Problem details (RFC 9457): every error answer of every service, in the caller's language, with a stable
-`code`.
+"""Problem details (RFC 9457): every error answer of every service, in the caller's language, with a stable `code`.
 
 `{"type": "urn:keypost:problem:<code>", "title", "status", "detail", "code", "instance", "errors": […]}` as
-`application/problem+json`. Programs look at `code`; `title` and `detail` are for people. `errors` lists
-broken fields, each with a JSON pointer into the body (RFC 6901) or the name of a parameter, never with the
-value that was sent.
+`application/problem+json`. Programs look at `code`; `title` and `detail` are for people. `errors` lists broken fields, each
+with a JSON pointer into the body (RFC 6901) or the name of a parameter, never with the value that was sent.
+
+A problem carries a refusal (`shared.kernel.refusals`): its kind gives the status, its code the words, its fields the further
+members. Raise it anywhere below a route: `raise Problem(UnknownCustomer(code))`.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import logging
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from http import HTTPStatus
-from typing import Any, Final
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, ClassVar, Final, overload
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
-from shared.texts import Language, language_of
+from shared.contracts.fields import printed_instant
+from shared.kernel.refusals import Kind, Refusal
+from shared.messaging import failures
+from shared.messaging.failures import classify, describe
+from shared.texts import CATALOGUE, Language, language_of, say, word
 
 MEDIA_TYPE: Final = "application/problem+json"
+
+STATUS: Final[Mapping[Kind, int]] = {
+    "malformed": 400,
+    "unauthenticated": 401,
+    "forbidden": 403,
+    "unknown": 404,
+    "conflict": 409,
+    "stale": 412,
+    "too_large": 413,
+    "wrong_medium": 415,
+    "invalid": 422,
+    "precondition": 428,
+    "too_many": 429,
+    "fault": 500,
+    "upstream": 502,
+    "unavailable": 503,
+}
+"""What HTTP says for each kind of refusal."""
 
 _log = logging.getLogger(__name__)
 
 
 class Problem(Exception):
-    """An answer that is an error. `zh` and `en` are the `detail`; `extra` members are added to the answer as
-    they are.
+    """An answer that is an error, made of a refusal."""
 
-    Raise it anywhere below a route:
-    `raise Problem(404, "unknown_customer", "没有这个客户。", "No such customer.")`.
-    """
-
+    @overload
+    def __init__(self, refusal: Refusal, *, headers: Mapping[str, str] | None = None) -> None: ...
+    @overload
     def __init__(
         self,
-        status: int,
+        refusal: int,
         code: str,
         zh: str,
         en: str,
         *,
         headers: Mapping[str, str] | None = None,
         **extra: Any,
+    ) -> None: ...
+    def __init__(
+        self,
+        refusal: Refusal | int,
+        code: str = "",
+        zh: str = "",
+        en: str = "",
+        *,
+        headers: Mapping[str, str] | None = None,
+        **extra: Any,
     ) -> None:
-        super().__init__(f"{status} {code}: {en}")
-        self.status = status
-        self.code = code
-        self.zh = zh
-        self.en = en
+        # The second form is on its way out: words belong into the catalogue.
+        self.refusal = refusal if isinstance(refusal, Refusal) else Inline(refusal, code, zh, en, extra)
         self.headers = dict(headers or {})
-        self.extra = extra
+        super().__init__(self.refusal)
+
+    @property
+    def code(self) -> str:
+        return self.refusal.told if isinstance(self.refusal, Inline) else self.refusal.code
+
+    @property
+    def status(self) -> int:
+        return self.refusal.status if isinstance(self.refusal, Inline) else STATUS[self.refusal.kind]
+
+    @property
+    def members(self) -> dict[str, Any]:
+        """The members beside those of RFC 9457, in JSON terms."""
+        return {name: in_json(value) for name, value in self.refusal.members().items()}
 
     def detail(self, language: Language) -> str:
-        return self.en if language == "en" else self.zh
+        """The sentence for people."""
+        return sentence(self.refusal, language)
 
 
-_TITLES_ZH: Final[dict[int, str]] = {
-    400: "请求有误",
-    401: "需要登录",
-    403: "没有权限",
-    404: "未找到",
-    405: "不支持此方法",
-    406: "无法提供所要求的格式",
-    408: "请求超时",
-    409: "与当前状态冲突",
-    410: "已不存在",
-    412: "数据已被他人修改",
-    413: "请求过大",
-    415: "不支持的内容类型",
-    422: "内容不符合要求",
-    428: "缺少前提条件",
-    429: "请求过于频繁",
-    500: "系统内部错误",
-    502: "上游服务出错",
-    503: "服务暂不可用",
-    504: "上游服务超时",
-}
+@dataclass(frozen=True, slots=True)
+class Inline(Refusal):
+    """A refusal whose words stand where it is raised: what is left from before the catalogue."""
 
-_KNOWN: Final[dict[int, tuple[str, str, str]]] = {
-    400: ("bad_request", "请求无法读取。", "The request cannot be read."),
-    401: ("unauthenticated", "请先登录。", "A bearer token is needed."),
-    403: ("forbidden", "没有权限执行此操作。", "This is not permitted."),
-    404: ("not_found", "没有这个地址。", "There is nothing at this address."),
-    405: ("method_not_allowed", "此地址不支持该方法。", "This address does not answer to this method."),
-    413: ("too_large", "请求内容过大。", "The body of the request is too large."),
-    415: ("unsupported_media_type", "不支持此内容类型。", "This content type is not accepted."),
-}
-"""Code and detail for errors that the framework raises by itself."""
+    status: int
+    told: str
+    zh: str
+    en: str
+    extra: Mapping[str, Any]
 
-_FIELD_TEXTS: Final[dict[str, tuple[str, str]]] = {
-    "missing": ("缺少必填项", "is missing"),
-    "json_invalid": ("不是有效的 JSON", "is not valid JSON"),
-    "extra_forbidden": ("未知字段", "is not a known field"),
-    "string_too_short": ("内容过短", "is too short"),
-    "string_too_long": ("内容过长", "is too long"),
-    "string_pattern_mismatch": ("格式不符", "does not have the form asked for"),
-    "contains_nul": ("含有空字符（NUL）", "contains the character NUL"),
-    "string_type": ("应为字符串", "is not a string"),
-    "int_type": ("应为整数", "is not an integer"),
-    "int_parsing": ("应为整数", "is not an integer"),
-    "bool_type": ("应为 true 或 false", "is not true or false"),
-    "bool_parsing": ("应为 true 或 false", "is not true or false"),
-    "list_type": ("应为列表", "is not a list"),
-    "too_long": ("项数过多", "has too many items"),
-    "too_short": ("项数过少", "has too few items"),
-    "literal_error": ("不在允许的取值之内", "is not one of the values allowed"),
-    "enum": ("不在允许的取值之内", "is not one of the values allowed"),
-    "date_from_datetime_parsing": ("不是有效日期", "is not a date"),
-    "date_parsing": ("不是有效日期", "is not a date"),
-    "datetime_parsing": ("不是有效时间", "is not an instant"),
-    "timezone_aware": ("时间缺少时区", "has no offset"),
-    "greater_than": ("数值过小", "is too small"),
-    "greater_than_equal": ("数值过小", "is too small"),
-    "less_than": ("数值过大", "is too large"),
-    "less_than_equal": ("数值过大", "is too large"),
-}
-_OTHER_FIELD_TEXT: Final = ("不符合要求", "breaks its rule")
+    code: ClassVar[str] = "inline"
+    kind: ClassVar[Kind] = "fault"
+
+    def members(self) -> Mapping[str, Any]:
+        return self.extra
+
+
+def sentence(refusal: Refusal, language: Language) -> str:
+    """A refusal in words."""
+    if isinstance(refusal, Inline):
+        return refusal.en if language == "en" else refusal.zh
+    return say(f"problem.{refusal.sentence()}", language, **refusal.values())
+
+
+def in_json(value: Any) -> Any:
+    """A member's value as JSON has it: instants and days printed, tuples as lists, values as objects."""
+    match value:
+        case datetime():
+            return printed_instant(value)
+        case date():
+            return value.isoformat()
+        case list() | tuple():
+            return [in_json(each) for each in value]
+        case Mapping():
+            return {str(name): in_json(each) for name, each in value.items()}
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {each.name: in_json(getattr(value, each.name)) for each in dataclasses.fields(value)}
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class BadRequest(Refusal):
+    """A request that cannot be read at all."""
+
+    code: ClassVar[str] = "bad_request"
+    kind: ClassVar[Kind] = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound(Refusal):
+    """An address that does not exist."""
+
+    code: ClassVar[str] = "not_found"
+    kind: ClassVar[Kind] = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class UnsupportedMediaType(Refusal):
+    """A content type that is not accepted."""
+
+    code: ClassVar[str] = "unsupported_media_type"
+    kind: ClassVar[Kind] = "wrong_medium"
+
+
+@dataclass(frozen=True, slots=True)
+class NotJson(Refusal):
+    """A body that is not JSON."""
+
+    errors: Sequence[Mapping[str, str]]
+    code: ClassVar[str] = "not_json"
+    kind: ClassVar[Kind] = "malformed"
+
+
+@dataclass(frozen=True, slots=True)
+class InvalidFields(Refusal):
+    """Fields that break their rules; `errors` has one entry for each."""
+
+    errors: Sequence[Mapping[str, str]]
+    code: ClassVar[str] = "invalid_fields"
+    kind: ClassVar[Kind] = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class InternalError(Refusal):
+    """A fault of ours; its cause is in the log and never in the answer."""
+
+    code: ClassVar[str] = "internal_error"
+    kind: ClassVar[Kind] = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable(Refusal):
+    """Not now; the same request may be sent again."""
+
+    code: ClassVar[str] = "unavailable"
+    kind: ClassVar[Kind] = "unavailable"
+
+
+def unavailable() -> Problem:
+    """503: not now, but the same request may be sent again."""
+    return Problem(Unavailable(), headers={"retry-after": "1"})
 
 
 def title(status: int, language: Language) -> str:
     """The short, general name of a status."""
-    if language == "en":
-        try:
-            return HTTPStatus(status).phrase
-        except ValueError:
-            return "Error"
-    return _TITLES_ZH.get(status, "请求出错")
+    key = f"status.{status}"
+    return say(key if key in CATALOGUE else "status.other", language)
 
 
 def response(request: Request, problem: Problem) -> Response:
     """The answer that tells a problem in the language the request asks for."""
     language = language_of(request.headers.get("accept-language"))
+    return _answer(
+        request,
+        language,
+        problem.status,
+        problem.code,
+        problem.detail(language),
+        problem.members,
+        problem.headers,
+    )
+
+
+def _answer(
+    request: Request,
+    language: Language,
+    status: int,
+    code: str,
+    detail: str,
+    members: Mapping[str, Any],
+    headers: Mapping[str, str],
+) -> Response:
     body = {
-        "type": f"urn:keypost:problem:{problem.code}",
-        "title": title(problem.status, language),
-        "status": problem.status,
-        "detail": problem.detail(language),
-        "code": problem.code,
+        "type": f"urn:keypost:problem:{code}",
+        "title": title(status, language),
+        "status": status,
+        "detail": detail,
+        "code": code,
         "instance": request.url.path,
-        **problem.extra,
+        **members,
     }
-    headers = {**problem.headers, "content-language": language, "vary": "Accept-Language"}
-    return JSONResponse(body, problem.status, headers, MEDIA_TYPE)
+    return JSONResponse(
+        body, status, {**headers, "content-language": language, "vary": "Accept-Language"}, MEDIA_TYPE
+    )
 
 
 def field_errors(faults: Sequence[Mapping[str, Any]], language: Language) -> list[dict[str, str]]:
@@ -150,29 +252,72 @@ def field_errors(faults: Sequence[Mapping[str, Any]], language: Language) -> lis
     return [_field_error(fault, language) for fault in faults]
 
 
+def field_error(pointer: str, code: str, language: Language) -> dict[str, str]:
+    """The entry of a field of the body that breaks a rule of ours; its words stand under `field_fault.<code>`."""
+    return {"pointer": pointer, "code": code, "detail": word("field_fault", code, language)}
+
+
+def declared(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """The answers of a route that refuses by these, for its OpenAPI description (`responses=`)."""
+    by_status: dict[int, list[type[Refusal]]] = defaultdict(list)
+    for refusal in dict.fromkeys(refusals):
+        by_status[STATUS[refusal.kind]].append(refusal)
+    return {
+        status: {
+            "description": "; ".join(sorted({f"`{each.code}`" for each in group})),
+            "content": {
+                MEDIA_TYPE: {
+                    "schema": {
+                        "type": "object",
+                        "required": ["type", "title", "status", "detail", "code", "instance"],
+                        "properties": {
+                            "type": {"type": "string"},
+                            "title": {"type": "string"},
+                            "status": {"const": status},
+                            "detail": {"type": "string"},
+                            "code": {"enum": sorted({each.code for each in group})},
+                            "instance": {"type": "string"},
+                        },
+                    }
+                }
+            },
+        }
+        for status, group in sorted(by_status.items())
+    }
+
+
 def install(app: FastAPI) -> None:
-    """Makes every error of the application a problem: our own, unknown addresses and methods, bad bodies, and
-    bugs.
-    """
+    """Makes every error of the application a problem: our own, unknown addresses and methods, bad bodies, and bugs."""
     app.add_exception_handler(Problem, _own)
     app.add_exception_handler(HTTPException, _from_framework)
     app.add_exception_handler(RequestValidationError, _from_validation)
     app.add_exception_handler(Exception, _from_bug)
 
 
+_FROM_FRAMEWORK: Final[dict[int, str]] = {
+    400: "bad_request",
+    401: "unauthenticated",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    413: "too_large",
+    415: "unsupported_media_type",
+}
+"""Codes of errors that the framework raises by itself."""
+
+
 def _field_error(fault: Mapping[str, Any], language: Language) -> dict[str, str]:
     kind = str(fault["type"])
     place = [str(step) for step in fault["loc"]]
-    zh, en = _FIELD_TEXTS.get(kind, _OTHER_FIELD_TEXT)
     where = "pointer" if place[:1] == ["body"] else "parameter"
-    # A body that is not JSON at all is reported with the place of the first wrong character, which points at
-    # nothing.
+    # A body that is not JSON at all is reported with the place of the first wrong character, which points at nothing.
     steps = [] if kind == "json_invalid" else place[1:]
     name = "".join(f"/{step.replace('~', '~0').replace('/', '~1')}" for step in steps)
+    key = f"field_fault.{kind}"
     return {
         where: name if where == "pointer" else ".".join(steps),
         "code": kind,
-        "detail": en if language == "en" else zh,
+        "detail": say(key if key in CATALOGUE else "field_fault.other", language),
     }
 
 
@@ -183,39 +328,25 @@ async def _own(request: Request, error: Exception) -> Response:
 
 async def _from_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
-    known = _KNOWN.get(error.status_code)
-    code, zh, en = known or (f"http_{error.status_code}", "请求未能完成。", "The request was not completed.")
-    return response(request, Problem(error.status_code, code, zh, en, headers=error.headers))
+    language = language_of(request.headers.get("accept-language"))
+    status = error.status_code
+    known = _FROM_FRAMEWORK.get(status)
+    detail = say(f"problem.{known or 'not_completed'}", language)
+    return _answer(request, language, status, known or f"http_{status}", detail, {}, error.headers or {})
 
 
 async def _from_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)  # noqa: S101
-    language = language_of(request.headers.get("accept-language"))
-    errors = field_errors(error.errors(), language)
-    if any(fault["code"] == "json_invalid" for fault in errors):
-        return response(
-            request,
-            Problem(
-                400, "not_json", "请求内容不是有效的 JSON。", "The body is not valid JSON.", errors=errors
-            ),
-        )
-    return response(
-        request,
-        Problem(
-            422,
-            "invalid_fields",
-            "请求中有不符合要求的字段。",
-            "Some fields break their rules.",
-            errors=errors,
-        ),
-    )
+    errors = field_errors(error.errors(), language_of(request.headers.get("accept-language")))
+    not_json = any(fault["code"] == "json_invalid" for fault in errors)
+    return response(request, Problem(NotJson(errors) if not_json else InvalidFields(errors)))
 
 
 async def _from_bug(request: Request, error: Exception) -> Response:
-    # The cause goes to the log and never to the caller: it may hold values and the inner workings of the
-    # system.
+    # A database that is away is no bug: whoever asks again will be answered.
+    if classify(error) is failures.Kind.TRANSIENT:
+        _log.warning("%s %s cannot be answered now: %s", request.method, request.url.path, describe(error))
+        return response(request, unavailable())
+    # The cause goes to the log and never to the caller: it may hold values and the inner workings of the system.
     _log.error("unhandled error in %s %s", request.method, request.url.path, exc_info=error)
-    return response(
-        request,
-        Problem(500, "internal_error", "系统内部错误，已记录。", "An error on our side; it is logged."),
-    )
+    return response(request, Problem(InternalError()))

@@ -4,6 +4,10 @@ Reads over HTTP run as `<svc>_reader`, which sees no row until its transaction s
 are the units covered, a comma between them; `app.manager` is a manager who sees what is bound to them, and
 `app.own_paths` are the units within which they do. The settings end with the transaction, so that a pooled connection
 never carries one caller's scope to the next.
+
+People of a professional unit see the customers of the city (or province) that their line extends over, and of these
+customers what belongs to their line. `app.lines` names pairs of path and line, such as `/CN/32/3205|express`; where it is
+empty the caller is bound to no line. Tables whose rows belong to a line have a second, restrictive policy for it.
 """
 
 from __future__ import annotations
@@ -48,6 +52,32 @@ def covered(path: str = "unit_path", managers: str = "manager_a, manager_b") -> 
     )
 
 
+LINE_PATTERNS: Final = """
+CREATE FUNCTION line_patterns() RETURNS text[] LANGUAGE sql STABLE PARALLEL SAFE AS $$
+    SELECT coalesce(array_agg(regexp_replace(rtrim(split_part(pair, '|', 1), '/'), '([%_\\\\])', '\\\\\\1', 'g')
+        || '/%|' || split_part(pair, '|', 2)), '{}')
+    FROM unnest(string_to_array(current_setting('app.lines', true), ',')) AS pair WHERE pair <> ''
+$$
+"""
+"""The pairs of `app.lines` as patterns for LIKE; a migration creates it once."""
+
+BOUND_TO_NO_LINE: Final = "(SELECT coalesce(current_setting('app.lines', true), '') = '')"
+
+
+def in_line(path: str, line: str) -> str:
+    """The condition (SQL) that a row of a unit and a line is within the caller's lines."""
+    return f"{path} || '/|' || {line} LIKE ANY ((SELECT line_patterns())::text[])"
+
+
+def bind_to_lines(service: str, table: str, within: str) -> str:
+    """The statement that hides a table's rows of other lines from a caller who is bound to some: `within` (SQL) says which
+    rows are theirs. It comes on top of the policy that says whose the rows are."""
+    return (
+        f"CREATE POLICY lines ON {table} AS RESTRICTIVE FOR SELECT TO {service}_reader "
+        f"USING ({BOUND_TO_NO_LINE} OR {within})"
+    )
+
+
 def protect(service: str, table: str, visible: str) -> tuple[str, ...]:
     """The statements that show a table's rows to the service's reader only where `visible` (SQL) holds. Batch writers
     have BYPASSRLS instead of a policy, because COPY into a protected table is refused to everybody else."""
@@ -61,7 +91,8 @@ def protect(service: str, table: str, visible: str) -> tuple[str, ...]:
 
 _SCOPE = text(
     "SELECT set_config('app.unit_paths', :paths, true), set_config('app.manager', :manager, true), "
-    "set_config('app.own_paths', :own_paths, true), set_config('app.person', :person, true)"
+    "set_config('app.own_paths', :own_paths, true), set_config('app.person', :person, true), "
+    "set_config('app.lines', :lines, true)"
 )
 
 
@@ -79,6 +110,7 @@ async def reading(
                 "manager": scope.own_user if scope.own_paths else "",
                 "own_paths": paths_setting(scope.own_paths),
                 "person": caller.user,
+                "lines": paths_setting([f"{path}|{line}" for path, line in scope.lines or ()]),
             },
         )
         yield connection

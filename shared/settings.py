@@ -8,6 +8,8 @@ from typing import Literal
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.contracts.topics import RECORD_BYTES
+
 
 class ServiceSettings(BaseSettings):
     """`KEYPOST_…` in the environment of a service process. Frozen; database addresses carry passwords, so they are
@@ -30,6 +32,9 @@ class ServiceSettings(BaseSettings):
     kafka_user: str = ""
     kafka_password: SecretStr = SecretStr("")
     kafka_ca_file: Path | None = None
+    unpacked_bytes: int = Field(default=16 * RECORD_BYTES, ge=2 * RECORD_BYTES)
+    """What a compressed batch may unpack to; one beyond is given up whole, as one dead letter that names its offsets. Twice
+    a record at least, so that what a topic takes as one record is always looked at by itself."""
     jwks_file: Path | None = None
     issuer: str = "keypost-development"
     audience: str = "keypost"

@@ -11,16 +11,27 @@ from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
 from typing_extensions import TypedDict
 
-from shared import health, metrics, problems
+from shared import health, metrics, problems, rewind_routes
 from shared.auth.http import Caller, require
 from shared.auth.tokens import TokenVerifier
 from shared.body_limit import BodyLimit
-from shared.messaging import outbox, positions, timers
-from shared.parameters import refuse_nul
+from shared.http_fields import refuse_nul
+from shared.messaging import faults, outbox, positions, timers
 from shared.service import Service
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DESCRIPTIONS: Final = ROOT / "docs" / "asyncapi"
+
+
+class FaultItem(TypedDict):
+    """What background work has given up, an item of a task; instants are ISO 8601."""
+
+    task: str
+    item: str
+    error: str
+    failures: int
+    first_failed_at: str
+    failed_at: str
 
 
 class Progress(TypedDict):
@@ -33,12 +44,14 @@ class Progress(TypedDict):
     timers_due: int
     next_timer_at: str | None
     work_pending: int
+    faults: list[FaultItem]
     as_of: str
 
 
 class Readiness(TypedDict):
     status: Literal["ready", "not ready"]
     reasons: dict[str, str]
+    warnings: dict[str, str]
 
 
 def create_app(service: Service) -> FastAPI:
@@ -57,9 +70,16 @@ def create_app(service: Service) -> FastAPI:
             settings.jwks_file, settings.issuer, settings.audience, mode=settings.mode
         )
     app.state.service = service
+    for name, part in service.state.items():
+        setattr(app.state, name, part)
     problems.install(app)
     app.add_middleware(BodyLimit)
     app.include_router(_common(service, app))
+    if service.consumers:
+        consumers = {consumer.name: consumer for consumer in service.consumers}
+        app.include_router(
+            rewind_routes.routes(service.platform.unit_of_work, service.platform.kafka, consumers)
+        )
     for router in service.routers:
         app.include_router(router)
     if service.prepare_app is not None:
@@ -77,10 +97,14 @@ def _common(service: Service, app: FastAPI) -> APIRouter:
 
     @router.get("/health/ready", response_model=Readiness)
     async def ready() -> JSONResponse:
-        """Whether the service does its work; 503 with the reasons where it does not."""
+        """Whether the service does its work; 503 with the reasons where it does not. `warnings` name what a person has to
+        look at although it does: what background work has given up."""
         reasons = await health.reasons(service.checks())
+        warnings = await health.warnings(service.warnings)
         status = "not ready" if reasons else "ready"
-        return JSONResponse({"status": status, "reasons": reasons}, 503 if reasons else 200)
+        return JSONResponse(
+            {"status": status, "reasons": reasons, "warnings": warnings}, 503 if reasons else 200
+        )
 
     @router.get("/metrics", include_in_schema=False)
     async def metrics_page() -> Response:
@@ -121,6 +145,7 @@ async def progress(service: Service) -> Progress:
         read = await positions.all_positions(snapshot)
         unpublished = await outbox.pending(snapshot, published)
         due, next_at = await timers.due(snapshot, now)
+        given_up = await faults.listed(snapshot)
     return {
         "service": service.platform.name,
         "positions": {
@@ -131,6 +156,17 @@ async def progress(service: Service) -> Progress:
         "timers_due": due,
         "next_timer_at": None if next_at is None else next_at.isoformat(),
         "work_pending": pending,
+        "faults": [
+            {
+                "task": fault.task,
+                "item": fault.item,
+                "error": fault.error,
+                "failures": fault.failures,
+                "first_failed_at": fault.first_failed_at.isoformat(),
+                "failed_at": fault.failed_at.isoformat(),
+            }
+            for fault in given_up
+        ],
         "as_of": now.isoformat(),
     }
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.support import requirements
 from tests.support.engines import Database, Engines, own_folder, running_engines
 
 
@@ -24,20 +23,6 @@ def tiering_database(engines: Engines) -> Iterator[Database]:
     database = engines.scratch_database("tiering")
     yield database
     engines.drop_database(database)
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--requirements", action="store_true", help="print requirement → tests and run nothing")
-
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """A misspelt requirement is an error at once; with `--requirements` the table is printed instead of a
-    run.
-    """
-    listed = requirements.table(items)
-    if config.getoption("--requirements"):
-        print(f"\n{listed}")
-        items.clear()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -68,7 +68,7 @@ async def one_pass(settings: Settings) -> Report:
     """Every check against one snapshot of each database."""
     report = Report()
     schemes = read_schemes(settings.schemes)
-    async with open_sources(settings, TOPICS) as sources:
+    async with open_sources(settings, TOPICS, (TRANSACTIONS,)) as sources:
         for service in ("registry", "tiering", "claims", "reporting"):
             if service not in sources.databases:
                 report.notice(f"{service} was left out: no database was given")

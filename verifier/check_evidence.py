@@ -1,6 +1,6 @@
 """Evidence: what a customer's year adds up to by each thing that counters said beside is the sum of its bookings.
 
-Proved in the database from the ledger alone, as far as the teller of revenue has looked at it.
+Proved in the database from the ledger alone, as far as the teller of revenue has looked at it and without what it skips.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ _DIFFERENT: Final = f"""
         SELECT account, extract(year FROM business_date)::int AS year, said.kind, value, sum(amount_fen)::bigint AS amount_fen,
             count(*) AS bookings, min(business_date) AS first_on, max(business_date) AS last_on
         FROM ledger, LATERAL (VALUES {", ".join(f"({kind}, {name})" for kind, name in enumerate(FIELDS))}) AS said (kind, value)
-        WHERE value IS NOT NULL AND seq <= (SELECT seq FROM revenue_teller) GROUP BY 1, 2, 3, 4
+        WHERE value IS NOT NULL AND seq <= (SELECT seq FROM revenue_teller)
+            AND seq NOT IN (SELECT seq FROM revenue_skipped) GROUP BY 1, 2, 3, 4
     )
     SELECT a.code, year, kind, value, s.amount_fen AS summed, t.amount_fen AS kept
     FROM summed s FULL JOIN evidence_totals t USING (account, year, kind, value) LEFT JOIN accounts a ON a.number = account

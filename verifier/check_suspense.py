@@ -22,11 +22,18 @@ OVERDUE_AFTER: Final = timedelta(minutes=5)
 _ROWS: Final = """
     SELECT s.number, s.identity, s.source, s.id, s.state, s.reason, i.identity IS NOT NULL AS claimed,
            i.content = s.content AS first, i.seq AS points_to, l.seq AS own, w.seq AS sale,
-           EXISTS (SELECT FROM bindings b LEFT JOIN unnest($1::int[], $2::int[]) AS m (merged, root)
-                   ON m.merged = b.account JOIN accounts a ON a.number = coalesce(m.root, b.account)
-                   WHERE b.code = s.customer_code AND a.status = 'active'
-                   AND (b.valid_from IS NULL OR b.valid_from <= (s.transaction ->> 'business_date')::date)
-                   AND (b.valid_to IS NULL OR b.valid_to >= (s.transaction ->> 'business_date')::date)) AS known
+           coalesce((SELECT a.status = 'active' FROM bindings b
+                     LEFT JOIN unnest($1::int[], $2::int[]) AS m (merged, root) ON m.merged = b.account
+                     JOIN accounts a ON a.number = coalesce(m.root, b.account)
+                     LEFT JOIN units u ON u.code = s.counter_id
+                     LEFT JOIN LATERAL (SELECT array_position(string_to_array(u.path, '/'), b.unit_code)) AS d (depth)
+                     ON true
+                     WHERE b.code = s.customer_code
+                     AND (b.valid_from IS NULL OR b.valid_from <= (s.transaction ->> 'business_date')::date)
+                     AND (b.valid_to IS NULL OR b.valid_to >= (s.transaction ->> 'business_date')::date)
+                     AND (b.counter_id IS NULL OR b.counter_id = s.counter_id)
+                     AND (b.unit_code IS NULL OR d.depth IS NOT NULL)
+                     ORDER BY b.counter_id IS NULL, d.depth DESC NULLS LAST LIMIT 1), false) AS known
     FROM suspense s LEFT JOIN identities i ON i.identity = s.identity LEFT JOIN identities w ON w.identity = s.waits_for
          LEFT JOIN ledger l ON l.seq = i.seq AND l.identity = s.identity
     ORDER BY s.number
@@ -51,7 +58,7 @@ class Waiting(NamedTuple):
     """Its own booking; after `replace` the identity points to another's."""
     sale: int | None
     known: bool
-    """Its code means an active customer on its business date."""
+    """Its code means an active customer on its business date: the narrowest of the mappings that cover its counter."""
 
 
 async def check_suspense(sources: Sources, report: Report) -> None:

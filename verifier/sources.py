@@ -75,11 +75,14 @@ async def positions(db: Snapshot, topic: str) -> dict[int, int]:
 
 
 @asynccontextmanager
-async def open_sources(settings: Settings, topics: tuple[str, ...]) -> AsyncIterator[Sources]:
-    """First where the topics end, then the databases: a record that was published has its cause in its database."""
+async def open_sources(
+    settings: Settings, topics: tuple[str, ...], families: tuple[str, ...] = ()
+) -> AsyncIterator[Sources]:
+    """First where the topics end, then the databases: a record that was published has its cause in its database. A family
+    is every topic whose name begins with one, a dot between them."""
     reader = Topics(settings.kafka) if settings.kafka else None
     deadline = asyncio.get_running_loop().time() + settings.timeout_s
-    ends = await reader.ranges(topics) if reader else {}
+    ends = await reader.ranges((*topics, *await reader.named(families))) if reader else {}
     async with AsyncExitStack() as stack:
         databases = {
             service: await stack.enter_async_context(snapshot(service, settings.databases[service]))

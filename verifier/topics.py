@@ -50,6 +50,20 @@ class Topics:
             "fetch.wait.max.ms": 50,
         }
 
+    async def named(self, families: Iterable[str]) -> list[str]:
+        """The topics there are whose names begin with one of these and a dot."""
+        return await asyncio.to_thread(self._named, tuple(f"{family}." for family in families))
+
+    def _named(self, beginnings: tuple[str, ...]) -> list[str]:
+        consumer = Consumer(self._properties)
+        try:
+            known = consumer.list_topics(timeout=30).topics
+            return sorted(name for name in known if name.startswith(beginnings))
+        except KafkaException as problem:
+            raise TopicError(problem.args[0].str()) from problem
+        finally:
+            consumer.close()
+
     async def ranges(self, topics: Iterable[str]) -> dict[str, dict[int, tuple[int, int]]]:
         """Topic → partition → (first offset kept, offset after the last); a topic that is not there has none."""
         return await asyncio.to_thread(self._ranges, topics)

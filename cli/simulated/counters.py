@@ -14,11 +14,12 @@ from cli.feed import CounterFeed
 from cli.instance import CommandError, Session
 from cli.simulated.province import Province, Unit, build
 from cli.simulated.stream import RATE, Arrival, arrivals
+from cli.words import phrase
 
 _RENEWED_ON = (1, 1)
 
 
-def settled(session: Session, seed: int, customers: int) -> Province:
+def province_of(session: Session, seed: int, customers: int) -> Province:
     """The province of a seed on the units of this instance's registry."""
     units = [
         Unit(unit["unit_code"], unit["level"], unit["parent"], unit["name_zh"], unit["division"])
@@ -28,10 +29,10 @@ def settled(session: Session, seed: int, customers: int) -> Province:
     try:
         return build(seed, units, customers)
     except ValueError as problem:
-        raise CommandError(f"no counters can be simulated here: {problem}") from problem
+        raise CommandError(phrase("cli.simulate.not_here", why=problem)) from problem
 
 
-def registered(session: Session, province: Province, first: date) -> dict[int, str]:
+def register_customers(session: Session, province: Province, first: date) -> dict[int, str]:
     """The codes of the province's customers, by number: registered now, or found as they were registered before.
 
     Most have an agreement, signed by the time the year of the stream begins; who has none climbs to no tier.
@@ -59,7 +60,7 @@ def registered(session: Session, province: Province, first: date) -> dict[int, s
     }
     if not codes:
         reasons = sorted({reason for result in results for reason in result["reasons"]})
-        raise CommandError(f"none of the simulated customers could be registered ({', '.join(reasons)})")
+        raise CommandError(phrase("cli.simulate.none_registered", reasons=reasons))
     return codes
 
 

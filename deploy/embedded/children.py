@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from deploy.embedded.kafka import say
 from deploy.embedded.processes import EngineError, ProcessId, log_tail
 from deploy.embedded.stopping import end_engine_or_service
+from deploy.embedded.terminal import say
 
 FIRST_BACKOFF_S: Final = 0.1
 LONGEST_BACKOFF_S: Final = 5.0

@@ -6,10 +6,11 @@ import os
 import sys
 
 from deploy.embedded.access import database_account, open_path
-from deploy.embedded.kafka import install, make_class_archive, say
+from deploy.embedded.kafka import install, make_class_archive
 from deploy.embedded.packages import browser
 from deploy.embedded.postgres import binaries
 from deploy.embedded.processes import EngineError
+from deploy.embedded.terminal import say
 
 
 def main() -> int:

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import IO, Any, Final
 
 from deploy.embedded import provision
-from deploy.embedded.kafka import ADMIN, ROOT, client_properties
+from deploy.embedded.kafka import ADMIN, client_properties
+from deploy.embedded.paths import ROOT
 from deploy.embedded.postgres import ROLES, SUPERUSER
 from deploy.embedded.processes import EngineError, ProcessId
 from shared.contracts.topics import SERVICES

@@ -15,7 +15,6 @@ import secrets
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -27,24 +26,19 @@ from confluent_kafka.admin import AdminClient
 
 from deploy.embedded import packages
 from deploy.embedded.access import Notice
+from deploy.embedded.paths import RUNTIME
 from deploy.embedded.processes import EngineError, ProcessId, end, log_tail, spawn, wait_until
+from deploy.embedded.terminal import say
 from shared.contracts.topics import DEAD_LETTER_BYTES
 
 VERSION: Final = "4.3.1"
 ADMIN: Final = "admin"
 MECHANISM: Final = "SCRAM-SHA-512"
-ROOT: Final = Path(__file__).resolve().parents[2]
-RUNTIME: Final = Path(os.environ.get("KEYPOST_RUNTIME", ROOT / ".runtime"))
 JARS: Final = RUNTIME / f"kafka-{VERSION}"
 _HERE: Final = Path(__file__).resolve().parent / "kafka"
 
 _BATCH_BYTES: Final = DEAD_LETTER_BYTES + 64 * 1024
 """The largest record is a dead letter of an oversized message; its batch has a header of its own."""
-
-
-def say(text: str) -> None:
-    """Progress and notices go to stderr: stdout carries only a command's result."""
-    print(f"keypost: {text}", file=sys.stderr, flush=True)
 
 
 @contextlib.contextmanager

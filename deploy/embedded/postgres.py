@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from deploy.embedded.access import Notice, database_account, may, open_path, open_tree
-from deploy.embedded.kafka import say
 from deploy.embedded.processes import Account, EngineError, ProcessId, end, log_tail, spawn, wait_until
+from deploy.embedded.terminal import say
 from shared.contracts.topics import SERVICES
 
 SUPERUSER: Final = "postgres"

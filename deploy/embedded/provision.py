@@ -26,9 +26,11 @@ from confluent_kafka.admin import (  # type: ignore[attr-defined]
 )
 
 from deploy.embedded.processes import EngineError
+from shared.contracts.counter_systems import SYSTEMS
 from shared.contracts.topics import SERVICES, TOPICS, Topic
 
-PRINCIPALS: Final = (*SERVICES, "counter", "subscriber", "verifier")
+OUTSIDE: Final = ("counter", "subscriber", "verifier", *(system.user for system in SYSTEMS))
+PRINCIPALS: Final = (*SERVICES, *OUTSIDE)
 """Every Kafka user beside the superuser."""
 ANY_RULE: Final = AclBindingFilter(
     ResourceType.ANY,
@@ -133,7 +135,7 @@ def wanted_rules(topics: Iterable[Topic]) -> set[AclBinding]:
             prefixed=True,
         )  # fmt: skip
     groups = {service: f"{service}." for service in SERVICES}
-    groups |= {user: user for user in ("counter", "subscriber", "verifier")}
+    groups |= {user: user for user in OUTSIDE}
     for user, prefix in groups.items():
         rules |= _rules(
             ResourceType.GROUP, prefix, user, AclOperation.READ, AclOperation.DESCRIBE, prefixed=True

@@ -7,8 +7,8 @@ import signal
 import subprocess
 
 from deploy.embedded.instance import Instance, service_names, write_atomically
-from deploy.embedded.kafka import say
 from deploy.embedded.processes import EngineError, ProcessId, end
+from deploy.embedded.terminal import say
 
 
 def end_engine_or_service(

@@ -44,12 +44,15 @@ from deploy.embedded.instance import (
     service_names,
     write_atomically,
 )
-from deploy.embedded.kafka import ADMIN, ROOT, Kafka, say
+from deploy.embedded.kafka import ADMIN, Kafka
+from deploy.embedded.paths import ROOT
 from deploy.embedded.ports import holder_text, http_ok, port_is_free
 from deploy.embedded.postgres import SUPERUSER, VERIFIER, Postgres
 from deploy.embedded.processes import EngineError, ProcessId, bound_log, end, spawn, wait_until
 from deploy.embedded.stopping import end_engine_or_service
+from deploy.embedded.terminal import say
 from shared.clock import SandboxClock, SystemClock
+from shared.contracts.counter_systems import VARIABLE
 from shared.contracts.topics import SERVICES
 
 READY: Final = "READY"
@@ -214,7 +217,15 @@ class Supervisor:
 
         environment = {
             name: os.environ[name]
-            for name in ("PATH", "HOME", "LANG", "SSL_CERT_FILE", "KEYPOST_LOG_LEVEL", "KEYPOST_FAILPOINTS")
+            for name in (
+                "PATH",
+                "HOME",
+                "LANG",
+                "SSL_CERT_FILE",
+                "KEYPOST_LOG_LEVEL",
+                "KEYPOST_FAILPOINTS",
+                VARIABLE,
+            )
             if name in os.environ
         }
         environment |= {

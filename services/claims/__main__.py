@@ -2,6 +2,6 @@
 
 from services.claims.main import build
 from services.claims.settings import Settings
-from shared.service import run
+from shared.lifecycle import run
 
 run("claims", build, Settings)

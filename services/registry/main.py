@@ -22,7 +22,8 @@ from services.registry.entrypoints import (
 from services.registry.entrypoints.declaration_commands import Parts
 from services.registry.settings import RegistrySettings
 from shared import dead_letter_routes
-from shared.service import Platform, Service, run
+from shared.lifecycle import run
+from shared.service import Platform, Service
 
 
 def build(platform: Platform) -> Service:

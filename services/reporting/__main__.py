@@ -2,6 +2,6 @@
 
 from services.reporting.main import build
 from services.reporting.settings import Settings
-from shared.service import run
+from shared.lifecycle import run
 
 run("reporting", build, Settings)

@@ -8,7 +8,7 @@ from services.reporting.adapters.listening import ViewListener
 from services.reporting.adapters.peers import Peers
 from services.reporting.adapters.read_models import ReadModels
 from services.reporting.adapters.views import PostgresViews
-from services.reporting.entrypoints.console import Hub, console
+from services.reporting.entrypoints.console import Hub, install, open_console
 from services.reporting.entrypoints.exports import export_routes
 from services.reporting.entrypoints.http import routes
 from services.reporting.entrypoints.rebuilder import Rebuilder
@@ -31,6 +31,7 @@ def build(platform: Platform) -> Service:
     settings = platform.settings
     assert isinstance(settings, Settings)  # noqa: S101 - `__main__` reads them.
     peers, hub = Peers(settings.service_urls()), Hub()
+    console = open_console(read, peers, hub, platform.clock, settings.mode)
     listener = ViewListener(plain_dsn(settings.reader_database_url.get_secret_value()), hub.heard)
 
     async def follow_views() -> None:
@@ -53,8 +54,8 @@ def build(platform: Platform) -> Service:
             view_routes(read),
             export_routes(read, platform.unit_of_work),
             rebuild_routes(platform.unit_of_work, rebuilder),
-            *console(read, peers, hub, platform.clock, settings.mode),
             dead_letter_routes.routes(platform.unit_of_work),
         ],
+        prepare_app=lambda app: install(app, console),
         background={"console": follow_views, "rebuilder": rebuilder.run},
     )

@@ -2,6 +2,6 @@
 
 from services.tiering.main import build
 from services.tiering.settings import TieringSettings
-from shared.service import run
+from shared.lifecycle import run
 
 run("tiering", build, TieringSettings)

@@ -22,11 +22,14 @@ from services.tiering.entrypoints.timers import ReversalWaits, TieringTimers
 from services.tiering.handlers.book_transactions import BookTransactions
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense
+from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.learn_customers import LearnCustomers
+from services.tiering.handlers.learn_units import LearnUnits
 from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
 from shared import dead_letter_routes
-from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
+from shared.contracts.counter_systems import SYSTEMS
+from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, UNITS
 from shared.messaging.work import Work
 from shared.service import Platform, Service
 
@@ -43,11 +46,11 @@ def build(platform: Platform) -> Service:
         signs.begin(work)
         return PostgresLedger(work, memory)
 
-    start_wait = ReversalWaits(settings.reversal_wait_days).start
-    booking = BookTransactions(rules, open_ledger, start_wait, sandbox=settings.mode == "sandbox")
-    learning = LearnCustomers(rules, open_ledger, start_wait)
-    closes = CloseYear(rules, open_ledger, start_wait)
-    suspense = DecideSuspense(rules, open_ledger, start_wait)
+    keeper = Keeper(ReversalWaits(settings.reversal_wait_days).start, SYSTEMS)
+    booking = BookTransactions(rules, open_ledger, keeper, sandbox=settings.mode == "sandbox")
+    learning = LearnCustomers(rules, open_ledger, keeper)
+    closes = CloseYear(rules, open_ledger, keeper)
+    suspense = DecideSuspense(rules, open_ledger, keeper)
     timers = TieringTimers(settings, closes, suspense)
     unit_of_work = platform.unit_of_work
 
@@ -60,13 +63,17 @@ def build(platform: Platform) -> Service:
         title="keypost tiering",
         consumers=(
             platform.consumer(
-                "transactions", (COUNTER_TRANSACTIONS,), booking, max_records=settings.batch_records
+                "transactions",
+                (COUNTER_TRANSACTIONS, *(system.transactions_topic for system in SYSTEMS)),
+                booking,
+                max_records=settings.batch_records,
             ),
             platform.consumer("customers", (CUSTOMERS,), learning),
+            platform.consumer("units", (UNITS,), LearnUnits(rules, open_ledger, keeper)),
         ),
         timers=timers.handlers,
         routers=(
-            transaction_routes.routes(unit_of_work),
+            transaction_routes.routes(unit_of_work, SYSTEMS),
             tier_routes.routes(platform.reader, platform.clock, schemes),
             close_routes.routes(unit_of_work, platform.reader, closes),
             suspense_routes.routes(unit_of_work, platform.reader, suspense),

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from joserfc.jwk import ECKey, KeySet
 
-from shared.auth.principals import Principal, Role, RoleGrant
+from shared.auth.principals import MachineKind, Principal, Role, RoleGrant
 from shared.auth.tokens import ALGORITHM, DEVELOPMENT_ISSUER, DEVELOPMENT_KEY_PREFIX, ROLES_CLAIM, sign
 from shared.clock import Clock, SystemClock
 from shared.contracts.topics import SERVICES
@@ -52,6 +53,7 @@ PEOPLE: Final[tuple[Principal, ...]] = (
     Principal("manager-nanjing", "赵强", (_on("manager", "3201"),)),
     Principal("reviewer", "陈静", (_on("reviewer", "3205-express", "express"),)),
     Principal("reviewer-kunshan", "周涛", (_on("reviewer", "320583"),)),
+    Principal("reviewer-nanjing", "高翔", (_on("reviewer", "3201-letters", "letters"),)),
     Principal("centre", "刘洋", (_on("centre", "3205"),)),
     Principal("centre-nanjing", "孙丽", (_on("centre", "3201"),)),
     Principal("steward", "吴磊", (_on("steward", "3205"),)),
@@ -63,10 +65,29 @@ PEOPLE: Final[tuple[Principal, ...]] = (
     Principal("national", "何平", (_on("national", "CN"),)),
     Principal("admin", "系统管理员", (_on("admin", "CN"),)),
 )
-MACHINES: Final[tuple[Principal, ...]] = tuple(
-    Principal(f"service:{name}", name, (_on("service", "CN"),))
-    for name in (*SERVICES, "counter", "subscriber", "verifier", "cli")
+
+
+def _machine(
+    name: str,
+    kind: MachineKind,
+    unit: str = "CN",
+    sources: tuple[str, ...] = (),
+    counters: tuple[str, ...] = (),
+) -> Principal:
+    grant = replace(_on("service", unit), kind=kind, sources=sources, counters=counters)
+    return Principal(f"service:{name}", name, (grant,))
+
+
+MACHINES: Final[tuple[Principal, ...]] = (
+    *(_machine(name, "internal") for name in (*SERVICES, "verifier", "cli")),
+    # Every counter at once, and one city's counter system, which speaks for its own outlets alone.
+    _machine("counter", "counter"),
+    _machine("counter-suzhou", "counter", "3205", sources=("/counters/3205*",), counters=("3205*",)),
+    _machine("subscriber", "subscriber"),
 )
+
+
+_KINDS: Final = {machine.user: machine.roles[0].kind for machine in MACHINES}
 
 
 def ensure_issuer(secrets_dir: Path, mode: str = "development") -> None:
@@ -102,7 +123,16 @@ def users(secrets_dir: Path) -> tuple[Principal, ...]:
             user["user"],
             user["name"],
             tuple(
-                RoleGrant(grant["role"], grant["unit"], grant["path"], tuple(grant["lines"]))
+                RoleGrant(
+                    grant["role"],
+                    grant["unit"],
+                    grant["path"],
+                    tuple(grant["lines"]),
+                    # A list made before machines had kinds names none.
+                    grant.get("kind") or _KINDS.get(user["user"]),
+                    tuple(grant.get("sources", ())),
+                    tuple(grant.get("counters", ())),
+                )
                 for grant in user["roles"]
             ),
         )
@@ -146,11 +176,20 @@ def _as_json(user: Principal) -> dict[str, Any]:
     return {
         "user": user.user,
         "name": user.name,
-        "roles": [
-            {"role": grant.role, "unit": grant.unit, "path": grant.path, "lines": list(grant.lines)}
-            for grant in user.roles
-        ],
+        "roles": [_grant_as_json(grant) for grant in user.roles],
     }
+
+
+def _grant_as_json(grant: RoleGrant) -> dict[str, Any]:
+    said: dict[str, Any] = {
+        "role": grant.role,
+        "unit": grant.unit,
+        "path": grant.path,
+        "lines": list(grant.lines),
+    }
+    if grant.kind is not None:
+        said |= {"kind": grant.kind, "sources": list(grant.sources), "counters": list(grant.counters)}
+    return said
 
 
 def _write(path: Path, content: Any) -> None:

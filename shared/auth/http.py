@@ -1,11 +1,12 @@
 """Identity and permission in a route: FastAPI dependencies over `tokens` and `policy`.
 
-The application keeps its `TokenVerifier` in `app.state.tokens`; `shared.service` puts it there.
+The application keeps its `TokenVerifier` in `app.state.tokens`; `shared.web` puts it there.
 """
 
 from __future__ import annotations
 
-from typing import Annotated
+from dataclasses import dataclass
+from typing import Annotated, ClassVar
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -13,7 +14,25 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.auth.tokens import TokenRefused, TokenVerifier
+from shared.kernel.refusals import Kind, Refusal
 from shared.problems import Problem
+
+
+@dataclass(frozen=True, slots=True)
+class Unauthenticated(Refusal):
+    """Nobody is signed in."""
+
+    code: ClassVar[str] = "unauthenticated"
+    kind: ClassVar[Kind] = "unauthenticated"
+
+
+@dataclass(frozen=True, slots=True)
+class BadToken(Refusal):
+    """A token that is not valid, or has expired."""
+
+    code: ClassVar[str] = "bad_token"
+    kind: ClassVar[Kind] = "unauthenticated"
+
 
 _bearer = HTTPBearer(auto_error=False, description="A bearer token of the issuer (JWT).")
 
@@ -23,24 +42,12 @@ async def principal(
 ) -> Principal:
     """Who is calling. Raises the problem 401 `unauthenticated` or `bad_token`."""
     if credentials is None:
-        raise Problem(
-            401,
-            "unauthenticated",
-            "请先登录：需要 Bearer 令牌。",
-            "A bearer token is needed.",
-            headers={"www-authenticate": "Bearer"},
-        )
+        raise Problem(Unauthenticated(), headers={"www-authenticate": "Bearer"})
     tokens: TokenVerifier = request.app.state.tokens
     try:
         return tokens.verify(credentials.credentials)
     except TokenRefused:
-        raise Problem(
-            401,
-            "bad_token",
-            "令牌无效或已过期。",
-            "The token is not valid or has expired.",
-            headers={"www-authenticate": 'Bearer error="invalid_token"'},
-        ) from None
+        raise Problem(BadToken(), headers={"www-authenticate": 'Bearer error="invalid_token"'}) from None
 
 
 Caller = Annotated[Principal, Depends(principal)]
@@ -56,5 +63,4 @@ def require(
     """Raises the problem 403 `forbidden` (no such role) or `out_of_scope` when the caller may not."""
     refusal = permit(caller, operation, unit_path, bound_to)
     if refusal is not None:
-        code = "forbidden" if refusal.reason == "role" else "out_of_scope"
-        raise Problem(403, code, refusal.zh, refusal.en, operation=operation)
+        raise Problem(refusal)

@@ -10,19 +10,19 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, GuestProtocol, KeySet
 from pydantic import BaseModel, ConfigDict, Field
 
-from shared.auth.principals import Principal, Role, RoleGrant
+from shared.auth.principals import MACHINE_KINDS, ROLES, MachineKind, Principal, Role, RoleGrant
 from shared.clock import Clock, SystemClock
 
 ALGORITHM: Final = "ES256"
 ROLES_CLAIM: Final = "keypost_roles"
-"""The claim with the grants: `[{"role", "unit", "path", "lines"}]`."""
+"""The claim with the grants: `[{"role", "unit", "path", "lines"}]`; of a machine also `kind`, `sources`, `counters`."""
 DEVELOPMENT_ISSUER: Final = "keypost-development"
 DEVELOPMENT_KEY_PREFIX: Final = "development-"
 
@@ -43,6 +43,9 @@ class _GrantClaim(BaseModel):
     unit: str = Field(max_length=64)
     path: str = Field(max_length=255, pattern=r"^(/[^/]+)+/?$")
     lines: list[str] = Field(default=[], max_length=16)
+    kind: str | None = Field(default=None, max_length=32)
+    sources: list[str] = Field(default=[], max_length=100)
+    counters: list[str] = Field(default=[], max_length=100)
 
 
 class _Claims(BaseModel):
@@ -126,10 +129,20 @@ class TokenVerifier:
 
 
 def _grants(claims: list[_GrantClaim]) -> tuple[RoleGrant, ...]:
-    """Grants of roles that exist; an issuer may know others, which mean nothing here."""
-    known: dict[str, Role] = {role: role for role in get_args(Role)}
+    """Grants of roles that exist; an issuer may know others, which mean nothing here, and so do its other kinds of
+    machines."""
+    known: dict[str, Role] = {role: role for role in ROLES}
+    kinds: dict[str | None, MachineKind] = {kind: kind for kind in MACHINE_KINDS}
     return tuple(
-        RoleGrant(known[claim.role], claim.unit, claim.path, tuple(claim.lines))
+        RoleGrant(
+            known[claim.role],
+            claim.unit,
+            claim.path,
+            tuple(claim.lines),
+            kinds.get(claim.kind),
+            tuple(claim.sources),
+            tuple(claim.counters),
+        )
         for claim in claims
         if claim.role in known
     )

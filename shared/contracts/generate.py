@@ -29,6 +29,8 @@ _TITLES: Final = {
 }
 
 _STRING: Final = {"type": "string"}
+_PLAIN: Final = "event"
+"""What stands for the messages of a topic that none is published for yet."""
 _NAME: Final = {"type": "string", "minLength": 1, "maxLength": 255}
 _DEAD_LETTER_HEADERS: Final = (
     "x-reason",
@@ -53,7 +55,7 @@ def as_text(content: Any) -> str:
 
 
 def asyncapi(service: str | None) -> dict[str, Any]:
-    """The AsyncAPI 3 document of one service: what it receives and sends; of all of them for None.
+    """The AsyncAPI 3 document of one service: what it does receive and send; of all of them for None.
 
     Relay positions are a service's own affair and appear nowhere.
     """
@@ -63,12 +65,15 @@ def asyncapi(service: str | None) -> dict[str, Any]:
         for topic in TOPICS
         if topic.name not in private and (service is None or service in (*topic.producers, *topic.consumers))
     ]
-    carried = [message for message in MESSAGES if message.TOPIC in {topic.name for topic in topics}]
+    names = {topic.carries or topic.name for topic in topics}
+    carried = [message for message in MESSAGES if message.TOPIC in names]
     operations: dict[str, Any] = {}
     for topic in topics:
-        if service is None or service in topic.producers:
+        if _messages_of(topic) == [_PLAIN]:
+            continue  # The topic is there and nothing is on it yet.
+        if topic.producers if service is None else service in topic.producers:
             operations[f"send.{topic.name}"] = _operation("send", topic)
-        if service is None or service in topic.consumers:
+        if topic.consumers if service is None else service in topic.consumers:
             operations[f"receive.{topic.name}"] = _operation("receive", topic)
     return {
         "asyncapi": "3.0.0",
@@ -88,7 +93,7 @@ def asyncapi(service: str | None) -> dict[str, Any]:
             "messages": {
                 **{message.TYPE: _message(message) for message in carried},
                 "dead-letter": _dead_letter(),
-                "event": _plain_event(),
+                _PLAIN: _plain_event(),
             },
             "schemas": {message.TYPE: _without_ids(schema(message)) for message in carried},
         },
@@ -98,7 +103,8 @@ def asyncapi(service: str | None) -> dict[str, Any]:
 def _messages_of(topic: Topic) -> list[str]:
     if topic.name in {dead_letter_topic(name) for name in SERVICES}:
         return ["dead-letter"]
-    return [message.TYPE for message in MESSAGES if topic.name == message.TOPIC] or ["event"]
+    name = topic.carries or topic.name
+    return [message.TYPE for message in MESSAGES if name == message.TOPIC] or [_PLAIN]
 
 
 def _channel(topic: Topic) -> dict[str, Any]:

@@ -56,6 +56,13 @@ class CounterCode(Part):
     code: Code
     valid_from: Day | None = Field(default=None, description="Null: it has always held.")
     valid_to: Day | None = Field(default=None, description="The last day; null while it holds.")
+    unit_code: Code | None = Field(
+        default=None, description="It holds for the counters of this unit alone; null: of every unit."
+    )
+    counter_id: Code | None = Field(
+        default=None,
+        description="It holds for this counter alone, before what holds for a unit; null: for every one.",
+    )
 
 
 class AgreementState(Part):
@@ -181,6 +188,7 @@ class CustomerEvent(Message):
 DeclarationPhase = Literal[
     "draft", "submitted", "pre_reviewed", "approved", "rejected", "returned", "withdrawn"
 ]
+WaitingFor = Literal["declarer", "pre_review", "centre"]
 
 
 class DeclarationState(Message):
@@ -215,7 +223,7 @@ class DeclarationState(Message):
     manager_b: Text | None = None
     submitted_at: Instant | None = None
     arrived_at: Instant | None = Field(default=None, description="When it arrived at the centre.")
-    waiting_for: Literal["declarer", "pre_review", "centre"] | None = Field(
+    waiting_for: WaitingFor | None = Field(
         default=None, description="Whose turn it is; null when it is decided or withdrawn."
     )
     warn_at: Instant | None = Field(default=None, description="When the running time limit warns.")

@@ -9,7 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from shared.contracts.counter_systems import SYSTEMS
+
 PARTITIONS: Final = 6
+PARTITIONER: Final = "murmur2_random"
+"""librdkafka's name for the Java client's way of placing a key, which is the one that most clients share. librdkafka's own
+default, CRC32, puts most customers elsewhere: records of one customer from counters of both kinds would have no order."""
 RECORD_BYTES: Final = 1_048_588
 """The largest record an input topic takes (the broker's own default)."""
 DEAD_LETTER_BYTES: Final = 2 * RECORD_BYTES
@@ -24,7 +29,8 @@ _WEEK_MS: Final = 7 * _DAY_MS
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """One topic: `producers` and `consumers` are the Kafka principals allowed to write to it and read from it."""
+    """One topic: `producers` and `consumers` are the Kafka principals that write to it and read from it, and nobody else may.
+    A service stands among the consumers where its `main.py` subscribes to the topic; a test compares the two."""
 
     name: str
     key: str
@@ -33,6 +39,8 @@ class Topic:
     consumers: tuple[str, ...]
     config: dict[str, str] = field(default_factory=dict)
     partitions: int = PARTITIONS
+    carries: str = ""
+    """The topic whose messages this one carries for some; empty where the messages are its own."""
 
 
 def _kept(days_ms: int) -> dict[str, str]:
@@ -84,43 +92,77 @@ def relay_topic(service: str) -> str:
     return f"{service}.relay-positions.v1"
 
 
-_ALL = SERVICES
-
 TOPICS: Final[tuple[Topic, ...]] = (
     Topic(
         COUNTER_TRANSACTIONS,
         "customer code",
         "Revenue transactions from counter systems.",
         ("counter", "tiering"),
-        ("tiering", "claims", "registry", "reporting"),
+        ("tiering",),
         _incoming(35 * _DAY_MS),
+    ),
+    *(
+        Topic(
+            system.transactions_topic,
+            "customer code",
+            f"Revenue transactions from the counter system {system.code}.",
+            (system.user, "tiering"),
+            ("tiering",),
+            _incoming(35 * _DAY_MS),
+            carries=COUNTER_TRANSACTIONS,
+        )
+        for system in SYSTEMS
+    ),
+    *(
+        Topic(
+            system.receipts_topic,
+            "counter id",
+            f"Feedback to the counter system {system.code}: rejected, held, released.",
+            ("tiering",),
+            (system.user,),
+            _kept(35 * _DAY_MS),
+            carries=RECEIPTS,
+        )
+        for system in SYSTEMS
     ),
     Topic(
         CONTROL_TOTALS,
         "counter id",
         "A counter's own daily totals, for reconciliation.",
         ("counter",),
-        ("tiering",),
+        (),
         _incoming(35 * _DAY_MS),
     ),
-    Topic(UNITS, "unit code", "State of each unit.", ("registry",), _ALL, _state()),
+    Topic(
+        UNITS,
+        "unit code",
+        "State of each unit.",
+        ("registry",),
+        ("tiering", "claims", "reporting"),
+        _state(),
+    ),
     Topic(
         CUSTOMERS,
         "customer code",
         "State of each customer, its counter codes and agreements with dates.",
         ("registry",),
-        _ALL,
+        ("tiering", "claims", "reporting"),
         _state(),
     ),
     Topic(
-        CUSTOMER_EVENTS, "customer code", "What happened to customers.", ("registry",), _ALL, _kept(_YEAR_MS)
+        CUSTOMER_EVENTS,
+        "customer code",
+        "What happened to customers.",
+        ("registry",),
+        ("reporting",),
+        _kept(_YEAR_MS),
     ),
     Topic(
         DECLARATIONS,
         "declaration id",
         "State of each declaration of a customer, without contacts.",
         ("registry",),
-        ("registry", "reporting"),
+        ("reporting",),
         _state(),
     ),
     Topic(
@@ -128,7 +170,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "code|year",
         "Booked revenue of each customer and year by month and line.",
         ("tiering",),
-        ("registry", "claims", "reporting"),
+        ("reporting",),
         _state(),
     ),
     Topic(
@@ -136,7 +178,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "customer code",
         "Every tier change, exactly once, in order per customer.",
         ("tiering",),
-        ("registry", "claims", "reporting", "subscriber"),
+        ("reporting", "subscriber"),
         {"cleanup.policy": "delete", "retention.ms": "-1", "retention.bytes": "-1"},
     ),
     Topic(
@@ -144,7 +186,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "code|scheme",
         "Latest tier of each customer under each scheme.",
         ("tiering",),
-        ("registry", "claims", "reporting", "subscriber"),
+        ("reporting", "subscriber"),
         _state(),
     ),
     Topic(
@@ -152,7 +194,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "customer code as sent",
         "Transactions held back and released, with reason.",
         ("tiering",),
-        ("registry", "claims", "reporting"),
+        ("reporting",),
         _kept(_YEAR_MS),
     ),
     Topic(
@@ -160,7 +202,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "counter id",
         "Feedback to counters: rejected, held, released.",
         ("tiering",),
-        ("counter", "reporting"),
+        ("counter",),
         _kept(35 * _DAY_MS),
     ),
     Topic(
@@ -168,7 +210,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "customer code",
         "Plan, window, tender, award, lead and breach events.",
         ("claims",),
-        _ALL,
+        ("reporting",),
         _kept(_YEAR_MS),
     ),
     Topic(
@@ -176,16 +218,23 @@ TOPICS: Final[tuple[Topic, ...]] = (
         "plan id",
         "State of each development plan and of the window it got, without the plan's content.",
         ("claims",),
-        ("claims", "reporting"),
+        ("reporting",),
         _state(),
     ),
-    Topic(WINDOWS, "customer code", "The window in force or settling, if any.", ("claims",), _ALL, _state()),
+    Topic(
+        WINDOWS,
+        "customer code",
+        "The window in force or settling, if any.",
+        ("claims",),
+        ("reporting",),
+        _state(),
+    ),
     Topic(
         BULLETINS,
         "scope and month",
         "Published bulletins.",
         ("reporting",),
-        _ALL,
+        (),
         {"cleanup.policy": "compact"},
     ),
     *(
@@ -194,7 +243,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
             "subject",
             f"What {service} tells and has no topic of its own.",
             (service,),
-            _ALL,
+            ("reporting",),
             _kept(_YEAR_MS),
         )
         for service in SERVICES
@@ -206,7 +255,7 @@ TOPICS: Final[tuple[Topic, ...]] = (
             "as received",
             f"Messages that {service} could not read or handle.",
             (service,),
-            (service, "reporting"),
+            ("reporting",),
             {**_kept(90 * _DAY_MS), "max.message.bytes": str(DEAD_LETTER_BYTES)},
         )
         for service in SERVICES

@@ -25,9 +25,18 @@ Kind = Literal[
     "precondition",
     "too_many",
     "fault",
+    "upstream",
     "unavailable",
 ]
 """What sort of no it is; an interface turns it into its own signs (HTTP: a status)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """A name in both languages, as data such as units carry it; a sentence shows that of its language."""
+
+    zh: str
+    en: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +48,13 @@ class Refusal:
     kind: ClassVar[Kind]
 
     def members(self) -> Mapping[str, Any]:
-        """What programs read beside the code: the fields that are known."""
-        return {each.name: value for each in fields(self) if (value := getattr(self, each.name)) is not None}
+        """What programs read beside the code: the fields."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
 
-    @property
+    def values(self) -> Mapping[str, Any]:
+        """What its sentence shows: the fields too, where no other ones are said."""
+        return {each.name: getattr(self, each.name) for each in fields(self)}
+
     def sentence(self) -> str:
         """The key of its sentence in the catalogue, below `problem.`: the code, where one sentence serves all its cases."""
         return self.code

@@ -123,12 +123,22 @@ class BatchProcessor:
         async with self._unit_of_work.begin(consumer=self._consumer) as work:
             # First of all: whoever is not the owner of these positions must find out before any effect.
             await positions.advance(work.connection, self._consumer, moves)
-            await self._handler.handle(work, part)
+            await self._handle(work, part)
         for move in moves:
             expected[move.place] = move.following
         BATCH_RECORDS.labels(self._consumer).observe(len(part))
         BATCH_SECONDS.labels(self._consumer).observe(monotonic() - started)
         RECORDS.labels(self._consumer).inc(len(part))
+
+    async def _handle(self, work: Work, part: Sequence[Record]) -> None:
+        """What is too large goes to the dead letters before anything looks into it."""
+        readable = [record for record in part if record.oversized is None]
+        if len(readable) < len(part):
+            for record in part:
+                if record.oversized is not None:
+                    work.dead_letter(record, "oversized", record.oversized)
+        if readable:
+            await self._handler.handle(work, readable)
 
     async def _give_up(
         self, record: Record, failure: Exception, following: Sequence[Record], expected: dict[Place, int]
@@ -171,7 +181,11 @@ class BatchProcessor:
         not taken for a fault of everything.
         """
         step = max(1, len(following) // SPREAD)
-        sample = [*following[: IN_A_ROW - 1], *following[IN_A_ROW - 1 :: step][:SPREAD]]
+        sample = [
+            record
+            for record in (*following[: IN_A_ROW - 1], *following[IN_A_ROW - 1 :: step][:SPREAD])
+            if record.oversized is None
+        ]
         for record in sample:
             try:
                 async with self._unit_of_work.rehearse(consumer=self._consumer) as work:

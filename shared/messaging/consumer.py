@@ -30,17 +30,21 @@ from shared.messaging.metrics import DROPPED, LAG_RECORDS, LAG_SECONDS, STALLED
 from shared.messaging.positions import Move, Place
 from shared.messaging.records import Record, known
 from shared.messaging.unit_of_work import UnitOfWork
+from shared.messaging.unpacking import UNPACKED_BYTES
 
 log = structlog.get_logger(__name__)
 
 PARTITION_BYTES: Final = 2 * 1024 * 1024
 FETCH_BYTES: Final = 16 * 1024 * 1024
-"""What one fetch brings at most, and with `max_records` what is in hand: a backlog of any size is read in such bites,
-and while the database is slow nothing more is fetched."""
+"""What one fetch brings at most, still packed. With `max_records` and the limits of `shared.messaging.fetching` on what is
+unpacked it bounds what is in hand: a backlog of any size is read in such bites, and while the database is slow nothing
+more is fetched."""
 LOOK_SECONDS: Final = 1.0
 """How often a consumer looks whether a person has rewound it."""
 SESSION_MS: Final = 10_000
 NEVER_MS: Final = 2_000_000_000
+STANDING_SECONDS: Final = 60.0
+"""A partition that has work and has not moved for so long makes the consumer unwell, whatever the others do."""
 
 
 class BatchConsumer:
@@ -59,6 +63,8 @@ class BatchConsumer:
         max_records: int = 500,
         fetch_wait_ms: int = 100,
         session_timeout_ms: int = SESSION_MS,
+        unpacked_bytes: int = UNPACKED_BYTES,
+        standing_seconds: float = STANDING_SECONDS,
     ) -> None:
         if not 1 <= max_records <= 10_000:
             raise ValueError("max_records lies between 1 and 10 000")
@@ -73,6 +79,8 @@ class BatchConsumer:
         self._max_records = max_records
         self._fetch_wait_ms = fetch_wait_ms
         self._session_timeout_ms = session_timeout_ms
+        self._unpacked_bytes = unpacked_bytes
+        self._standing_seconds = standing_seconds
         self._stopping = asyncio.Event()
         self._processor = BatchProcessor(self.group, handler, unit_of_work, self._stopping)
         self._broker: KafkaBroker | None = None
@@ -86,8 +94,9 @@ class BatchConsumer:
         self._unknown_position: str | None = None
         self._stalled: str | None = None
         self._in_hand = False
-        self._progress_seen: dict[Place, int] = {}
-        self._progress_at = monotonic()
+        self._standing: str | None = None
+        self._moved: dict[Place, tuple[int, float]] = {}
+        """The position of each partition when it was last looked at, and since when it has had work without moving."""
 
     # -- life -------------------------------------------------------------------------------------------------
 
@@ -150,7 +159,11 @@ class BatchConsumer:
         subscriber(self._handle)
         await broker.connect()
         broker.config.broker_config.builder = partial(
-            OwnedConsumer, owner=self, enable_auto_commit=False, **self._kafka.aiokafka()
+            OwnedConsumer,
+            owner=self,
+            unpacked_bytes=self._unpacked_bytes,
+            enable_auto_commit=False,
+            **self._kafka.aiokafka(),
         )
         await broker.start()
 
@@ -172,13 +185,6 @@ class BatchConsumer:
 
     # -- what others may ask --------------------------------------------------------------------------------------
 
-    def positions(self) -> dict[str, dict[int, int]]:
-        """The next offset of each partition assigned to this process, as far as it has committed."""
-        found: dict[str, dict[int, int]] = {}
-        for place, offset in self._expected.items():
-            found.setdefault(place.topic, {})[place.partition] = offset
-        return found
-
     def healthy(self) -> str | None:
         """None, or in a few words why this consumer is not well."""
         waiting = self._processor.waiting_for
@@ -186,15 +192,18 @@ class BatchConsumer:
             self._reason
             or self._unknown_position
             or self._stalled
+            or self._standing
             or (None if waiting is None else f"waiting: {waiting}")
         )
 
     async def stuck_seconds(self) -> float:
-        """For how long there has been work, nothing known to wait for, and yet no progress."""
+        """For how long there has been work, nothing known to wait for, and yet no progress in any partition. Notes by the
+        way a single partition that stands still."""
         consumer = self._consumer
         seen = dict(self._expected)
-        if consumer is None or self.healthy() is not None or seen != self._progress_seen or not seen:
-            self._progress_seen, self._progress_at = seen, monotonic()
+        known_reason = self._reason or self._unknown_position or self._stalled or self._processor.waiting_for
+        if consumer is None or known_reason is not None or not seen:
+            self._moved, self._standing = {}, None
             return 0.0
         if consumer.fetching_has_ended():
             return float("inf")
@@ -202,11 +211,31 @@ class BatchConsumer:
             ends = await asyncio.wait_for(consumer.end_offsets([TopicPartition(*at) for at in seen]), 10)
         except Exception:
             # The broker is away: there is nothing that this process could do better after a restart.
-            self._progress_at = monotonic()
+            self._moved, self._standing = {}, None
             return 0.0
-        if all(end <= seen[Place(*at)] for at, end in ends.items()):
-            self._progress_at = monotonic()
-        return monotonic() - self._progress_at
+        now = monotonic()
+        self._moved = {
+            place: self._moved[place]
+            if offset < ends[TopicPartition(*place)] and self._moved.get(place, (-1, 0.0))[0] == offset
+            else (offset, now)
+            for place, offset in seen.items()
+        }
+        self._note_standing(now, {place for place in seen if ends[TopicPartition(*place)] > seen[place]})
+        return now - max(since for _, since in self._moved.values())
+
+    def _note_standing(self, now: float, with_work: set[Place]) -> None:
+        standing = sorted(
+            place for place in with_work if now - self._moved[place][1] > self._standing_seconds
+        )
+        before, self._standing = (
+            self._standing,
+            f"{standing[0].topic}/{standing[0].partition} stands still" if standing else None,
+        )
+        if self._standing is None and before is not None:
+            STALLED.labels(self.group).set(0)
+        if self._standing is not None and before is None:
+            STALLED.labels(self.group).set(1)
+            log.error("a partition stands still", consumer=self.group, **standing[0]._asdict())
 
     # -- called by the fetching side, in the task that handles the batches ------------------------------------------
 
@@ -372,6 +401,8 @@ class BatchConsumer:
         except StoppedError:
             pass
         except Exception as error:
+            self._stalled = f"a batch cannot be handled: {describe(error)}"
+            STALLED.labels(self.group).set(1)
             log.error(
                 "a batch was not handled",
                 consumer=self.group,
@@ -407,6 +438,7 @@ class BatchConsumer:
         """State in memory is dropped before the next batch, not here: the handler may be at work. What it has in hand
         commits only if nobody else has moved the positions by then."""
         self._assigned = set()
+        self._stalled = None
         self._forget()
 
     def assigned(self, places: Iterable[Place]) -> None:

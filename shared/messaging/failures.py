@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import enum
 import traceback
-from collections.abc import Callable
-from secrets import SystemRandom
 
 import aiokafka.errors
 import asyncpg
 import confluent_kafka
 from sqlalchemy import exc
 
-_random = SystemRandom()
+from shared.messaging.backoff import Backoff as Backoff
 
 
 class Kind(enum.Enum):
@@ -113,23 +111,3 @@ def _code(error: BaseException) -> str:
     if isinstance(error, confluent_kafka.KafkaException) and error.args:
         return f" {error.args[0].name()}" if isinstance(error.args[0], confluent_kafka.KafkaError) else ""
     return ""
-
-
-class Backoff:
-    """Pauses that grow from `first` to `last` seconds, each shortened by up to half so that two processes part."""
-
-    def __init__(
-        self, first: float = 0.1, last: float = 5.0, jitter: Callable[[], float] = _random.random
-    ) -> None:
-        self._first = first
-        self._last = last
-        self._jitter = jitter
-        self._attempt = 0
-
-    def next(self) -> float:
-        pause = min(self._last, self._first * float(2 ** min(self._attempt, 20)))
-        self._attempt += 1
-        return pause * (1 - self._jitter() / 2)
-
-    def reset(self) -> None:
-        self._attempt = 0

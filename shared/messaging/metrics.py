@@ -47,3 +47,6 @@ RELAY_TRANSACTION_SECONDS: Final = Histogram(
 RELAY_LEADER: Final = Gauge("keypost_relay_leader", "1 where this process leads its service's relay.")
 TIMERS_FIRED: Final = Counter("keypost_timers_fired_total", "Timers fired.", ["kind"])
 TIMERS_OVERDUE: Final = Gauge("keypost_timers_overdue", "Timers past due and not yet fired.")
+FAULTS: Final = Gauge(
+    "keypost_faults", "Items of background work and timers that are given up at present.", ["task"]
+)

@@ -29,6 +29,11 @@ class Record(NamedTuple):
     value: bytes | None
     headers: Headers
     timestamp_ms: int
+    oversized: str | None = None
+    """Why it is too large to be handled; it goes to the dead letters, and no handler sees it."""
+    first_offset: int | None = None
+    """Set on what stands for a whole batch that was not unpacked: `offset` is that of its last record, this of its first,
+    and the value is the batch as it came."""
 
 
 class Outgoing(NamedTuple):
@@ -103,20 +108,42 @@ class OversizedError(ValueError):
     """An outgoing record that its topic would never take."""
 
 
+def wire_name(name: str) -> str:
+    """A header's name as the publishing client takes it: names are C strings in UTF-8 there, so that bytes which are no
+    text, and NUL, are written as `\\xff`. The exact name stays in the row of the dead letter."""
+    if name.isascii() and "\0" not in name:
+        return name
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace").replace("\0", "\\x00")
+
+
 def size_of(outgoing: Outgoing) -> int:
     """An upper bound of the record's size on the wire, in bytes."""
     total = len(outgoing.key or b"") + len(outgoing.value or b"") + 100
     for name, value in outgoing.headers:
-        # A raw byte in a name is published as four characters (`\\xff`).
-        total += 4 * len(name) + len(value or b"") + 10
+        total += len(wire_name(name).encode()) + len(value or b"") + 10
     return total
+
+
+def raw_length(record: Record) -> int:
+    """The bytes of the record's key, value and headers as they came."""
+    return (
+        len(record.key or b"")
+        + len(record.value or b"")
+        + sum(
+            len(name.encode("utf-8", "surrogateescape")) + len(value or b"") for name, value in record.headers
+        )
+    )
+
+
+def limit_of(topic: str) -> int:
+    """The largest record that the topic takes, in bytes."""
+    known_topic = BY_NAME.get(topic)
+    return int(known_topic.config.get("max.message.bytes", RECORD_BYTES)) if known_topic else RECORD_BYTES
 
 
 def check_size(outgoing: Outgoing) -> None:
     """Refuse what the topic cannot take before it is committed: one row that the broker refuses for ever would stop
     the relay, and with it every record behind it."""
-    topic = BY_NAME.get(outgoing.topic)
-    limit = int(topic.config.get("max.message.bytes", RECORD_BYTES)) if topic else RECORD_BYTES
-    size = size_of(outgoing)
+    limit, size = limit_of(outgoing.topic), size_of(outgoing)
     if size > limit:
         raise OversizedError(f"a record of about {size} bytes for {outgoing.topic}, which takes {limit}")

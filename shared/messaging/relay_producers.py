@@ -5,6 +5,8 @@ Everything here blocks and runs in a thread of its own.
 
 from __future__ import annotations
 
+import logging
+import re
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, NamedTuple
@@ -23,7 +25,7 @@ from shared.clock import monotonic
 from shared.contracts.topics import relay_topic
 from shared.failpoints import failpoint_blocking
 from shared.messaging.kafka import KafkaAccess
-from shared.messaging.records import decode_headers
+from shared.messaging.records import decode_headers, wire_name
 
 log = structlog.get_logger(__name__)
 
@@ -48,17 +50,12 @@ class OutboxRow(NamedTuple):
 
 
 def published_headers(encoded: bytes) -> list[tuple[str, str | bytes | None]]:
-    """Headers as the client takes them: names are C strings in UTF-8 there, so that bytes which are no text, and NUL,
-    are written as `\\xff`. The exact name stays in the row of the dead letter."""
-    return [
-        (
-            name.encode("utf-8", "surrogateescape")
-            .decode("utf-8", "backslashreplace")
-            .replace("\0", "\\x00"),
-            value,
-        )
-        for name, value in decode_headers(encoded)
-    ]
+    """Headers as the client takes them."""
+    return [(wire_name(name), value) for name, value in decode_headers(encoded)]
+
+
+class UnclearEndError(ConnectionError):
+    """A transaction has ended, and the request that ended it was sent more than once."""
 
 
 class RelayProducers:
@@ -70,6 +67,7 @@ class RelayProducers:
         self._kafka = kafka
         self._producers: list[Producer] = []
         self._turn = 0
+        self._ends = _Ends()
 
     def start(self) -> int:
         """Take over every id, then read how far the outbox has been published (0 where nothing has).
@@ -108,16 +106,23 @@ class RelayProducers:
                 "retry.backoff.ms": 5,
                 "retry.backoff.max.ms": 100,
                 "message.timeout.ms": TRANSACTION_MS,
-                "log_level": 3,
+                # The client's own words about transactions: see `_Ends`.
+                "debug": "eos",
+                "log_level": 7,
             },
-            logger=_client_log,
+            logger=self._ends,
         )
 
     def publish(self, rows: Sequence[OutboxRow]) -> None:
         """Publish the rows and the position after them in one transaction. Any error means: throw everything away and
-        start again, which finds out from the topic whether this happened."""
+        start again, which finds out from the topic whether this happened.
+
+        So does an end that was answered by anything but success, although the client asks again by itself and says that
+        all is well: its first request may still be on its way. On a producer that had begun again it would end the next
+        transaction in its middle."""
         producer = self._producers[self._turn]
         self._turn = (self._turn + 1) % len(self._producers)
+        self._ends.unclear = None
         producer.begin_transaction()
         for row in rows:
             producer.produce(row.topic, value=row.value, key=row.key, headers=published_headers(row.headers))
@@ -127,6 +132,10 @@ class RelayProducers:
         failpoint_blocking("relay_before_commit")
         producer.commit_transaction(SECONDS)
         failpoint_blocking("relay_after_commit")
+        # The client's words are handed over by polling.
+        producer.poll(0)
+        if self._ends.unclear is not None:
+            raise UnclearEndError(self._ends.unclear)
 
     def close(self) -> None:
         """Let go of the producers without waiting for what they still hold: it is in the outbox."""
@@ -187,3 +196,23 @@ class _ClientLog:
 
 
 _client_log: Any = _ClientLog()
+
+
+class _Ends:
+    """Listens for ends of transactions without a clear answer. The client (librdkafka 2.16) asks again without telling its
+    caller; what it writes into its log of transactions is the only sign."""
+
+    _ANSWER: Final = re.compile(r"EndTxn returned (\w+)")
+    _CLEAR: Final = frozenset(("NO_ERROR", "CONCURRENT_TRANSACTIONS", "COORDINATOR_LOAD_IN_PROGRESS"))
+    """Done, or surely not done and to be asked again."""
+
+    def __init__(self) -> None:
+        self.unclear: str | None = None
+
+    def log(self, level: int, message: str, *arguments: Any) -> None:
+        said = message % arguments if arguments else message
+        answer = self._ANSWER.search(said)
+        if answer is not None and answer[1] not in self._CLEAR:
+            self.unclear = answer[0]
+        if level > logging.DEBUG:
+            log.debug("librdkafka", message=said)

@@ -143,6 +143,46 @@ def create_messaging_tables(op: Any, service: str) -> None:
         op.execute(statement)
 
 
+FAULTS: Final = """
+ALTER TABLE dead_letters ADD COLUMN last_offset bigint, ADD COLUMN records integer NOT NULL DEFAULT 1,
+    ADD COLUMN reasons jsonb, ADD COLUMN cut jsonb, ADD COLUMN minute bigint;
+
+CREATE INDEX dead_letters_minute ON dead_letters (consumer, topic, partition, minute) WHERE minute IS NOT NULL;
+
+CREATE TABLE faults (
+    task text NOT NULL,
+    item text NOT NULL,
+    error text NOT NULL,
+    failures integer NOT NULL DEFAULT 1,
+    first_failed_at timestamptz NOT NULL,
+    failed_at timestamptz NOT NULL,
+    retry_at timestamptz NOT NULL,
+    PRIMARY KEY (task, item)
+);
+"""
+"""Dead letters that stand for many records or are cut (`dead_letters`), and items that a background task or a timer has
+given up (`faults`)."""
+
+
+def add_faults(op: Any, service: str) -> None:
+    """Called by a later migration of each service."""
+    for statement in FAULTS.split(";\n"):
+        if statement.strip():
+            op.execute(statement)
+    op.execute(f"GRANT SELECT, INSERT, UPDATE, DELETE ON faults TO {service}_writer")
+    op.execute("GRANT SELECT ON faults TO verifier")
+
+
+def drop_faults(op: Any) -> None:
+    """The way back of `add_faults`."""
+    op.execute("DROP TABLE faults")
+    op.execute("DROP INDEX dead_letters_minute")
+    op.execute(
+        "ALTER TABLE dead_letters DROP COLUMN last_offset, DROP COLUMN records, DROP COLUMN reasons, DROP COLUMN cut, "
+        "DROP COLUMN minute"
+    )
+
+
 def drop_messaging_tables(op: Any) -> None:
     """The way back of `create_messaging_tables`."""
     metadata.drop_all(op.get_bind(), checkfirst=False)

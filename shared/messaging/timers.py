@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final, NamedTuple
 
@@ -16,6 +17,7 @@ from sqlalchemy.types import Text
 
 from shared.clock import monotonic
 from shared.failpoints import failpoint
+from shared.messaging import faults
 from shared.messaging.failures import Backoff, Kind, classify, describe
 from shared.messaging.metrics import FAILURES, TIMERS_FIRED, TIMERS_OVERDUE
 from shared.messaging.unit_of_work import UnitOfWork
@@ -25,6 +27,8 @@ log = structlog.get_logger(__name__)
 
 FIRING_LOCK: Final = 7_305_002
 BATCH: Final = 50
+TASK: Final = "timers"
+"""What faults of timers are noted under."""
 
 
 class Timer(NamedTuple):
@@ -75,42 +79,63 @@ async def cancel(work: Work, kind: str, subject: str) -> int:
     """Remove what has not fired; returns how many. One that is firing at this moment in another transaction is waited
     for, and then no longer there to be cancelled: look at the effect, not at this number."""
     done = await work.connection.execute(
-        text("DELETE FROM timers WHERE kind = :kind AND subject = :subject AND fired_at IS NULL"),
+        text(
+            "DELETE FROM timers WHERE kind = :kind AND subject = :subject AND fired_at IS NULL RETURNING id"
+        ),
         {"kind": kind, "subject": subject},
     )
-    return done.rowcount
+    gone = list(done.scalars())
+    if gone:
+        await faults.done(work, TASK, [_item(number, kind, subject) for number in gone])
+    return len(gone)
 
 
 async def due(connection: AsyncConnection, now: datetime) -> tuple[int, datetime | None]:
-    """How many are due, and the next instant at which one falls due (that of a due one included)."""
-    row = (
-        await connection.execute(
-            text(
-                "SELECT count(*) FILTER (WHERE due_at <= :now) AS due, min(due_at) AS next FROM timers "
-                "WHERE fired_at IS NULL"
-            ),
-            {"now": now},
-        )
-    ).one()
+    """How many are due, and the next instant at which one falls due (that of a due one included). Nobody waits for those
+    that were given up: they are faults."""
+    row = (await connection.execute(_DUE, {"now": now})).one()
     return int(row.due), row.next
 
 
+_GIVEN_UP = (
+    "EXISTS (SELECT FROM faults f WHERE f.task = 'timers' AND f.item = t.kind || '|' || t.subject || '|' || t.id "
+    "AND f.retry_at > clock_timestamp())"
+)
+_DUE = text(
+    "SELECT count(*) FILTER (WHERE due_at <= :now) AS due, min(due_at) AS next FROM timers t "
+    f"WHERE fired_at IS NULL AND NOT (due_at <= :now AND {_GIVEN_UP})"
+)
 _LOCK = text(f"SELECT pg_try_advisory_xact_lock({FIRING_LOCK})")
 _CLAIM = text(
-    """
-    SELECT id, kind, subject, due_at, payload FROM timers
-    WHERE fired_at IS NULL AND due_at <= :now AND subject <> ALL(:resting)
+    f"""
+    SELECT id, kind, subject, due_at, payload FROM timers t
+    WHERE fired_at IS NULL AND due_at <= :now AND subject <> ALL(:resting) AND NOT {_GIVEN_UP}
     ORDER BY due_at, id LIMIT :limit FOR UPDATE SKIP LOCKED
     """
 ).bindparams(bindparam("resting", type_=ARRAY(Text)))
 _FIRED = text("UPDATE timers SET fired_at = :now WHERE id = :id")
 
 
+@dataclass(slots=True)
+class _Rest:
+    """A subject whose next timer fails."""
+
+    tries: int = 0
+    until: float = 0.0
+    backoff: Backoff = field(default_factory=lambda: Backoff(0.5, 60.0))
+
+
+def _item(number: int, kind: str, subject: str) -> str:
+    """A timer as its fault names it."""
+    return f"{kind}|{subject}|{number}"
+
+
 class TimerLoop:
     """Fires what is due, in due order, over all instances of a service.
 
-    A handler that fails (a fault of ours) rests its subject with a growing pause and an alert; the timers of other
-    subjects go on, and those of the same subject keep their order behind it.
+    A handler that fails (a fault of ours) rests its subject with a growing pause; the timers of other subjects go on, and
+    those of the same subject keep their order behind it. After three tries the timer is given up as a fault
+    (`shared.messaging.faults`), which is tried again later, and its subject goes on without it.
     """
 
     def __init__(
@@ -125,7 +150,7 @@ class TimerLoop:
         self._handlers = dict(handlers)
         self._poll = poll_seconds
         self._clock_jumps = clock_jumps
-        self._resting: dict[str, tuple[Backoff, float]] = {}
+        self._resting: dict[str, _Rest] = {}
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self.last_error: str | None = None
@@ -191,7 +216,7 @@ class TimerLoop:
         return True
 
     async def _fire(self, limit: int) -> int:
-        resting = [subject for subject, (_, until) in self._resting.items() if until > monotonic()]
+        resting = [subject for subject, rest in self._resting.items() if rest.until > monotonic()]
         current: Timer | None = None
         try:
             async with self._unit_of_work.begin() as work:
@@ -208,9 +233,13 @@ class TimerLoop:
                 for current in timers:
                     await self._handlers[current.kind](work, current)
                     await work.connection.execute(_FIRED, {"now": work.now, "id": current.id})
+                if timers:
+                    await faults.done(
+                        work, TASK, [_item(timer.id, timer.kind, timer.subject) for timer in timers]
+                    )
         except Exception as error:
             if classify(error) is Kind.BUG and limit == 1 and current is not None:
-                self._rest(current, error)
+                await self._rest(current, error)
                 return 1
             raise
         for timer in timers:
@@ -218,10 +247,15 @@ class TimerLoop:
             self._resting.pop(timer.subject, None)
         return len(timers)
 
-    def _rest(self, timer: Timer, error: Exception) -> None:
-        backoff, _ = self._resting.get(timer.subject, (Backoff(0.5, 60.0), 0.0))
-        self._resting[timer.subject] = (backoff, monotonic() + backoff.next())
-        FAILURES.labels("timers", Kind.BUG.value).inc()
+    async def _rest(self, timer: Timer, error: Exception) -> None:
+        FAILURES.labels(TASK, Kind.BUG.value).inc()
+        rest = self._resting.setdefault(timer.subject, _Rest())
+        rest.tries += 1
+        rest.until = monotonic() + rest.backoff.next()
         log.error(
             "a timer fails and will be tried again", kind=timer.kind, timer=timer.id, error=describe(error)
         )
+        if rest.tries >= faults.ATTEMPTS:
+            async with self._unit_of_work.begin() as work:
+                await faults.give_up(work, TASK, _item(timer.id, timer.kind, timer.subject), error)
+            del self._resting[timer.subject]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -85,6 +85,36 @@ class Work:
         killed after its commit does not call it."""
         self.callbacks.append(callback)
 
+    async def fetch(self, statement: str, *values: Any) -> list[asyncpg.Record]:
+        """The rows of a statement with `$1 …` parameters, inside this transaction."""
+        connection = await self.raw()
+        return list(await connection.fetch(statement, *values))
+
+    async def fetchrow(self, statement: str, *values: Any) -> asyncpg.Record | None:
+        """Its first row, or None."""
+        connection = await self.raw()
+        return await connection.fetchrow(statement, *values)
+
+    async def fetchval(self, statement: str, *values: Any) -> Any:
+        """The first column of its first row, or None."""
+        connection = await self.raw()
+        return await connection.fetchval(statement, *values)
+
+    async def execute(self, statement: str, *values: Any) -> int:
+        """Carry a statement out; how many rows it touched."""
+        connection = await self.raw()
+        return _rows_touched(await connection.execute(statement, *values))
+
+    async def executemany(self, statement: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Carry a statement out for each row of values."""
+        connection = await self.raw()
+        await connection.executemany(statement, rows)
+
+    async def copy(self, table: str, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:
+        """Append rows to a table by COPY."""
+        connection = await self.raw()
+        await connection.copy_records_to_table(table, records=rows, columns=list(columns))
+
     async def raw(self) -> asyncpg.Connection:
         """The asyncpg connection inside the same transaction, for COPY and array parameters."""
         pooled = await self.connection.get_raw_connection()
@@ -94,6 +124,12 @@ class Work:
             # connection would commit by itself.
             await self.connection.execute(_NOTHING)
         return raw
+
+
+def _rows_touched(status: str) -> int:
+    """The number that ends a command's status, such as `UPDATE 3`; 0 for one without."""
+    last = status.rpartition(" ")[2]
+    return int(last) if last.isdigit() else 0
 
 
 _NOTHING = text("SELECT 1")

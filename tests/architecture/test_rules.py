@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Collection
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -44,6 +46,15 @@ def test_the_kernel_imports_only_the_standard_library_and_itself() -> None:
         for name in imported(path):
             known = name.startswith("shared.kernel") or name.split(".")[0] in sys.stdlib_module_names
             assert known, f"{path.relative_to(ROOT)} imports {name}"
+
+
+def test_no_module_imports_itself_by_way_of_others_not_even_late() -> None:
+    modules = {
+        ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
+        for path in sources(*PACKAGES)
+    }
+    graph = {name: our_imports(path, modules.keys()) - {name} for name, path in modules.items()}
+    assert list(TopologicalSorter(graph).static_order())
 
 
 def test_a_domain_neither_waits_nor_reads_a_clock() -> None:
@@ -109,4 +120,16 @@ def imported(path: Path) -> set[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found.add(node.module)
+    return found
+
+
+def our_imports(path: Path, modules: Collection[str]) -> set[str]:
+    """The modules of ours that a file imports; `from package import module` means the module alone."""
+    found = imported(path) & set(modules)
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            below = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= below & set(modules)
+            if below <= set(modules):
+                found.discard(node.module)
     return found

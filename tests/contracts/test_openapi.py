@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.service import openapi
+from shared.lifecycle import openapi
 from shared.settings import ServiceSettings
 
 FOLDER = Path(__file__).resolve().parents[2] / "docs" / "openapi"

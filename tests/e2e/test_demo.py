@@ -17,7 +17,7 @@ from shared.clock import SHANGHAI
 from tests.support.engines import own_folder
 from tests.support.instance import ROOT, Instance, running
 
-pytestmark = [pytest.mark.engines, pytest.mark.timeout(600), pytest.mark.req("PLT-14")]
+pytestmark = [pytest.mark.engines, pytest.mark.timeout(600)]
 
 START = datetime(2026, 1, 5, 8, 0, tzinfo=SHANGHAI)
 DAYS = 66

@@ -22,7 +22,8 @@ from typing import Any
 
 import pytest
 
-from deploy.embedded.kafka import ROOT, RUNTIME, free_ports
+from deploy.embedded.kafka import free_ports
+from deploy.embedded.paths import ROOT, RUNTIME
 from shared.contracts.topics import SERVICES
 from tests.support.engines import own_folder
 
@@ -127,11 +128,15 @@ def made(closed: Path) -> Checkout:
             "__init__",
             "__main__",
             "access",
+            "command",
             "idle",
             "instance",
+            "language",
             "lifecycle",
             "main",
+            "printable",
             "sandbox",
+            "words",
         ):
             module.unlink()
     (root / "requirements").mkdir()

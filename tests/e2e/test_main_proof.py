@@ -20,11 +20,8 @@ from tests.support.streams import Scenario
 pytestmark = [
     pytest.mark.engines,
     pytest.mark.timeout(1800),
-    pytest.mark.req(
-        "TIE-1", "TIE-2", "TIE-3", "TIE-4", "TIE-5", "TIE-6", "TIE-7", "TIE-8", "TIE-9", "TIE-10", "TIE-12", "TIE-20",
-        "TIE-24", "PLT-1", "PLT-2", "REG-4", "REG-20",
-    ),
-]  # fmt: skip
+    pytest.mark.req("TIE-1", "TIE-2", "TIE-12", "PLT-1", "PLT-2"),
+]
 
 
 def prove(scenario: Scenario) -> None:

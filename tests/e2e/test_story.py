@@ -354,7 +354,7 @@ def test_a_window_left_to_its_end_settles_and_expires_at_its_true_times(story: S
 
 
 @pytest.mark.req("REG-7", "TIE-14")
-def test_two_codes_of_one_customer_are_merged_by_two_signatures(story: Story) -> None:
+def test_two_codes_of_one_customer_are_merged_by_three_signatures(story: Story) -> None:
     with story.chapter(9):
         centre, steward = story.person(CENTRE), story.person(STEWARD)
         agreement = {"agreement_no": "KS-2026-002", "signed_on": "2026-06-15", "unit_code": COUNTY}
@@ -368,12 +368,17 @@ def test_two_codes_of_one_customer_are_merged_by_two_signatures(story: Story) ->
         proposal = {"survivor": story.customer, "alias": story.double, "reason": "同一客户，重复注册"}
         merge = steward.post("registry", "/v1/merges", proposal).must(201)
         path = f"/v1/merges/{merge['id']}"
-        steward.post("registry", f"{path}/sign").refused(403, "forbidden")
-        first, second = (story.person(user) for user in APPROVERS[:2])
-        first.post("registry", f"{path}/sign", {"comment": "核对无误"}).must()
+        steward.post("registry", f"{path}/sign", seen="*").refused(403, "forbidden")
+        first, second, third = (story.person(user) for user in APPROVERS)
+        signing = first.post(
+            "registry", f"{path}/sign", {"comment": "核对无误"}, seen=first.get("registry", path)
+        )
+        signing.must()
         assert centre.get("registry", f"/v1/customers/{story.double}").must()["status"] == "active"
-        first.post("registry", f"{path}/sign").must(200, 403, 409)
-        assert second.post("registry", f"{path}/sign").must()["state"] == "merged"
+        first.post("registry", f"{path}/sign", seen="*").refused(409, "already_signed")
+        signing = second.post("registry", f"{path}/sign", seen=signing)
+        assert signing.must()["state"] == "proposed"
+        assert third.post("registry", f"{path}/sign", seen=signing).must()["state"] == "merged"
         story.instance.idle()
         assert story.changes(story.double)[1:] == [(2, "ordinary", "none", "merged", "2026-06-15")]
         assert story.tier(story.customer)["totals"] == {"2026": "217000.00"}

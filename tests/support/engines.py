@@ -8,7 +8,7 @@ import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from deploy.embedded.kafka import ADMIN, Kafka, free_ports, install, make_class_
 from deploy.embedded.postgres import ROLES, SUPERUSER, Postgres, create_database
 from deploy.embedded.postgres import provision as provision_postgres
 from shared.contracts.topics import TOPICS, Topic
+from shared.migrating import upgrade
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,8 @@ class Engines:
     postgres: Postgres
     kafka_passwords: dict[str, str]
     postgres_passwords: dict[str, str]
+    _templates: dict[str, str] = field(default_factory=dict)
+    """The migrated database of each service that others are copied from."""
 
     @property
     def bootstrap(self) -> str:
@@ -99,6 +102,19 @@ class Engines:
     def scratch_database(self, service: str = "tiering") -> Database:
         """A fresh, empty database with the rights of a service's own. Roles are the service's, shared by all."""
         name = f"{service}_{secrets.token_hex(4)}"
+        create_database(self.postgres, service, name)
+        return Database(name, service, self)
+
+    async def migrated_database(self, service: str) -> Database:
+        """A fresh database with the service's tables, as its migrations leave them: they run once in a session."""
+        if service not in self._templates:
+            template = self.scratch_database(service)
+            await upgrade(service, template.owner)
+            self._templates[service] = template.name
+        name = f"{service}_{secrets.token_hex(4)}"
+        self.postgres.sql(
+            "postgres", f"create database {name} owner {service}_owner template {self._templates[service]};"
+        )
         create_database(self.postgres, service, name)
         return Database(name, service, self)
 

@@ -26,13 +26,16 @@ from services.tiering.entrypoints.timers import ReversalWaits, TieringTimers
 from services.tiering.handlers.book_transactions import BookTransactions
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense, Refused
+from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.learn_customers import LearnCustomers
+from services.tiering.handlers.learn_units import LearnUnits
 from services.tiering.handlers.ports import Decision
 from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
-from shared.contracts.registry_v1 import AgreementState, CounterCode, CustomerState
+from shared.contracts.counter_systems import CounterSystem
+from shared.contracts.registry_v1 import AgreementState, CounterCode, CustomerState, UnitState
 from shared.contracts.tiering_v1 import RevenueState
-from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, REVENUE
+from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, REVENUE, UNITS
 from shared.kernel.lines import LINES
 from shared.messaging.records import Record
 from shared.messaging.timers import Timer
@@ -65,7 +68,12 @@ class LedgerBench:
     """tiering's handlers put together as in its main.py, on a scratch database that has been migrated."""
 
     def __init__(
-        self, engine: AsyncEngine, start: datetime, batch: int = 500, remembered: int = 200_000
+        self,
+        engine: AsyncEngine,
+        start: datetime,
+        batch: int = 500,
+        remembered: int = 200_000,
+        systems: tuple[CounterSystem, ...] = (),
     ) -> None:
         self.engine = engine
         self.clock = StillClock(start)
@@ -78,11 +86,12 @@ class LedgerBench:
         def open_ledger(work: Work) -> PostgresLedger:
             return PostgresLedger(work, memory)
 
-        start_wait = ReversalWaits(settings.reversal_wait_days).start
-        self.book = BookTransactions(rules, open_ledger, start_wait, sandbox=True)
-        self.learn = LearnCustomers(rules, open_ledger, start_wait)
-        self.closes = CloseYear(rules, open_ledger, start_wait)
-        self.suspense = DecideSuspense(rules, open_ledger, start_wait)
+        keeper = Keeper(ReversalWaits(settings.reversal_wait_days).start, systems)
+        self.book = BookTransactions(rules, open_ledger, keeper, sandbox=True)
+        self.learn = LearnCustomers(rules, open_ledger, keeper)
+        self.learn_units = LearnUnits(rules, open_ledger, keeper)
+        self.closes = CloseYear(rules, open_ledger, keeper)
+        self.suspense = DecideSuspense(rules, open_ledger, keeper)
         self.timers = TieringTimers(settings, self.closes, self.suspense)
         self.revenue = TellRevenue(PostgresRevenue)
         self._versions: dict[str, int] = {}
@@ -109,13 +118,15 @@ class LedgerBench:
                 await self.advance(to)
 
     async def publish(
-        self, messages: Sequence[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]]
+        self,
+        messages: Sequence[tuple[bytes | None, bytes | None, Sequence[tuple[str, bytes | None]]]],
+        topic: str = COUNTER_TRANSACTIONS,
     ) -> None:
         """Hand records over in batches."""
         for start in range(0, len(messages), self.batch):
             records = []
             for key, value, headers in messages[start : start + self.batch]:
-                records.append(Record(COUNTER_TRANSACTIONS, 0, self._offset, key, value, tuple(headers), 0))
+                records.append(Record(topic, 0, self._offset, key, value, tuple(headers), 0))
                 self._offset += 1
             async with self.unit_of_work.begin(consumer="tiering.transactions") as work:
                 await self.book.handle(work, records)
@@ -126,6 +137,21 @@ class LedgerBench:
             records = [self._state_record(one) for one in customers[start : start + self.batch]]
             async with self.unit_of_work.begin(consumer="tiering.customers") as work:
                 await self.learn.handle(work, records)
+
+    async def tell_units(self, *paths: str) -> None:
+        """Units by their paths, as the registry tells them; the code of each is the last step."""
+        records = []
+        for path in paths:
+            code = path.rpartition("/")[2]
+            version = self._versions[path] = self._versions.get(path, 0) + 1
+            unit = UnitState(
+                unit_code=code, version=version, name_zh=code, name_en=code, level="outlet", path=path
+            )
+            made = unit.outgoing(id=f"unit|{path}|{version}", time=self.clock.now())
+            self._offset += 1
+            records.append(Record(UNITS, 0, self._offset, made.key, made.value, made.headers, 0))
+        async with self.unit_of_work.begin(consumer="tiering.units") as work:
+            await self.learn_units.handle(work, records)
 
     def _state_record(self, customer: Customer) -> Record:
         version = self._versions[customer.code] = self._versions.get(customer.code, 0) + 1
@@ -143,7 +169,13 @@ class LedgerBench:
             aliases=customer.aliases,
             merged_into=customer.merged_into,
             counter_codes=tuple(
-                CounterCode(code=one.code, valid_from=one.valid_from, valid_to=one.valid_to)
+                CounterCode(
+                    code=one.code,
+                    valid_from=one.valid_from,
+                    valid_to=one.valid_to,
+                    unit_code=one.unit_code,
+                    counter_id=one.counter_id,
+                )
                 for one in customer.counter_codes
             ),
             agreements=tuple(

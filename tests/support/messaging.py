@@ -17,7 +17,7 @@ from shared.clock import SystemClock
 from shared.db import create_engine
 from shared.messaging.kafka import KafkaAccess
 from shared.messaging.records import Record
-from shared.messaging.tables import create_messaging_tables
+from shared.messaging.tables import add_faults, create_messaging_tables
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from tests.support.engines import Database, Engines
@@ -45,7 +45,9 @@ async def make_tables(database: Database) -> None:
 
 
 def _make(connection: Connection, service: str) -> None:
-    create_messaging_tables(Operations(MigrationContext.configure(connection)), service)
+    operations = Operations(MigrationContext.configure(connection))
+    create_messaging_tables(operations, service)
+    add_faults(operations, service)
 
 
 class Effects:

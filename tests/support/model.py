@@ -8,71 +8,8 @@ throughout the years used).
 It covers continuous schemes only (`city-default`, `guangdong-letters`). Quarterly schemes,
 overrides, scheme changes and levels granted by registration are outside it.
 
-How sentences that leave room are read
---------------------------------------
-Identity (TIE-1, "Envelope")
-    1.  An arrival is compared with every content seen under its identity. An equal one is a duplicate,
-        whatever became of the earlier one (booked, held, decided); otherwise, if any was seen before, it is
-        a conflict.
-    2.  `replace` books `<id>~1`, the first booking with its sign turned (same customer, line and business
-        date), and then `<id>~2`, the held content. `caused_by` of a change made by `<id>~2` names that
-        booking. Nothing is left of the first sale for later reversals. The steward's decision stands in for
-        the date rules.
-Precedence, when several reasons to hold apply
-    3.  Identity, then `future_date`, `year_too_old`, the code, and last the rules of reversals. An item let
-        go by one rule is judged again by the later rules only.
-Dates (TIE-3)
-    4.  "More than two days after `occurred_at` or the clock": business dates are compared with the Shanghai
-        dates of both, and either being exceeded holds. Exactly two days later is booked.
-    5.  "Closed longer ago than the horizon": strictly more than two calendar years between the recorded
-        instant of the close and the arrival. A year closed because a later one was closed has that later
-        close's instant.
-Codes (TIE-5, REG-4)
-    6.  A check digit is judged only on a code of exactly 13 digits; any other unregistered code is
-        `unknown_code`.
-    7.  A customer whose status is not `active` holds as `retired_code`.
-    8.  A customer state takes effect whole: agreements first, then what was held for its codes, one by one
-        in order of arrival.
-Reversals (TIE-4)
-    9.  Only a booked `sale` of the same source can be named. One that is itself held leaves its reversal
-        `sale_unknown`.
-    10. Reversals waiting for a sale are judged right after its booking, before anything else, in order of
-        arrival.
-    11. A reversal booked as unnamed after 35 days takes nothing from its sale should that come later. One
-        let go by its code after that time still finds the sales booked in the same step before it is booked
-        as unnamed.
-    12. A reversal never promotes.
-Agreements (TIE-8)
-    13. An agreement is in force from the customer state that first shows it in force to the one that shows
-        it ended. One that is already ended when first seen was never in force.
-    14. A chain is unbroken while at least one covering agreement is in force; its signing date is that of
-        the agreement which began it (of several in one state, the earliest).
-    15. The first close after the end event, of whichever year, makes the one change to `none`. "The end" in
-        its `effective_on` is the date on which the agreement ended.
-    16. "The booking by which the deciding year last rose to that level": walking the customer's year in
-        booking order, the last booking before which the total was below the level's threshold and after
-        which it was not.
-    17. `caused_by` is null for closes. A signing is caused by an event of the registry's whose id the model
-        cannot know: it gives null there, and the comparison asks for an event of the registry.
-Closing (TIE-9, TIE-10)
-    18. Before any close all years are open, so any of them can promote.
-    19. The timer's first close first closes, in order, the earlier years that have bookings; a year without
-        bookings gets no close of its own.
-    20. A booking into the last closed year is judged on the year's total now, whatever that total was at
-        the close.
-Figures (TIE-2)
-    21. `count` counts ledger rows, `pieces` are signed like the amount.
-Merges (TIE-14)
-    22. A merge happens with the first of its two states, the survivor's that lists the alias or the alias's
-        own, and wholly: the alias's agreements and counter codes are the survivor's from then on.
-    23. The alias's last change is of the day of the merge (or its last `effective_on`, if later), its total
-        is what is left to it, nothing, and its period the year of that day.
-    24. The survivor's `effective_on` is the latest of the day of the merge and the dates of TIE-8. The
-        booking of the last rise is looked for among the bookings of both, in booking order.
-    25. The survivor's chain of agreements stays its own; where none is in force, the alias's goes on as its
-        own, with its signing date.
-    26. The figures at a close add up too: those of the survivor are then those of both.
-    27. A reversal held because its sale was another customer's is judged again when both become one.
+Sentences that leave room are read as docs/readings.md says: "Reading 9" beside a line is number 9 of that page, which has
+the text. A new reading gets the next number there and stands here at what follows from it.
 """
 
 from __future__ import annotations
@@ -121,11 +58,14 @@ class Agreement:
 
 @dataclass(frozen=True)
 class CounterCode:
-    """A code of a counter's own, mapped to the customer; no start date means since ever."""
+    """A code of a counter's own, mapped to the customer; no start date means since ever. It holds for the counters below
+    a unit, for one counter, or everywhere where it names neither; the narrowest that covers a counter holds."""
 
     code: str
     valid_from: date | None = None
     valid_to: date | None = None
+    unit_code: str | None = None
+    counter_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -363,6 +303,7 @@ class Model:
         self._survivors: dict[str, str] = {}
         """Merged customers, each with the one it was merged into."""
         self._courses: dict[tuple[str, str], dict[int, list[tuple[date, int]]]] = defaultdict(dict)
+        # Reading 3: the order of the rules.
         self._rules = (self._future_date, self._year_too_old, self._code, self._reversal)
 
     # Steps ----------------------------------------------------------------------------------------
@@ -393,6 +334,7 @@ class Model:
 
     def _arrive(self, transaction: Transaction) -> None:
         contents = self._contents[transaction.identity]
+        # Reading 1: every content seen counts, whatever became of it.
         if transaction.content in contents:
             self.duplicates += 1
             return
@@ -426,21 +368,24 @@ class Model:
 
     def _future_date(self, item: Held) -> str | None:
         day, grace = item.transaction.day, timedelta(days=FUTURE_DAYS)
+        # Reading 4: exactly two days later is booked.
         if day > day_of(item.transaction.occurred_at) + grace or day > day_of(item.arrived_at) + grace:
             return "future_date"
         return None
 
     def _year_too_old(self, item: Held) -> str | None:
         closed_at = self._closed_at(item.transaction.day.year)
+        # Reading 5: strictly more than the calendar years.
         if closed_at is not None and item.arrived_at > years_later(closed_at, HORIZON_YEARS):
             return "year_too_old"
         return None
 
     def _code(self, item: Held) -> str | None:
         code = item.transaction.customer_code
-        customer = self._owner(code, item.transaction.day)
+        customer = self._owner(item.transaction)
         if customer is None:
             return "bad_check_digit" if has_bad_check_digit(code) else "unknown_code"
+        # Reading 7.
         return None if self.customers[customer].status == "active" else "retired_code"
 
     def _reversal(self, item: Held) -> str | None:
@@ -448,10 +393,11 @@ class Model:
         if transaction.reverses is None:
             return None
         named = (transaction.source, transaction.reverses)
+        # Reading 9: only a booked sale of the same source.
         sale = self._sales.get(named)
         if sale is None:
             return "sale_unknown"
-        if (self._owner(transaction.customer_code, transaction.day), transaction.line) != (
+        if (self._owner(transaction), transaction.line) != (
             self.survivor(sale.customer),
             sale.line,
         ):
@@ -460,14 +406,20 @@ class Model:
             return "over_reversal"
         return None
 
-    def _owner(self, code: str, day: date) -> str | None:
-        """The customer that a code stands for on a day: a registry code always, a mapped one in its dates."""
+    def _owner(self, transaction: Transaction) -> str | None:
+        """The customer that a code stands for on a day: a registry code always, a mapped one in its dates and at the
+        counters that it is mapped for. The codes of counters begin with those of the units above them."""
+        code, day, counter = transaction.customer_code, transaction.day, transaction.counter_id
         if code in self.customers:
             return self.survivor(code)
-        for mapping, customer in self._owners[code]:
-            if (mapping.valid_from or day) <= day <= (mapping.valid_to or day):
-                return self.survivor(customer)
-        return None
+        holding = [
+            (len(mapping.unit_code or "") + 100 * bool(mapping.counter_id), customer)
+            for mapping, customer in self._owners[code]
+            if (mapping.valid_from or day) <= day <= (mapping.valid_to or day)
+            and mapping.counter_id in (None, counter)
+            and counter.startswith(mapping.unit_code or "")
+        ]
+        return self.survivor(max(holding)[1]) if holding else None
 
     def survivor(self, code: str) -> str:
         """The customer that a customer is by now: itself unless it was merged."""
@@ -478,8 +430,9 @@ class Model:
     # The ledger (TIE-1, TIE-2, TIE-7, TIE-10) -----------------------------------------------------
 
     def _book_transaction(self, transaction: Transaction, named: bool, suffix: str = "") -> None:
-        customer = self._owner(transaction.customer_code, transaction.day)
+        customer = self._owner(transaction)
         assert customer is not None
+        # Reading 21: pieces are signed, and `count` counts rows.
         pieces = (transaction.pieces or 0) * (1 if transaction.signed > 0 else -1)
         self._book(
             Booking(
@@ -513,6 +466,7 @@ class Model:
             self._reversed[booking.names] -= booking.signed
         if booking.kind == "sale":
             self._sales[identity] = booking
+            # Reading 10: before anything else.
             for item in self._held_by_sale.pop(identity, []):
                 if item.state == "held":
                     self._judge(item, 3)
@@ -523,10 +477,12 @@ class Model:
         self._courses[code, scheme.name].setdefault(year, []).append((booking.day, total))
         standing = self._standings[code, scheme.name]
         level = self._level(scheme, code, total)
+        # Reading 12: a reversal never promotes.
         if booking.signed < 0 or standing.chain_signed_on is None or level <= standing.level:
             return
         dates = [booking.day, standing.chain_signed_on]
         last_closed = self.last_closed
+        # Reading 18: before any close all years are open. Reading 20: a closed year's total is that of now.
         if last_closed is None or year > last_closed:
             reason = "threshold_reached"
         elif year == last_closed:
@@ -598,6 +554,7 @@ class Model:
             mappings[:] = [(mapping, code) for mapping, code in mappings if code != customer.code]
         for mapping in customer.counter_codes:
             self._owners[mapping.code].append((mapping, customer.code))
+        # Reading 8: agreements before what was held.
         for scheme in SCHEMES:
             self._agreements_told(scheme, before, customer)
         waiting = [
@@ -613,6 +570,7 @@ class Model:
         were = _in_force(before, scheme)
         are = _in_force(after, scheme)
         standing = self._standings[after.code, scheme.name]
+        # Reading 13: what was over when first seen was never in force.
         signed = [agreement for number, agreement in are.items() if number not in were]
         if not are:
             if were:
@@ -624,6 +582,7 @@ class Model:
                 )
             return
         if not were:
+            # Reading 14: the first of an unbroken chain.
             standing.chain_signed_on = min(agreement.signed_on for agreement in signed)
         if signed:
             self._take_the_best(scheme, after.code, "agreement_signed")
@@ -644,11 +603,13 @@ class Model:
         threshold = scheme.thresholds(self.customers[code].city_group)[best - 1]
         rose_on, running = date.min, 0
         for day, total in courses[deciding]:
+            # Reading 16: the last crossing in booking order.
             if running < threshold <= total:
                 rose_on = day
             running = total
         dates = [standing.chain_signed_on, rose_on, *more_dates]
         total = self._total(scheme, code, deciding)
+        # Reading 17: the registry's event has an id that the model cannot know.
         self._change(scheme, code, best, reason, dates, deciding, total, None)
 
     # Merges (TIE-14) ------------------------------------------------------------------------------
@@ -657,6 +618,7 @@ class Model:
         alias, survivor = self.survivor(one), self.survivor(other)
         if alias == survivor:
             return
+        # Reading 22: whichever state came first merges, wholly.
         self._survivors[alias] = survivor
         gone, stays = self.customers[alias], self.customers[survivor]
         numbers = {agreement.number for agreement in stays.agreements}
@@ -672,6 +634,7 @@ class Model:
                 total.fen += moved.fen
                 total.pieces += moved.pieces
                 total.count += moved.count
+        # Reading 26: figures at a close add up too.
         for code, line, year in [key for key in self.at_close if key[0] == alias]:
             fen = self.at_close.pop((code, line, year))
             self.at_close[survivor, line, year] = self.at_close.get((survivor, line, year), 0) + fen
@@ -682,11 +645,13 @@ class Model:
     def _join(self, scheme: Scheme, alias: str, survivor: str) -> None:
         left, held = self._standings[alias, scheme.name], self._standings[survivor, scheme.name]
         today = day_of(self.now)
+        # Reading 25: the survivor's own chain, else the alias's.
         if held.chain_signed_on is None:
             held.chain_signed_on = left.chain_signed_on
             held.ended_on = max((day for day in (held.ended_on, left.ended_on) if day), default=None)
         left.chain_signed_on = None
         if left.level:
+            # Reading 23.
             self._change(scheme, alias, 0, "merged", [today], today.year, 0, None)
         self._courses.pop((alias, scheme.name), None)
         courses = self._courses[survivor, scheme.name] = {}
@@ -697,13 +662,15 @@ class Model:
                 course = courses.setdefault(booking.day.year, [])
                 course.append((booking.day, running[booking.day.year]))
         if held.chain_signed_on is not None:
+            # Reading 24: the last rise among the bookings of both.
             self._take_the_best(scheme, survivor, "merged", today)
 
     def _free_by_merge(self, survivor: str) -> None:
         """What was held for any code of both, or because its sale was the other's, in order of arrival."""
         for item in list(self.suspense):
+            # Reading 27: the sale of another customer's may be its own by now.
             waits = item.state == "held" and item.reason in (*CODE_REASONS, "reversal_mismatch")
-            if waits and self._owner(item.transaction.customer_code, item.transaction.day) == survivor:
+            if waits and self._owner(item.transaction) == survivor:
                 self._judge(item, 2)
 
     # Closing (TIE-9) ------------------------------------------------------------------------------
@@ -754,6 +721,7 @@ class Model:
         new_year = date(year + 1, 1, 1)
         if standing.chain_signed_on is None:
             assert standing.ended_on is not None
+            # Reading 15: the first close after the end, of whichever year.
             dates = [new_year, standing.ended_on + timedelta(days=1)]
             self._change(scheme, code, 0, "agreement_ended", dates, year, total, None)
             return
@@ -789,6 +757,7 @@ class Model:
         identity = (first.source, first.id)
         if first.kind != "sale" or self._reversed[identity]:
             raise ValueError("the model replaces only a booked sale of which nothing was reversed")
+        # Reading 2: the steward's decision stands in for the date rules.
         item.state = "booked"
         self._book(
             replace(
@@ -818,11 +787,13 @@ class Model:
                 break
             self.now = max(self.now, at)
             if kind == 0:
+                # Reading 19.
                 for earlier in self.open_years_with_bookings():
                     if earlier < subject:
                         self.close(earlier)
                 self.close(subject)
             else:
+                # Reading 11: it takes nothing from its sale should that come later.
                 item = self.suspense[subject]
                 item.state = "booked"
                 self._book_transaction(item.transaction, named=False)
@@ -855,6 +826,7 @@ CODE_REASONS = ("unknown_code", "bad_check_digit", "retired_code")
 
 def has_bad_check_digit(code: str) -> bool:
     """ISO 7064 mod 11,10 over 13 digits; a code of any other form has no check digit to judge (REG-4)."""
+    # Reading 6.
     if len(code) != 13 or not (code.isascii() and code.isdigit()):
         return False
     return code[-1] != check_digit(code[:-1])

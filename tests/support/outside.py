@@ -162,10 +162,11 @@ class Person:
         path: str,
         body: Any = None,
         *,
-        seen: Reply | str | None = None,
+        seen: Reply | str | None = "*",
         key: str | None = None,
     ) -> Reply:
-        """A command under a key of its own; `seen` is what it goes by: an earlier reply, or a tag."""
+        """A command under a key of its own; `seen` is what it goes by: an earlier reply, or a tag, by default whatever
+        there is."""
         return self._command("POST", service, path, body, seen, {"idempotency-key": key or uuid4().hex})
 
     def patch(self, service: str, path: str, body: Any, *, seen: Reply | str) -> Reply:

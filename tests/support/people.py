@@ -5,7 +5,7 @@ from __future__ import annotations
 from stdnum.cn import uscc
 
 MANAGER = "manager"
-"""Of Suzhou."""
+"""Of Suzhou; their post is in Kunshan."""
 COUNTY_REVIEWER = "reviewer-kunshan"
 CENTRE = "centre"
 OTHER_CENTRE = "centre-nanjing"

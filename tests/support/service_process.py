@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from fastapi import APIRouter
 from sqlalchemy import text
 
+from shared.lifecycle import run
 from shared.messaging import timers
 from shared.messaging.records import Outgoing, Record
 from shared.messaging.timers import Timer
 from shared.messaging.work import Work
-from shared.service import Platform, Service, run
+from shared.service import Platform, Service
 
 
 class Copy:

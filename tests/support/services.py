@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 from confluent_kafka import Consumer, TopicPartition
 
-from deploy.embedded.kafka import ROOT, free_ports
+from deploy.embedded.kafka import free_ports
+from deploy.embedded.paths import ROOT
 from shared.auth.development import JWKS_FILE, ensure_issuer, mint
 from shared.contracts.topics import BY_NAME
 from tests.support.engines import Database, Engines

@@ -23,7 +23,6 @@ from shared.clock import SandboxClock
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
 from shared.db import create_engine
 from shared.messaging.records import Record, decode_headers
-from shared.migrating import upgrade
 from tests.support.engines import Database, Engines
 from tests.support.ledger_bench import LedgerBench
 from tests.support.model import Customer
@@ -141,9 +140,10 @@ class WholeBook:
 
 async def make_book(engines: Engines, start: datetime, clock: Path, **options: Any) -> WholeBook:
     """An empty book on fresh databases. The topics must be empty, as those of engines that were just started."""
-    tiering, reporting = engines.scratch_database("tiering"), engines.scratch_database("reporting")
-    await upgrade("tiering", tiering.owner)
-    await upgrade("reporting", reporting.owner)
+    tiering, reporting = (
+        await engines.migrated_database("tiering"),
+        await engines.migrated_database("reporting"),
+    )
     broker = Broker(engines)
     bench = WholeBench(broker, create_engine(tiering.writer, "bench"), start, **options)
     views = HandlerBench(reporting, BuildViews(PostgresViews))

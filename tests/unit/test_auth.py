@@ -22,10 +22,23 @@ from shared import problems
 from shared.auth import development
 from shared.auth.development import RefusedInProduction, UnknownUser, ensure_issuer, mint
 from shared.auth.http import Caller, require
-from shared.auth.policy import OPERATIONS, TABLE, Operation, Scope, permit, reach
-from shared.auth.principals import ROLES, Principal, Role, RoleGrant
+from shared.auth.policy import (
+    LINE_WIDE,
+    OPERATIONS,
+    TABLE,
+    Operation,
+    Scope,
+    Sending,
+    covering,
+    lines_shown,
+    permit,
+    permit_publishing,
+    reach,
+)
+from shared.auth.principals import MACHINE_KINDS, PARTIES, ROLES, Party, Principal, Role, RoleGrant
 from shared.auth.tokens import TokenRefused, TokenVerifier, sign
 from shared.clock import SystemClock
+from shared.problems import sentence
 
 SUZHOU = "/CN/32/3205"
 KUNSHAN = "/CN/32/3205/320583"
@@ -43,8 +56,16 @@ def _verifier(secrets: Path, **changes: Any) -> TokenVerifier:
     return TokenVerifier(secrets / "jwks.json", **settings)
 
 
-def _holder(role: Role, path: str, user: str = "somebody") -> Principal:
-    return Principal(user, user, (RoleGrant(role, path.rpartition("/")[2], path),))
+ROLE_OF: dict[Party, Role] = {
+    party: role for party in PARTIES for role in ROLES if party.split(":")[0] == role
+}
+KIND_OF = {f"service:{kind}": kind for kind in MACHINE_KINDS}
+
+
+def _holder(party: Party, path: str, user: str = "somebody") -> Principal:
+    grant = RoleGrant(ROLE_OF[party], path.rpartition("/")[2], path, kind=KIND_OF.get(party))
+    assert grant.party == party
+    return Principal(user, user, (grant,))
 
 
 # --- Tokens -------------------------------------------------------------------------------------------------
@@ -214,11 +235,18 @@ def test_the_development_users_are_those_of_the_staff_file() -> None:
         return f"{path(parent) if parent else ''}/{code}"
 
     assert {
-        (user["user"], user["name_zh"], role["role"], role["unit"], path(role["unit"]))
+        (
+            user["user"],
+            user["name_zh"],
+            role["role"],
+            role["unit"],
+            path(role["unit"]),
+            tuple(units[role["unit"]].get("lines", ())),
+        )
         for user in staff
         for role in user["roles"]
     } == {
-        (user.user, user.name, grant.role, grant.unit, grant.path)
+        (user.user, user.name, grant.role, grant.unit, grant.path, grant.lines)
         for user in development.PEOPLE
         for grant in user.roles
     }
@@ -226,8 +254,9 @@ def test_the_development_users_are_those_of_the_staff_file() -> None:
 
 # --- Policy -------------------------------------------------------------------------------------------------
 
-READERS = {"reviewer", "centre", "steward", "approver", "auditor", "province", "national", "service"}
-MAY: dict[Operation, set[str]] = {
+READERS: set[Party] = {"reviewer", "centre", "steward", "approver", "auditor", "province", "national"}
+MACHINES: set[Party] = {"service:counter", "service:subscriber", "service:internal"}
+MAY: dict[Operation, set[Party]] = {
     "customers.import": {"centre"},
     "customers.read": READERS | {"manager"},
     "customers.declare": {"manager", "reviewer", "centre"},
@@ -236,7 +265,7 @@ MAY: dict[Operation, set[str]] = {
     "declarations.decide": {"centre"},
     "agreements.write": {"centre"},
     "codes.map": {"steward"},
-    "codes.read": {"steward", "centre", "auditor", "province", "national", "service"},
+    "codes.read": {"steward", "centre", "auditor", "province", "national"},
     "merges.propose": {"steward", "centre"},
     "merges.sign": {"approver"},
     "merges.read": {"steward", "centre", "approver", "auditor", "province", "national"},
@@ -248,52 +277,169 @@ MAY: dict[Operation, set[str]] = {
     "cases.read": {"centre", "auditor", "province", "national"},
     "cases.decide": {"centre"},
     "views.rebuild": {"steward", "centre"},
-    "transactions.publish": {"service", "steward"},
-    "tiers.read": READERS | {"manager"},
+    "transactions.publish": {"service:counter", "steward"},
+    "tiers.read": READERS | {"manager", "service:subscriber"},
+    "evidence.read": READERS | {"manager"},
     "periods.close": {"steward", "centre"},
     "dead_letters.read": {"steward", "centre", "auditor"},
     "dead_letters.replay": {"steward", "centre"},
+    "consumers.rewind": {"steward", "centre"},
     "suspense.read": {"steward", "centre", "auditor", "province", "national"},
     "suspense.decide": {"steward", "centre"},
-    "ops.progress": {"service"},
-    "units.read": READERS | {"manager", "admin"},
-    "staff.read": {"centre", "steward", "auditor", "province", "national", "admin"},
+    "ops.progress": {"service:internal"},
+    "units.read": READERS | MACHINES | {"manager", "admin"},
+    "staff.read": {
+        "manager",
+        "reviewer",
+        "centre",
+        "steward",
+        "approver",
+        "auditor",
+        "province",
+        "national",
+        "admin",
+    },
 }
 """The expectation, written out once more by hand: a change of the table has to be meant twice."""
 
 
 @pytest.mark.req("PLT-13")
 @pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("role", ROLES)
-def test_every_role_on_every_operation(role: Role, operation: Operation) -> None:
-    allowed = role in MAY[operation]
-    refusal = permit(_holder(role, "/CN"), operation, KUNSHAN, bound_to=("somebody",))
+@pytest.mark.parametrize("party", PARTIES)
+def test_every_role_and_kind_of_machine_on_every_operation(party: Party, operation: Operation) -> None:
+    allowed = party in MAY[operation]
+    refusal = permit(_holder(party, "/CN"), operation, KUNSHAN, bound_to=("somebody",))
     assert (refusal is None) == allowed
     if refusal is not None:
-        assert (refusal.reason, refusal.operation, refusal.user) == ("role", operation, "somebody")
-        assert refusal.zh
-        assert refusal.en
+        assert (refusal.code, refusal.operation) == ("forbidden", operation)
+        assert sentence(refusal, "zh-CN") != sentence(refusal, "en")
 
 
 @pytest.mark.req("PLT-13")
-@pytest.mark.parametrize("operation", OPERATIONS)
-@pytest.mark.parametrize("role", ROLES)
-def test_a_role_ends_at_the_border_of_its_unit(role: Role, operation: Operation) -> None:
-    scope = TABLE[operation].get(role)
-    if scope is None:
-        return
-    local = _holder(role, SUZHOU)
+@pytest.mark.parametrize(
+    ("party", "operation"),
+    [(party, operation) for operation, parties in MAY.items() for party in sorted(parties)],
+)
+def test_a_role_ends_at_the_border_of_its_unit(party: Party, operation: Operation) -> None:
+    scope = TABLE[operation][party]
+    local = _holder(party, SUZHOU)
     mine = ("somebody",)
     elsewhere = permit(local, operation, NANJING, mine)
     assert elsewhere is not None
-    assert elsewhere.reason == "scope"
+    assert elsewhere.code == "out_of_scope"
     assert permit(local, operation, "/CN", mine) is not None, "the unit above is not covered"
     assert permit(local, operation, "/CN/32/32055", mine) is not None, (
         "a code that begins alike is another unit"
     )
     inside = permit(local, operation, KUNSHAN, mine)
     assert (inside is None) == (scope is not Scope.WHOLE)
-    assert permit(_holder(role, "/CN"), operation, KUNSHAN, mine) is None
+    assert permit(_holder(party, "/CN"), operation, KUNSHAN, mine) is None
+
+
+@pytest.mark.req("PLT-12", "PLT-13")
+def test_a_service_of_no_kind_proves_a_name_and_may_nothing() -> None:
+    nameless = Principal("x", "x", (RoleGrant("service", "CN", "/CN"),))
+    assert all(permit(nameless, operation) is not None for operation in OPERATIONS)
+
+
+@pytest.mark.req("PLT-12", "PLT-13")
+def test_each_kind_of_machine_may_its_own_business_alone(secrets: Path) -> None:
+    verifier = _verifier(secrets)
+
+    def business(user: str) -> set[Operation]:
+        machine = verifier.verify(mint(secrets, user))
+        return {operation for operation in OPERATIONS if permit(machine, operation) is None}
+
+    assert business("service:counter") == {"transactions.publish", "units.read"}
+    assert business("service:counter-suzhou") == {"transactions.publish", "units.read"}
+    assert business("service:subscriber") == {"tiers.read", "units.read"}
+    for internal in ("registry", "tiering", "claims", "reporting", "verifier", "cli"):
+        assert business(f"service:{internal}") == {"ops.progress", "units.read"}
+
+
+@pytest.mark.req("PLT-12")
+def test_a_user_list_made_before_machines_had_kinds_still_tells_them_apart(secrets: Path) -> None:
+    file = secrets / "users.json"
+    listed = json.loads(file.read_text())
+    for user in listed:
+        for grant in user["roles"]:
+            for name in ("kind", "sources", "counters"):
+                grant.pop(name, None)
+    file.write_text(json.dumps(listed))
+    machine = _verifier(secrets).verify(mint(secrets, "service:subscriber"))
+    assert [grant.party for grant in machine.roles] == ["service:subscriber"]
+
+
+@pytest.mark.req("PLT-13")
+@pytest.mark.parametrize("party", ["steward", "service:counter"])
+@pytest.mark.parametrize(
+    ("counter", "customer", "against"),
+    [
+        (KUNSHAN, SUZHOU, None),
+        (KUNSHAN, None, None),
+        (None, SUZHOU, None),
+        (NANJING, SUZHOU, "unit"),
+        (KUNSHAN, NANJING, "unit"),
+        (NANJING, None, "unit"),
+        (None, None, "unit"),
+    ],
+)
+def test_a_transaction_is_published_within_the_units_of_its_counter_and_its_customer(
+    party: Party, counter: str | None, customer: str | None, against: str | None
+) -> None:
+    sending = Sending("/counters/320500", "32050001", counter, customer)
+    assert permit_publishing(_holder(party, SUZHOU), sending) == against
+    assert permit_publishing(_holder(party, "/CN"), sending) is None
+    assert permit_publishing(_holder("service:subscriber", "/CN"), sending) == "role"
+
+
+@pytest.mark.req("PLT-13")
+@pytest.mark.parametrize(
+    ("source", "counter", "against"),
+    [
+        ("/counters/320500", "32050001", None),
+        ("/counters/320583", "32058301", None),
+        ("/counters/320100", "32050001", "source"),
+        ("/counters/32050", "32050001", None),
+        ("/counters/3205", "32050001", None),
+        ("/counters/320", "32050001", "source"),
+        ("/counters/320500", "32010001", "counter_id"),
+    ],
+)
+def test_a_counter_system_speaks_for_its_own_sources_and_counters(
+    source: str, counter: str, against: str | None
+) -> None:
+    machine = next(each for each in development.MACHINES if each.user == "service:counter-suzhou")
+    assert permit_publishing(machine, Sending(source, counter, SUZHOU, SUZHOU)) == against
+    assert permit_publishing(machine, Sending(source, counter, None, None)) == against, (
+        "an outlet not known yet"
+    )
+
+
+@pytest.mark.req("PLT-13")
+def test_one_grant_has_to_cover_all_that_a_transaction_concerns() -> None:
+    """Two halves of a right do not make a whole one."""
+    both = Principal(
+        "x",
+        "x",
+        (
+            RoleGrant("service", "3205", SUZHOU, kind="counter", sources=("/a",)),
+            RoleGrant("service", "3201", NANJING, kind="counter", sources=("/b",)),
+        ),
+    )
+    assert permit_publishing(both, Sending("/a", "1", SUZHOU, SUZHOU)) is None
+    assert permit_publishing(both, Sending("/b", "1", SUZHOU, SUZHOU)) == "source"
+    assert permit_publishing(both, Sending("/a", "1", SUZHOU, NANJING)) == "unit"
+
+
+@pytest.mark.req("PLT-13")
+def test_of_several_grants_the_widest_one_is_acted_by() -> None:
+    person = Principal("x", "x", (RoleGrant("steward", "3205", SUZHOU), RoleGrant("steward", "CN", "/CN")))
+    found = covering(person, "codes.map", KUNSHAN)
+    assert found is not None
+    assert found.path == "/CN"
+    assert covering(_holder("steward", SUZHOU), "codes.map", NANJING) is None
+    assert covering(_holder("centre", "/CN"), "codes.map", NANJING) is None
 
 
 @pytest.mark.req("PLT-13")
@@ -302,9 +448,47 @@ def test_a_manager_sees_the_customers_bound_to_them_and_no_others() -> None:
     assert permit(manager, "customers.read", KUNSHAN, ("manager", None)) is None
     refusal = permit(manager, "customers.read", KUNSHAN, ("manager-b", None))
     assert refusal is not None
-    assert refusal.reason == "scope"
+    assert refusal.code == "out_of_scope"
     assert reach(manager, "customers.read").own_paths == (SUZHOU,)
     assert reach(manager, "customers.read").paths == ()
+
+
+EXPRESS = Principal(
+    "x", "x", (RoleGrant("reviewer", "3205-express", f"{SUZHOU}/3205-express", ("express",)),)
+)
+
+
+@pytest.mark.req("PLT-13")
+def test_a_professional_unit_covers_its_line_over_the_whole_city() -> None:
+    found = reach(EXPRESS, "customers.read")
+    assert (found.paths, found.lines) == ((SUZHOU,), ((SUZHOU, "express"),))
+    for operation in ("customers.read", "tiers.read", "evidence.read"):
+        assert permit(EXPRESS, operation, KUNSHAN) is None
+        assert permit(EXPRESS, operation, NANJING) is not None
+        assert permit(EXPRESS, operation, "/CN/32") is not None
+    assert lines_shown(EXPRESS, "tiers.read", KUNSHAN) == {"express"}
+
+
+@pytest.mark.req("PLT-13")
+def test_what_the_people_of_a_professional_unit_do_concerns_their_own_unit() -> None:
+    bureau, sibling = f"{SUZHOU}/3205-express", f"{SUZHOU}/3205-letters"
+    for operation in OPERATIONS:
+        if "reviewer" in MAY[operation] and operation not in LINE_WIDE:
+            assert permit(EXPRESS, operation, bureau) is None, operation
+            assert permit(EXPRESS, operation, sibling) is not None, operation
+            assert permit(EXPRESS, operation, SUZHOU) is not None, operation
+            assert reach(EXPRESS, operation).paths == (bureau,)
+
+
+@pytest.mark.req("PLT-13")
+def test_who_holds_another_role_as_well_sees_by_each_what_it_shows() -> None:
+    county = RoleGrant("reviewer", "320583", KUNSHAN)
+    both = Principal("x", "x", (*EXPRESS.roles, county))
+    assert lines_shown(both, "customers.read", KUNSHAN) is None
+    assert lines_shown(both, "customers.read", SUZHOU) == {"express"}
+    unbound = reach(Principal("x", "x", (county,)), "customers.read")
+    assert unbound.lines is None
+    assert set(reach(both, "customers.read").lines or ()) >= {(SUZHOU, "express"), (KUNSHAN, "letters")}
 
 
 @pytest.mark.req("PLT-13")

@@ -42,7 +42,11 @@ def test_a_write_to_another_version_is_told_the_current_one() -> None:
     with pytest.raises(Problem) as refused:
         check_version(7, 8)
     problem = refused.value
-    assert (problem.status, problem.code, problem.extra) == (412, "changed_meanwhile", {"current_version": 8})
+    assert (problem.status, problem.code, problem.members) == (
+        412,
+        "changed_meanwhile",
+        {"current_version": 8},
+    )
     assert problem.headers == {"etag": '"8"'}
 
 

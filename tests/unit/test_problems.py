@@ -34,6 +34,10 @@ def _application() -> FastAPI:
     async def gone() -> None:
         raise Problem(404, "unknown_customer", "没有这个客户。", "No such customer.", customer_code="X")
 
+    @app.get("/away")
+    async def away() -> None:
+        raise ConnectionRefusedError("postgres at 10.0.0.1")
+
     @app.get("/bug")
     async def bug() -> None:
         raise RuntimeError("password=secret")
@@ -112,6 +116,14 @@ async def test_broken_fields_are_pointed_at_without_repeating_what_was_sent() ->
 async def test_a_body_that_is_not_json_is_a_bad_request() -> None:
     answer = await _ask("POST", "/orders", content=b"{", headers={"content-type": "application/json"})
     assert (answer.status_code, answer.json()["code"]) == (400, "not_json")
+
+
+@pytest.mark.req("PLT-2")
+async def test_what_cannot_be_answered_now_may_be_asked_again() -> None:
+    answer = await _ask("GET", "/away")
+    assert (answer.status_code, answer.json()["code"]) == (503, "unavailable")
+    assert answer.headers["retry-after"] == "1"
+    assert "10.0.0.1" not in answer.text
 
 
 async def test_a_bug_says_nothing_about_itself() -> None:

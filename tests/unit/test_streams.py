@@ -97,7 +97,6 @@ def test_neither_the_order_of_a_merges_two_states_nor_that_between_keys_shows(
     assert outcome(merging.expected()) == outcome(merging.expected(interleaving=seed))
 
 
-@pytest.mark.req("TIE-14")
 def test_merges_come_in_either_order_in_chains_and_around_closes(merging: Scenario) -> None:
     merges = [phase for phase in merging.phases if isinstance(phase, Merge)]
     assert {phase.steps[0].code == phase.alias for phase in merges} == {True, False}
@@ -185,7 +184,6 @@ def test_records_say_what_the_model_is_told(whole: Scenario) -> None:
         assert told == step.content
 
 
-@pytest.mark.req("TIE-1", "TIE-3", "TIE-4", "TIE-5", "TIE-8", "TIE-9", "TIE-10")
 def test_the_made_up_scenario_covers_every_reason_and_every_way(whole: Scenario, expected: Model) -> None:
     for scheme in compare.SCHEME_NAMES:
         given = {change.reason for (_, name), h in expected.changes.items() if name == scheme for change in h}
@@ -228,7 +226,6 @@ def test_the_made_up_scenario_covers_every_reason_and_every_way(whole: Scenario,
     assert expected.duplicates > 300
 
 
-@pytest.mark.req("TIE-6", "TIE-7")
 def test_the_made_up_scenario_stands_on_thresholds_to_the_fen(expected: Model) -> None:
     reached = {c.total for h in expected.changes.values() for c in h if c.reason == "threshold_reached"}
     assert {10_000_00, 50_000_00, 200_000_00, 1_000_000_00, 8_000_00, 9_000_00, 2_000_000_00} <= reached

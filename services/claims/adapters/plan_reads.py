@@ -23,10 +23,21 @@ _UNDER: Final = (
     "(right({0}.unit_path, length(:unit) + 1) = '/' || :unit OR starts_with({0}.unit_path || '/',"
     " (SELECT u.unit_path || '/' FROM units u WHERE u.unit_code = :unit)))"
 )
+# What a plan's reader is told of its customer: everything, where the plan's readers may know it or this one reads the
+# customer (row-level security shows `c` then); else what the plan was filed with, in filters as in answers.
+_OPEN: Final = "(p.identified OR c.customer_code IS NOT NULL)"
+_CODE: Final = f"CASE WHEN {_OPEN} THEN s.customer_code ELSE p.named_code END"
+_USCC: Final = f"CASE WHEN {_OPEN} THEN s.uscc ELSE p.named_uscc END"
+_NAME: Final = f"CASE WHEN {_OPEN} THEN s.name ELSE coalesce(p.named_name, p.named_code) END"
+_NAMED: Final = f"{_CODE} AS customer_code, {_USCC} AS uscc, {_NAME} AS name"
+_WITH_SUBJECT: Final = (
+    "plans p JOIN subjects s ON s.id = p.subject_id"
+    " LEFT JOIN customers c ON c.customer_code = s.customer_code"
+)
 _PLAN_FILTERS: Final = {
     "state": "p.state = :state",
     "unit": _UNDER.format("p"),
-    "customer": "(s.customer_code = :customer OR 'uscc:' || s.uscc = :customer)",
+    "customer": f":customer IN ({_CODE}, 'uscc:' || {_USCC})",
     "person": ":person IN (p.filed_by, p.manager_a, p.manager_b)",
 }
 _WINDOW_FILTERS: Final = {
@@ -66,7 +77,7 @@ class PlanReads:
             rows = await _fetch(
                 connection,
                 f"""
-                SELECT {_PLAN}, s.customer_code, s.uscc, s.name FROM plans p JOIN subjects s ON s.id = p.subject_id
+                SELECT {_PLAN}, {_NAMED} FROM {_WITH_SUBJECT}
                 WHERE {_conditions(_PLAN_FILTERS, filters)}
                     AND (p.filed_at, p.id) < (CAST(CAST(:at AS text) AS timestamptz), :plan_id)
                 ORDER BY p.filed_at DESC, p.id DESC LIMIT :limit
@@ -90,8 +101,8 @@ class PlanReads:
             plan = plan_of(rows[0])
             subject = await _fetch(
                 connection,
-                "SELECT id, customer_code, uscc, name FROM subjects WHERE id = :id",
-                {"id": plan.subject_id},
+                f"SELECT s.id, {_NAMED} FROM {_WITH_SUBJECT} WHERE p.id = :id",
+                {"id": plan_id},
             )
             steps = await _fetch(
                 connection,

@@ -308,12 +308,15 @@ class PostgresPlanTimers:
 _UNIT: Final = "SELECT unit_code, unit_path, name_zh, name_en, level, division, valid_to FROM units"
 _CUSTOMER: Final = (
     "SELECT customer_code, name, uscc, status, merged_into, unit_code, unit_path, division, agreements::text"
-    " AS agreements FROM customers"
+    " AS agreements, ARRAY[manager_a, manager_b] AS managers FROM customers"
 )
 
 
 def _customer(row: Any) -> KnownCustomer:
-    return KnownCustomer(**{**dict(row), "agreements": tuple(orjson.loads(row["agreements"]))})
+    values = dict(row)
+    values["agreements"] = tuple(orjson.loads(values["agreements"]))
+    values["managers"] = tuple(values["managers"])
+    return KnownCustomer(**values)
 
 
 def plan_of(row: Any) -> Plan:

@@ -55,6 +55,13 @@ def season_touched(
     return None
 
 
+def unreckoned_year(festival: str, first_day: date, last_day: date, days: FestivalDays) -> int | None:
+    """The first year of a window for which nobody reckons the festival's day."""
+    return next(
+        (year for year in range(first_day.year, last_day.year + 1) if days(festival, year) is None), None
+    )
+
+
 def next_season(festival: str, day: date, days: FestivalDays, rule: Rule) -> Season | None:
     """The first season that has not ended on that day."""
     for year in range(day.year - 1, day.year + 3):

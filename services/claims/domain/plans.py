@@ -86,6 +86,12 @@ class Plan:
     filed_by: str
     filed_at: datetime
     changed_at: datetime
+    named_code: str | None = None
+    named_uscc: str | None = None
+    named_name: str | None = None
+    """Whom it is for in the words of who filed it: a code, or a credit code and a name."""
+    identified: bool = False
+    """Whether its readers may know the customer behind those words."""
     comparison: tuple[Compared, ...] = ()
     files: tuple[str, ...] = ()
     queued: bool = False
@@ -142,6 +148,13 @@ class Step:
 
 def _step(plan: Plan, *facts: Fact, **changes: object) -> Step:
     return Step(replace(plan, version=plan.version + 1, **changes), facts)  # type: ignore[arg-type]
+
+
+def identifies(plan: Plan, managers: tuple[str | None, ...] = ()) -> bool:
+    """Whether the plan's readers may know its customer, and not only what the plan was filed with: the filer may read it,
+    or manages it by now, or a window is published with it (S3 art.12(2)). Codes can be counted up and credit codes looked
+    up, so that a draft would else tell any customer's name."""
+    return plan.identified or plan.opens_at is not None or plan.filed_by in managers
 
 
 # --- What time alone brings ------------------------------------------------------------------------------------

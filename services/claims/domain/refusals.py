@@ -62,6 +62,14 @@ class OutsideSeason:
 
 
 @dataclass(frozen=True, slots=True)
+class FestivalNotReckoned:
+    """A festival window in a year for which the lunar calendar's tables have no day."""
+
+    festival: str
+    year: int
+
+
+@dataclass(frozen=True, slots=True)
 class NotSignificant:
     """No extension without significant progress."""
 
@@ -150,6 +158,7 @@ Refusal = (
     | WrongState
     | WindowOver
     | OutsideSeason
+    | FestivalNotReckoned
     | NotSignificant
     | AlreadyExtended
     | BadExtension

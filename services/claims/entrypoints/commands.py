@@ -18,6 +18,7 @@ from services.claims.entrypoints.resources import plan_out
 from services.claims.entrypoints.sentences import problem_of, unknown_plan
 from services.claims.handlers.acting import Allow, Done
 from services.claims.handlers.desk import Desk, WindowTaken
+from services.claims.handlers.ports import KnownCustomer, Subject
 from shared.auth.http import require
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
@@ -41,7 +42,7 @@ class Commands:
         """Everything a command needs, inside this unit of work."""
         return open_desk(work, self.rules)
 
-    async def on_plan(self, asked: Asked, command: Command, response: Response) -> Any:
+    async def on_plan(self, caller: Principal, asked: Asked, command: Command, response: Response) -> Any:
         """Run it and answer with the plan as it now is. A refusal leaves nothing behind, its key included."""
 
         async def run(work: Work) -> Any:
@@ -58,7 +59,8 @@ class Commands:
             if not isinstance(done, Done):
                 raise await refused(done, store)
             steps = await store.steps(done.plan.id)
-            return plan_out(done.plan, done.subject, steps).model_dump(mode="json")
+            subject = await _shown(caller, done, store)
+            return plan_out(done.plan, subject, steps).model_dump(mode="json")
 
         answer = await answered_once(self.unit_of_work, asked, run)
         response.headers["etag"] = etag(answer["version"])
@@ -82,6 +84,20 @@ async def refused(refusal: Refusal, store: PostgresPlans) -> Problem:
     """The problem of a refusal, with the name of the unit that holds the customer."""
     holder = await store.unit(refusal.holder_unit) if isinstance(refusal, WindowHeld) else None
     return problem_of(refusal, holder)
+
+
+async def _shown(caller: Principal, done: Done, store: PostgresPlans) -> Subject:
+    """The customer as this caller may know it."""
+    code = done.subject.customer_code
+    customer = None if code is None else await store.customer(code)
+    if customer is not None and may_read(caller, customer):
+        return done.subject
+    return done.subject.as_named(done.plan)
+
+
+def may_read(caller: Principal, customer: KnownCustomer) -> bool:
+    """Whether the caller may read this customer."""
+    return permit(caller, "customers.read", customer.unit_path, customer.managers) is None
 
 
 def allowing(caller: Principal, operation: Operation) -> Allow:

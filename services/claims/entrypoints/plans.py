@@ -5,12 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.claims.adapters.plan_reads import PlanReads
 from services.claims.domain.days import last_day_before
 from services.claims.domain.plans import Phase, Plan
-from services.claims.entrypoints.commands import Commands, allowing
+from services.claims.entrypoints.commands import Commands, allowing, may_read
 from services.claims.entrypoints.resources import (
     ExtendIn,
     JudgeIn,
@@ -33,18 +33,19 @@ from services.claims.handlers.act_on_window import (
     report_progress,
     withdraw_plan,
 )
-from services.claims.handlers.acting import any_version
 from services.claims.handlers.file_plan import change_plan, file_plan, submit_plan
 from services.claims.handlers.review_plan import ranking, review_plan
 from shared.auth.http import Caller, require
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.etags import IfMatch, check_version, etag, not_modified, required_version
+from shared.http_fields import Flag
 from shared.idempotency import Asked, IdempotencyKey
 from shared.messaging.work import Work
 from shared.paging import PAGE_DEFAULT, Cursor, Limit
 
 Filter = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
+PlanId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 CRITERIA = {
     "declaration": ("在先的有效申报", "earlier valid declaration"),
     "territory": ("属地单位", "territorial unit"),
@@ -70,47 +71,67 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
             require(caller, "plans.file", unit_path)
 
         return await on_plan(
-            asked, lambda desk: file_plan(desk, filing, caller.user, allow, body.submit), response
+            caller,
+            asked,
+            lambda desk: file_plan(desk, filing, caller.user, allow, partial(may_read, caller), body.submit),
+            response,
         )
 
     @router.patch("/plans/{plan_id}", response_model=PlanOut, summary="Change a draft")
     async def change(
-        plan_id: str, body: PlanChangeIn, caller: Caller, response: Response, if_match: IfMatch = None
+        plan_id: PlanId,
+        body: PlanChangeIn,
+        caller: Caller,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
         allow, confirm = _may(caller, "plans.file"), _confirm(if_match)
-        asked = Asked("plan-changes", caller.user, None, None)
+        sent = body.model_dump(mode="json", exclude_unset=True)
+        asked = Asked(f"plans/{plan_id}", caller.user, idempotency_key, sent)
         changes = body.changes()
         return await on_plan(
-            asked, lambda desk: change_plan(desk, plan_id, changes, caller.user, allow, confirm), response
+            caller,
+            asked,
+            lambda desk: change_plan(desk, plan_id, changes, caller.user, allow, confirm),
+            response,
         )
 
     @router.post("/plans/{plan_id}/submit", response_model=PlanOut, summary="Hand a draft in")
     async def submit(
-        plan_id: str, caller: Caller, response: Response, idempotency_key: IdempotencyKey = None
+        plan_id: PlanId,
+        caller: Caller,
+        response: Response,
+        if_match: IfMatch = None,
+        idempotency_key: IdempotencyKey = None,
     ) -> Any:
-        allow = _may(caller, "plans.file")
+        allow, confirm = _may(caller, "plans.file"), _confirm(if_match)
         asked = _asked(f"plans/{plan_id}/submit", caller, idempotency_key)
-        return await on_plan(asked, lambda desk: submit_plan(desk, plan_id, allow, any_version), response)
+        return await on_plan(caller, asked, lambda desk: submit_plan(desk, plan_id, allow, confirm), response)
 
     @router.post("/plans/{plan_id}/withdraw", response_model=PlanOut, summary="Take a plan back")
     async def withdraw(
-        plan_id: str,
+        plan_id: PlanId,
         caller: Caller,
         response: Response,
         body: WithdrawIn | None = None,
+        if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
         """A window in force ends with it, and its unit may not claim the customer again for the cooling time."""
-        allow = _may(caller, "plans.progress")
+        allow, confirm = _may(caller, "plans.progress"), _confirm(if_match)
         asked = _asked(f"plans/{plan_id}/withdraw", caller, idempotency_key, body)
         reason = None if body is None else body.reason
         return await on_plan(
-            asked, lambda desk: withdraw_plan(desk, plan_id, caller.user, reason, allow), response
+            caller,
+            asked,
+            lambda desk: withdraw_plan(desk, plan_id, caller.user, reason, allow, confirm),
+            response,
         )
 
     @router.post("/plans/{plan_id}/review", response_model=PlanOut, summary="Enter on file, or refuse")
     async def review(
-        plan_id: str,
+        plan_id: PlanId,
         body: ReviewIn,
         caller: Caller,
         response: Response,
@@ -122,6 +143,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         asked = _asked(f"plans/{plan_id}/review", caller, idempotency_key, body)
         registers = body.decision == "register"
         return await on_plan(
+            caller,
             asked,
             lambda desk: review_plan(desk, plan_id, caller.user, registers, body.reason, allow, confirm),
             response,
@@ -129,24 +151,28 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/plans/{plan_id}/progress", response_model=PlanOut, summary="Report progress")
     async def progress(
-        plan_id: str,
+        plan_id: PlanId,
         body: ProgressIn,
         caller: Caller,
         response: Response,
+        if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> Any:
-        allow = _may(caller, "plans.progress")
+        allow, confirm = _may(caller, "plans.progress"), _confirm(if_match)
         asked = _asked(f"plans/{plan_id}/progress", caller, idempotency_key, body)
         evidence = tuple(body.evidence)
         return await on_plan(
+            caller,
             asked,
-            lambda desk: report_progress(desk, plan_id, caller.user, body.stage, body.note, evidence, allow),
+            lambda desk: report_progress(
+                desk, plan_id, caller.user, body.stage, body.note, evidence, allow, confirm
+            ),
             response,
         )
 
     @router.post("/plans/{plan_id}/judge", response_model=PlanOut, summary="Judge progress, guide the holder")
     async def judge(
-        plan_id: str,
+        plan_id: PlanId,
         body: JudgeIn,
         caller: Caller,
         response: Response,
@@ -156,6 +182,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         allow, confirm = _may(caller, "plans.review"), _confirm(if_match)
         asked = _asked(f"plans/{plan_id}/judge", caller, idempotency_key, body)
         return await on_plan(
+            caller,
             asked,
             lambda desk: judge_progress(
                 desk, plan_id, caller.user, body.significant, body.note, allow, confirm
@@ -165,7 +192,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/plans/{plan_id}/extend", response_model=PlanOut, summary="Extend a window in force")
     async def extend(
-        plan_id: str,
+        plan_id: PlanId,
         body: ExtendIn,
         caller: Caller,
         response: Response,
@@ -177,6 +204,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         asked = _asked(f"plans/{plan_id}/extend", caller, idempotency_key, body)
         evidence = tuple(body.evidence)
         return await on_plan(
+            caller,
             asked,
             lambda desk: extend_window(
                 desk, plan_id, caller.user, body.until, body.reason, evidence, allow, confirm
@@ -190,7 +218,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         state: Phase | None = None,
         unit: Filter = None,
         customer: Filter = None,
-        mine: bool = False,
+        mine: Flag = False,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> Plans:
@@ -208,10 +236,10 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         summary="One plan",
         responses={304: {"description": "The version that `If-None-Match` names is the current one."}},
     )
-    async def plan(plan_id: str, caller: Caller, request: Request, response: Response) -> Any:
+    async def plan(plan_id: PlanId, caller: Caller, request: Request, response: Response) -> Any:
         """Answers 404 for a plan outside your scope as for one that does not exist."""
         require(caller, "plans.read")
-        found = await reads.plan(caller, plan_id) if "\x00" not in plan_id else None
+        found = await reads.plan(caller, plan_id)
         if found is None:
             raise unknown_plan()
         known = not_modified(request, found[0].version)
@@ -221,7 +249,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         return plan_out(*found)
 
     @router.get("/plans/{plan_id}/ranking", summary="Who goes first, and why")
-    async def ranked(plan_id: str, caller: Caller) -> RankingOut:
+    async def ranked(plan_id: PlanId, caller: Caller) -> RankingOut:
         """Everything that is pending for the same customer, in the order of the published rules."""
         require(caller, "plans.review")
 

@@ -5,7 +5,15 @@ from __future__ import annotations
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    WithJsonSchema,
+    model_validator,
+)
 
 from services.claims.domain.festivals import Festival
 from services.claims.domain.plans import Compared, Kind, Phase, Plan
@@ -14,6 +22,7 @@ from services.claims.handlers.ports import Case, Subject
 from shared.contracts.claims_v1 import Stage
 from shared.contracts.counter_v1 import Line
 from shared.contracts.fields import Code, Count, Day, Figure, Instant, Part, Text, amount
+from shared.http_fields import StatedDay
 from shared.money import AMOUNT_PATTERN
 
 Long = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]*$")]
@@ -72,12 +81,12 @@ class PlanIn(_In):
     files: Annotated[list[Item], Field(max_length=50)] = []
     manager_a: Text
     manager_b: Text | None = None
-    opens_on: Day | None = Field(
+    opens_on: StatedDay | None = Field(
         default=None,
         description="The day on which the window should open; without it, or once it is over, at once.",
     )
-    queue: bool = Field(default=False, description="Wait where another unit's window is in force.")
-    submit: bool = Field(default=True, description="Hand it in at once; else it is a draft.")
+    queue: StrictBool = Field(default=False, description="Wait where another unit's window is in force.")
+    submit: StrictBool = Field(default=True, description="Hand it in at once; else it is a draft.")
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -119,8 +128,8 @@ class PlanChangeIn(_In):
     files: Annotated[list[Item], Field(max_length=50)] | None = None
     manager_a: Text | None = None
     manager_b: Text | None = None
-    opens_on: Day | None = None
-    queue: bool | None = None
+    opens_on: StatedDay | None = None
+    queue: StrictBool | None = None
 
     def changes(self) -> dict[str, Any]:
         """The fields of the plan that change. What may not be empty stays where null was sent."""
@@ -166,12 +175,12 @@ class ProgressIn(_In):
 
 
 class JudgeIn(_In):
-    significant: bool
+    significant: StrictBool
     note: Reason = Field(description="The centre's guidance to the holder.")
 
 
 class ExtendIn(_In):
-    until: Day = Field(description="The new last day.")
+    until: StatedDay = Field(description="The new last day.")
     reason: Reason
     evidence: Annotated[Evidence, Field(min_length=1)]
 

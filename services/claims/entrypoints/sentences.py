@@ -59,6 +59,16 @@ def problem_of(refusal: r.Refusal, holder: KnownUnit | None = None) -> Problem:
             )
         case r.OutsideSeason():
             return _outside(refusal)
+        case r.FestivalNotReckoned(festival, year):
+            return Problem(
+                422,
+                "festival_not_reckoned",
+                f"农历推算不到 {year} 年，无法确定该年{NAMES[festival][0]}的日期，不能受理该年的节日独家开发期。",
+                f"The lunar calendar does not reach {year}, so nobody knows the day of {NAMES[festival][1]} in that year; "
+                "a festival window cannot be granted there.",
+                festival=festival,
+                year=year,
+            )
         case r.NotSignificant():
             return Problem(
                 409,

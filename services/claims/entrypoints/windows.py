@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from services.claims.adapters.plan_reads import PlanReads, case_of
 from services.claims.adapters.plans import PostgresPlans
@@ -28,6 +28,7 @@ from shared.messaging.work import Work
 from shared.paging import PAGE_DEFAULT, Cursor, Limit
 from shared.problems import Problem
 
+CaseId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 Filter = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 
 
@@ -83,9 +84,9 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
         return Cases(items=items, next_cursor=following)
 
     @router.get("/cases/{case_id}", tags=["cases"], response_model=CaseOut, summary="One case")
-    async def case(case_id: str, caller: Caller, request: Request, response: Response) -> Any:
+    async def case(case_id: CaseId, caller: Caller, request: Request, response: Response) -> Any:
         require(caller, "cases.read")
-        row = await reads.case(caller, case_id) if "\x00" not in case_id else None
+        row = await reads.case(caller, case_id)
         if row is None:
             raise _unknown()
         known = not_modified(request, row["version"])
@@ -96,7 +97,7 @@ def routes(commands: Commands, reads: PlanReads) -> APIRouter:
 
     @router.post("/cases/{case_id}/decide", tags=["cases"], response_model=CaseOut, summary="Decide a case")
     async def decide(
-        case_id: str,
+        case_id: CaseId,
         body: DecideCaseIn,
         caller: Caller,
         response: Response,

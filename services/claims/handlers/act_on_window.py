@@ -12,14 +12,21 @@ from services.claims.handlers.ports import Docket
 
 
 async def report_progress(
-    desk: Desk, plan_id: str, by: str, stage: str, note: str, evidence: tuple[str, ...], allow: Allow
+    desk: Desk,
+    plan_id: str,
+    by: str,
+    stage: str,
+    note: str,
+    evidence: tuple[str, ...],
+    allow: Allow,
+    confirm: Confirm,
 ) -> Done | Refusal:
     """The holder reports progress."""
 
     async def decide(_docket: Docket, plan: Plan) -> Step | Refusal:
         return progress(plan, desk.now, by, stage, note, evidence)
 
-    return await act(desk, plan_id, allow, decide)
+    return await act(desk, plan_id, allow, decide, confirm)
 
 
 async def judge_progress(
@@ -56,11 +63,11 @@ async def extend_window(
 
 
 async def withdraw_plan(
-    desk: Desk, plan_id: str, by: str, reason: str | None, allow: Allow
+    desk: Desk, plan_id: str, by: str, reason: str | None, allow: Allow, confirm: Confirm
 ) -> Done | Refusal:
     """The unit takes its plan back."""
 
     async def decide(_docket: Docket, plan: Plan) -> Step | Refusal:
         return withdraw(plan, desk.now, by, reason)
 
-    return await act(desk, plan_id, allow, decide)
+    return await act(desk, plan_id, allow, decide, confirm)

@@ -25,13 +25,7 @@ class Done:
     subject: Subject
 
 
-def any_version(version: int) -> None:
-    """For commands that add something whatever the version is."""
-
-
-async def act(
-    desk: Desk, plan_id: str, allow: Allow, decide: Decide, confirm: Confirm = any_version
-) -> Done | Refusal:
+async def act(desk: Desk, plan_id: str, allow: Allow, decide: Decide, confirm: Confirm) -> Done | Refusal:
     """Carry a command out. A refusal is said before a version that has moved on: whoever is too late should hear who
     decided, not only that something changed."""
     docket = await desk.docket_of_plan(plan_id)

@@ -17,6 +17,7 @@ from services.claims.domain.plans import (
     Step,
     due_at,
     due_step,
+    identifies,
     part_of_window,
     queue,
     release,
@@ -24,7 +25,7 @@ from services.claims.domain.plans import (
 )
 from services.claims.domain.rules import Rule, Rulebook
 from services.claims.handlers.messages import publish_fact, publish_plan, publish_window
-from services.claims.handlers.ports import Docket, PlanStore, PlanTimers, Publish, TellGone
+from services.claims.handlers.ports import Docket, PlanStore, PlanTimers, Publish, Subject, TellGone
 
 WINDOW_OPEN: Final = "window_open"
 WINDOW_END: Final = "window_end"
@@ -93,7 +94,9 @@ class Desk:
 
     async def carry_out(self, docket: Docket, step: Step) -> Plan:
         """Store a step, tell it, set its timers, and do what follows for the others on the docket."""
-        plan = replace(step.plan, changed_at=self.now)
+        plan = replace(
+            step.plan, changed_at=self.now, identified=await self._identified(step.plan, docket.subject)
+        )
         before = docket.plans.get(plan.id)
         docket.plans[plan.id] = plan
         if before is None:
@@ -115,16 +118,23 @@ class Desk:
             await self._release_queued(docket, plan)
         return plan
 
+    async def _identified(self, plan: Plan, subject: Subject) -> bool:
+        if identifies(plan) or subject.customer_code is None:
+            return identifies(plan)
+        customer = await self.store.customer(subject.customer_code)
+        return customer is not None and identifies(plan, customer.managers)
+
     def _tell(self, docket: Docket, before: Plan | None, step: Step) -> None:
         plan, subject = step.plan, docket.subject
-        publish_plan(self.publish, plan, subject, self.now)
+        named = subject.as_named(plan)
+        publish_plan(self.publish, plan, named, self.now)
         published = ("active", "settling")
         if plan.state in published:
             publish_window(self.publish, plan, subject, self.now)
         elif before is not None and before.state in published:
             self.tell_gone(subject.key, f"window|{plan.id}|{plan.version}")
         for fact in step.facts:
-            publish_fact(self.publish, plan, subject, fact, f"event|{plan.id}|{plan.version}|{fact.event}")
+            publish_fact(self.publish, plan, named, fact, f"event|{plan.id}|{plan.version}|{fact.event}")
 
     async def _set_timers(self, before: Plan | None, plan: Plan) -> None:
         schedule = self.timers.schedule

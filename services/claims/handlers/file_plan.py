@@ -8,12 +8,13 @@ from datetime import date
 from typing import Any
 
 from services.claims.domain.days import day_of, to_millisecond
-from services.claims.domain.festivals import next_season, season_touched
+from services.claims.domain.festivals import next_season, season_touched, unreckoned_year
 from services.claims.domain.plans import Compared, Kind, Plan, Step, cooling, submit, window_of
 from services.claims.domain.refusals import (
     AlreadyFiled,
     BadCreditCode,
     CustomerGone,
+    FestivalNotReckoned,
     OutsideSeason,
     Refusal,
     UnknownCustomer,
@@ -22,9 +23,12 @@ from services.claims.domain.refusals import (
 )
 from services.claims.handlers.acting import Allow, Confirm, Done, act
 from services.claims.handlers.desk import Desk
-from services.claims.handlers.ports import Docket, KnownUnit
+from services.claims.handlers.ports import Docket, KnownCustomer, KnownUnit
 from shared.ids import new_id
 from shared.kernel.credit_codes import clean_uscc
+
+Reads = Callable[[KnownCustomer], bool]
+"""Whether the caller may read the customer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +54,10 @@ class Filing:
 
 
 async def file_plan(
-    desk: Desk, filing: Filing, by: str, allow: Callable[[str], None], hand_in: bool
+    desk: Desk, filing: Filing, by: str, allow: Callable[[str], None], reads: Reads, hand_in: bool
 ) -> Done | Refusal:
     """A new plan, as a draft or handed in at once. `allow` raises where the caller may not file for a unit of that
-    path."""
+    path; `reads` says whether they may read a customer."""
     unit = await desk.store.unit(filing.unit_code)
     if unit is None or (unit.valid_to is not None and unit.valid_to < day_of(desk.now)):
         return UnknownUnit(filing.unit_code)
@@ -63,7 +67,7 @@ async def file_plan(
         return subject_id
     docket = await desk.docket(subject_id)
     assert docket is not None  # noqa: S101 - it was made or found in this transaction
-    plan = await _plan(desk, filing, docket, unit, by)
+    plan = await _plan(desk, filing, docket, unit, by, reads)
     step = await hand_over(desk, docket, plan) if hand_in else None
     if step is not None and not isinstance(step, Step):
         return step
@@ -90,8 +94,10 @@ async def _subject(desk: Desk, filing: Filing) -> int | Refusal:
     return await desk.store.subject_of_customer(customer)
 
 
-async def _plan(desk: Desk, filing: Filing, docket: Docket, unit: KnownUnit, by: str) -> Plan:
+async def _plan(desk: Desk, filing: Filing, docket: Docket, unit: KnownUnit, by: str, reads: Reads) -> Plan:
     now = to_millisecond(desk.now)
+    code = docket.subject.customer_code
+    customer = None if code is None else await desk.store.customer(code)
     return Plan(
         id=new_id(),
         subject_id=docket.subject.id,
@@ -115,6 +121,10 @@ async def _plan(desk: Desk, filing: Filing, docket: Docket, unit: KnownUnit, by:
         filed_by=by,
         filed_at=now,
         changed_at=now,
+        named_code=filing.customer_code,
+        named_uscc=clean_uscc(filing.prospect_uscc or ""),
+        named_name=filing.prospect_name,
+        identified=customer is not None and reads(customer),
     )
 
 
@@ -162,8 +172,9 @@ async def hand_over(desk: Desk, docket: Docket, plan: Plan) -> Step | Refusal:
     return cooled or outside_season(desk, plan) or step
 
 
-def outside_season(desk: Desk, plan: Plan) -> OutsideSeason | None:
-    """A festival plan whose window, opened now or on the day it asks for, would not touch the season."""
+def outside_season(desk: Desk, plan: Plan) -> OutsideSeason | FestivalNotReckoned | None:
+    """A festival plan whose window, opened now or on the day it asks for, would not touch the season, or lies where
+    nobody knows the season."""
     if plan.festival is None:
         return None
     rule = desk.rules.holding(plan.unit_path, day_of(desk.now))
@@ -171,6 +182,9 @@ def outside_season(desk: Desk, plan: Plan) -> OutsideSeason | None:
     first_day = day_of(opens_at)
     if season_touched(plan.festival, first_day, last_day, desk.festival_days, rule) is not None:
         return None
+    unknown = unreckoned_year(plan.festival, first_day, last_day, desk.festival_days)
+    if unknown is not None:
+        return FestivalNotReckoned(plan.festival, unknown)
     following = next_season(plan.festival, first_day, desk.festival_days, rule)
     return OutsideSeason(
         plan.festival,

@@ -56,6 +56,7 @@ class KnownCustomer:
     unit_path: str
     division: str | None
     agreements: tuple[Mapping[str, Any], ...] = ()
+    managers: tuple[str | None, str | None] = (None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +72,12 @@ class Subject:
     def key(self) -> str:
         """The key of its window's record."""
         return self.customer_code or f"uscc:{self.uscc}"
+
+    def as_named(self, plan: Plan) -> Subject:
+        """What the plan's readers are told of it: everything, or nothing but what the plan was filed with."""
+        if plan.identified:
+            return self
+        return Subject(self.id, plan.named_code, plan.named_uscc, plan.named_name or plan.named_code or "")
 
 
 @dataclass(slots=True)

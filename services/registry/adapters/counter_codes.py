@@ -1,15 +1,16 @@
-"""Mappings of counter codes in PostgreSQL; that a code never means two customers on one day is its exclusion
-constraint."""
+"""Mappings of counter codes in PostgreSQL; that a code never means two customers on one day within a scope is its
+exclusion constraint."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from services.registry.domain.codes import CodeScheme, slot_of
 from services.registry.domain.counter_codes import CodeMapping
 from shared.messaging.work import Work
 
-_COLUMNS = "m.id, n.code, m.customer_code, m.valid_from, m.valid_to, m.version"
+_COLUMNS = "m.id, n.code, m.customer_code, m.valid_from, m.valid_to, m.version, n.unit_code, n.counter_id"
 _FROM = "counter_codes m JOIN counter_code_names n ON n.id = m.code_id"
 
 
@@ -36,13 +37,16 @@ class PostgresCounterCodes:
     async def add(self, mapping: CodeMapping, person: str, issuing: CodeScheme) -> CodeMapping | None:
         raw = await self._work.raw()
         await raw.execute(
-            "INSERT INTO counter_code_names (code) VALUES ($1) ON CONFLICT DO NOTHING", mapping.code
+            "INSERT INTO counter_code_names (code, unit_code, counter_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            mapping.code,
+            *mapping.scope,
         )
         # A violation of the exclusion would poison the transaction; this way it is an answer.
         row = await raw.fetchrow(
             """
             INSERT INTO counter_codes (code_id, customer_code, valid_from, valid_to, mapped_by, mapped_at, version)
-            SELECT id, $2, $3, $4, $5, $6, 1 FROM counter_code_names WHERE code = $1
+            SELECT id, $2, $3, $4, $5, $6, 1 FROM counter_code_names
+            WHERE code = $1 AND unit_code IS NOT DISTINCT FROM $7 AND counter_id IS NOT DISTINCT FROM $8
             ON CONFLICT DO NOTHING RETURNING id
             """,
             mapping.code,
@@ -51,13 +55,12 @@ class PostgresCounterCodes:
             mapping.valid_to,
             person,
             self._work.now,
+            *mapping.scope,
         )
         if row is None:
             return None
         await self._skip_serial(raw, mapping.code, issuing)
-        return CodeMapping(
-            row["id"], mapping.code, mapping.customer_code, mapping.valid_from, mapping.valid_to
-        )
+        return replace(mapping, id=row["id"])
 
     async def _skip_serial(self, raw: Any, code: str, issuing: CodeScheme) -> None:
         """A counter's code that has the form of one of ours must never be issued to a customer."""

@@ -45,7 +45,7 @@ async def load_mappings(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[s
     found: dict[str, list[CodeMapping]] = defaultdict(list)
     rows = await raw.fetch(
         """
-        SELECT m.id, n.code, m.customer_code, m.valid_from, m.valid_to, m.version
+        SELECT m.id, n.code, m.customer_code, m.valid_from, m.valid_to, m.version, n.unit_code, n.counter_id
         FROM counter_codes m JOIN counter_code_names n ON n.id = m.code_id
         WHERE m.customer_code = ANY($1::text[]) AND NOT isempty(m.period)
         """,

@@ -17,11 +17,13 @@ from services.registry.adapters.customer_rows import (
     with_parts,
 )
 from services.registry.domain.agreements import Agreement
+from services.registry.domain.book import SIMILAR_MAX, Book
 from services.registry.domain.codes import CodeScheme, SerialRange, slot_of
 from services.registry.domain.customers import Customer
-from services.registry.domain.importing import SIMILAR_MAX, Book, ImportRow, Loaded, Outcome
 from services.registry.domain.names import identity_key, similarity_key
 from services.registry.domain.organisation import Unit
+from services.registry.domain.registering import Assignment, Registrant
+from services.registry.handlers.ports import Change
 from shared.messaging.work import Work
 
 REGISTRATION_LOCK = 7_306_001
@@ -44,21 +46,23 @@ class PostgresCustomers:
         raw = await self._work.raw()
         await raw.execute("SELECT pg_advisory_xact_lock($1)", REGISTRATION_LOCK)
 
-    async def load_book(self, rows: Sequence[ImportRow], divisions: set[str], issuing: CodeScheme) -> Book:
+    async def load_book(
+        self, registrants: Sequence[Registrant], divisions: set[str], issuing: CodeScheme
+    ) -> Book:
         raw = await self._work.raw()
         book = Book()
-        adopted = {slot_of(issuing, row.customer_code) for row in rows if row.customer_code is not None}
-        await self._load_ranges(raw, book, divisions, {slot[0] for slot in adopted if slot}, issuing)
-        names = [(identity_key(row.name), row.unit_code) for row in rows]
+        codes = [each.customer_code for each in registrants if each.customer_code is not None]
+        adopted = {slot[0] for code in codes if (slot := slot_of(issuing, code)) is not None}
+        await self._load_ranges(raw, book, divisions, adopted, issuing)
         ids = await raw.fetch(
             """
             SELECT id FROM customers WHERE code = ANY($1::text[])
             UNION SELECT id FROM customers WHERE uscc = ANY($2::text[])
             UNION SELECT id FROM customers WHERE name_key = ANY($3::text[])
             """,
-            [row.customer_code for row in rows if row.customer_code],
-            [row.uscc for row in rows if row.uscc],
-            sorted({name for name, _ in names}),
+            codes,
+            [each.uscc for each in registrants if each.uscc is not None],
+            sorted({identity_key(each.name) for each in registrants}),
         )
         for customer in await self._locked(raw, [row["id"] for row in ids]):
             book.add(customer)
@@ -68,7 +72,7 @@ class PostgresCustomers:
                 SELECT code FROM customers WHERE similar_key = key ORDER BY id LIMIT $2
             ) AS found
             """,
-            sorted({similarity_key(row.name) for row in rows}),
+            sorted({similarity_key(each.name) for each in registrants}),
             SIMILAR_MAX + 1,
         )
         for found in similar:
@@ -78,7 +82,7 @@ class PostgresCustomers:
             SELECT DISTINCT n.code FROM counter_code_names n JOIN counter_codes m ON m.code_id = n.id
             WHERE n.code = ANY($1::text[]) AND NOT isempty(m.period)
             """,
-            [row.customer_code for row in rows if row.customer_code],
+            codes,
         )
         book.mapped.update(found["code"] for found in mapped)
         return book
@@ -136,27 +140,27 @@ class PostgresCustomers:
         )
         return await with_parts(raw, rows)
 
-    async def store_rows(
+    async def store_changes(
         self,
-        outcomes: Sequence[Outcome],
+        changes: Sequence[Change],
         book: Book,
         units: Mapping[str, Unit],
         issuing: CodeScheme,
         person: str,
     ) -> None:
-        loaded = [each for each in outcomes if isinstance(each, Loaded) and each.result != "unchanged"]
         raw = await self._work.raw()
-        first: dict[str, Loaded] = {}
-        for each in loaded:
+        first: dict[str, Change] = {}
+        for each in changes:
             first.setdefault(each.after.code, each)
-        last = {each.after.code: each.after for each in loaded}
+        last = {each.after.code: each.after for each in changes}
         created = [each for each in first.values() if each.before is None]
         updated = [
             (each.before.version, last[code]) for code, each in first.items() if each.before is not None
         ]
         await self._insert(raw, [last[each.after.code] for each in created], units)
         await self._update(raw, updated, units)
-        await self._insert_codes(raw, created, issuing, person)
+        assigned = [each.assignment for each in created if each.assignment is not None]
+        await self._insert_codes(raw, assigned, issuing, person)
         await self._upsert_agreements(raw, last.values())
         await self._bind_managers(
             raw, [(first[code].before, customer) for code, customer in last.items()], person
@@ -252,18 +256,18 @@ class PostgresCustomers:
             )
 
     async def _insert_codes(
-        self, raw: asyncpg.Connection, created: Sequence[Loaded], issuing: CodeScheme, person: str
+        self, raw: asyncpg.Connection, assigned: Sequence[Assignment], issuing: CodeScheme, person: str
     ) -> None:
         now = self._work.now
         rows = [
             (
-                each.after.code,
-                each.issued.scheme if each.issued else each.adopted_scheme,
+                each.code,
+                each.scheme,
                 "issued" if each.issued else "adopted",
                 each.issued.division if each.issued else None,
                 each.issued.serial if each.issued else None,
             )
-            for each in created
+            for each in assigned
         ]
         if rows:
             await raw.execute(
@@ -278,7 +282,7 @@ class PostgresCustomers:
                 now,
                 person,
             )
-        slots = [(*each.skipped_slot, each.after.code) for each in created if each.skipped_slot is not None]
+        slots = [(*each.skipped, each.code) for each in assigned if each.skipped is not None]
         if slots:
             await raw.execute(
                 """

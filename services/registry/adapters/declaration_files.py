@@ -10,7 +10,7 @@ from typing import Any, Final
 import yaml
 
 from services.registry.domain.time_limits import TimeLimit, TimeLimits
-from services.registry.domain.working_calendar import CalendarYear, WorkingCalendar
+from services.registry.domain.working_calendar import CalendarYear, WorkingCalendar, provisional_year
 
 DATA: Final = Path(__file__).resolve().parents[1] / "data"
 _MODES: Final = ("clock", "working")
@@ -22,7 +22,10 @@ def read_time_limits(folder: Path = DATA) -> TimeLimits:
     Raises ValueError, KeyError or yaml.YAMLError where one of them is broken: no start then."""
     document = yaml.safe_load(_file(folder, "time_limits.yaml").read_bytes())
     entries = tuple(_limit(entry) for entry in document["limits"])
-    return TimeLimits(int(document["version"]), entries, read_calendar(folder))
+    days_max = int(document.get("delegation_days_max", 62))
+    if days_max < 1:
+        raise ValueError("A delegation needs a day at least.")
+    return TimeLimits(int(document["version"]), entries, read_calendar(folder), days_max)
 
 
 def read_calendar(folder: Path = DATA) -> WorkingCalendar:
@@ -62,6 +65,10 @@ def _limit(entry: dict[str, Any]) -> TimeLimit:
 
 
 def _year(year: int, entry: dict[str, Any]) -> CalendarYear:
+    if "holidays" in entry:
+        if not entry["provisional"]:
+            raise ValueError(f"The calendar of {year} is published and must list its days off and worked.")
+        return provisional_year(date.fromisoformat(f"{year}-{day}") for day in entry["holidays"])
     off, worked = (
         frozenset(date.fromisoformat(f"{year}-{day}") for day in entry[name])
         for name in ("days_off", "days_worked")

@@ -260,6 +260,9 @@ class PostgresDelegations:
             SELECT d.* FROM decision_delegations d JOIN units u ON u.code = d.unit_code
             WHERE d.to_user = $1 AND d.revoked_at IS NULL AND $3::date BETWEEN d.from_on AND d.to_on
                 AND starts_with($2 || '/', u.path || '/')
+                AND EXISTS (
+                    SELECT 1 FROM staff s WHERE s.user_name = d.to_user AND s.active AND s.unit_code = d.unit_code
+                )
                 -- Somebody who is not among the staff here has their roles from elsewhere, and had this one then.
                 AND (
                     NOT EXISTS (SELECT 1 FROM staff s WHERE s.user_name = d.from_user)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -88,11 +87,14 @@ def _unit(entry: dict[str, Any], document: dict[str, Any]) -> Unit:
 
 
 def _person(entry: dict[str, Any]) -> StaffMember:
-    roles: Iterable[dict[str, str]] = entry.get("roles", ())
+    roles: list[dict[str, str]] = entry.get("roles", [])
+    # Who is posted nowhere else works where their first role is.
+    unit = entry.get("unit", roles[0]["unit"] if roles else None)
     return StaffMember(
         user=entry["user"],
         name_zh=entry["name_zh"],
         name_en=entry["name_en"],
+        unit=None if unit is None else str(unit),
         office=entry["office"],
         roles=tuple(sorted((role["role"], role["unit"]) for role in roles)),
         active=bool(entry.get("active", True)),

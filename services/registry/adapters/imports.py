@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from services.registry.domain.importing import Loaded, Outcome, Rejected
+from services.registry.domain.import_rows import Rejected
+from services.registry.domain.importing import Loaded, Outcome
 from services.registry.handlers.import_customers import counts
 from services.registry.handlers.ports import ImportChunk
 from shared.messaging.work import Work
+
+
+@dataclass(frozen=True, slots=True)
+class HeldBy:
+    """The unit and the managers that hold a customer."""
+
+    unit_code: str
+    unit_path: str
+    managers: tuple[str | None, str | None]
 
 
 class PostgresImports:
@@ -67,6 +78,20 @@ class PostgresImports:
             totals["rejected"],
             self._work.now,
         )
+
+    async def holders(self, codes: Collection[str]) -> dict[str, HeldBy]:
+        """Who holds each of these customers."""
+        if not codes:
+            return {}
+        raw = await self._work.raw()
+        rows = await raw.fetch(
+            "SELECT code, unit_code, unit_path, manager_a, manager_b FROM customers WHERE code = ANY($1::text[])",
+            list(codes),
+        )
+        return {
+            row["code"]: HeldBy(row["unit_code"], row["unit_path"], (row["manager_a"], row["manager_b"]))
+            for row in rows
+        }
 
 
 def _row(outcome: Outcome) -> tuple[Any, ...]:

@@ -14,11 +14,16 @@ from shared.paging import Listing
 from shared.scope import reading
 
 _QUERY: Final = """
-    SELECT m.id, n.code, m.customer_code, m.valid_from, m.valid_to, isempty(m.period) AS taken_back,
+    SELECT m.id, n.code, n.unit_code, n.counter_id, m.customer_code, m.valid_from, m.valid_to, isempty(m.period) AS taken_back,
         m.mapped_by, m.mapped_at, m.ended_by, m.ended_at, m.end_reason, m.version
     FROM counter_codes m JOIN counter_code_names n ON n.id = m.code_id
 """
-_WHERES: Final = {"code": "n.code = :code", "customer": "m.customer_code = :customer"}
+_WHERES: Final = {
+    "code": "n.code = :code",
+    "customer": "m.customer_code = :customer",
+    "unit": "n.unit_code = :unit",
+    "counter": "n.counter_id = :counter",
+}
 
 
 class CounterCodeReads:
@@ -30,7 +35,7 @@ class CounterCodeReads:
     async def listed(
         self, caller: Principal, filters: Mapping[str, str], cursor: str | None, limit: int
     ) -> tuple[list[dict[str, Any]], str | None]:
-        """A page in the order of mapping. Filters: code, customer."""
+        """A page in the order of mapping. Filters: code, customer, unit, counter."""
         listing = Listing("counter_codes", filters)
         (after,) = listing.after(cursor, (0,))
         where = " AND ".join(["m.id > :after", *(_WHERES[name] for name in filters)])

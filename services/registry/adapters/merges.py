@@ -34,7 +34,7 @@ class PostgresMerges:
             office,
             self._work.now,
         )
-        return None if id is None else Proposal(id, survivor, alias, "proposed", person, office, (), 1)
+        return None if id is None else Proposal(id, survivor, alias, "proposed", person, (), 1)
 
     async def open_for(self, alias: str) -> int | None:
         raw = await self._work.raw()
@@ -62,7 +62,6 @@ class PostgresMerges:
             row["alias"],
             row["state"],
             row["requested_by"],
-            row["requester_office"],
             tuple(Signature(*each) for each in signatures),
             row["version"],
         )

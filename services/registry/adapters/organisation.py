@@ -27,7 +27,7 @@ class PostgresOrganisations:
     async def load(self) -> Organisation:
         raw = await self._work.raw()
         units = {row["code"]: unit_of(row) for row in await raw.fetch("SELECT * FROM units")}
-        staff = await raw.fetch("SELECT user_name, name_zh, name_en FROM staff WHERE active")
+        staff = await raw.fetch("SELECT user_name, name_zh, name_en, unit_code FROM staff WHERE active")
         names = Counter(name for row in staff for name in {row["name_zh"], row["name_en"]})
         managers = {
             name: row["user_name"]
@@ -37,7 +37,8 @@ class PostgresOrganisations:
         }
         # A user name always means its user, even if somebody else is called like that.
         managers.update({row["user_name"]: row["user_name"] for row in staff})
-        return Organisation(units, managers)
+        posts = {row["user_name"]: row["unit_code"] for row in staff if row["unit_code"] is not None}
+        return Organisation(units, managers, posts)
 
     async def office_of(self, user: str) -> str | None:
         raw = await self._work.raw()
@@ -45,6 +46,16 @@ class PostgresOrganisations:
             "SELECT office FROM staff WHERE user_name = $1 AND active", user
         )
         return found
+
+    async def staff_member(self, user: str) -> StaffMember | None:
+        raw = await self._work.raw()
+        row = await raw.fetchrow("SELECT * FROM staff WHERE user_name = $1 AND active", user)
+        if row is None:
+            return None
+        return _person_of(
+            row,
+            await raw.fetch("SELECT user_name, role, unit_code FROM staff_roles WHERE user_name = $1", user),
+        )
 
     async def units(self, codes: Sequence[str]) -> dict[str, Unit]:
         raw = await self._work.raw()
@@ -101,16 +112,7 @@ class PostgresOrganisations:
         rows = await raw.fetch("SELECT * FROM staff")
         grants = await raw.fetch("SELECT user_name, role, unit_code FROM staff_roles")
         known = {
-            row["user_name"]: StaffMember(
-                row["user_name"],
-                row["name_zh"],
-                row["name_en"],
-                row["office"],
-                tuple(
-                    sorted((g["role"], g["unit_code"]) for g in grants if g["user_name"] == row["user_name"])
-                ),
-                row["active"],
-            )
+            row["user_name"]: _person_of(row, [g for g in grants if g["user_name"] == row["user_name"]])
             for row in rows
         }
         named = {person.user for person in staff}
@@ -123,14 +125,17 @@ class PostgresOrganisations:
         for person in changed:
             await raw.execute(
                 """
-                INSERT INTO staff (user_name, name_zh, name_en, office, active) VALUES ($1, $2, $3, $4, $5)
-                ON CONFLICT (user_name) DO UPDATE SET name_zh = $2, name_en = $3, office = $4, active = $5
+                INSERT INTO staff (user_name, name_zh, name_en, office, active, unit_code)
+                VALUES ($1, $2, $3, $4, $5, $6)
+                ON CONFLICT (user_name) DO UPDATE
+                    SET name_zh = $2, name_en = $3, office = $4, active = $5, unit_code = $6
                 """,
                 person.user,
                 person.name_zh,
                 person.name_en,
                 person.office,
                 person.active,
+                person.unit,
             )
             await raw.execute("DELETE FROM staff_roles WHERE user_name = $1", person.user)
             await raw.executemany(
@@ -167,6 +172,18 @@ class PostgresOrganisations:
             changes,
             self._work.now,
         )
+
+
+def _person_of(row: Any, grants: Sequence[Any]) -> StaffMember:
+    return StaffMember(
+        row["user_name"],
+        row["name_zh"],
+        row["name_en"],
+        row["unit_code"],
+        row["office"],
+        tuple(sorted((grant["role"], grant["unit_code"]) for grant in grants)),
+        row["active"],
+    )
 
 
 def unit_of(row: Any) -> Unit:

@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.registry.adapters.customer_rows import with_parts
 from services.registry.domain.customers import Customer
+from services.registry.domain.names import identity_key
 from shared.auth.principals import Principal
 from shared.paging import Listing
 from shared.scope import reading
@@ -64,7 +65,7 @@ class ReadModels:
         wheres = {
             "unit": "(c.unit_path = (SELECT path FROM units WHERE code = :unit)"
             " OR starts_with(c.unit_path, (SELECT path FROM units WHERE code = :unit) || '/'))",
-            "name": "strpos(c.name, :name) > 0",
+            "name": "strpos(c.name_key, :name_key) > 0",
             "uscc": "c.uscc = :uscc",
             "status": "c.status = :status",
             "kind": "c.kind = :kind",
@@ -79,7 +80,7 @@ class ReadModels:
             rows = await _fetch(
                 connection,
                 text(f"{query} ORDER BY c.id LIMIT :limit"),
-                {**filters, "after": after, "limit": limit + 1},
+                {**filters, **_name_key(filters), "after": after, "limit": limit + 1},
             )
             page, following = listing.page(rows, limit, lambda row: (row["id"],))
             found = await with_parts(await _raw(connection), page)
@@ -149,7 +150,7 @@ class ReadModels:
                 connection,
                 text(
                     """
-                    SELECT user_name AS "user", name_zh, name_en, office, active,
+                    SELECT user_name AS "user", name_zh, name_en, unit_code, office, active,
                         (SELECT coalesce(jsonb_agg(jsonb_build_object('role', r.role, 'unit', r.unit_code)
                             ORDER BY r.role, r.unit_code), '[]') FROM staff_roles r
                             WHERE r.user_name = s.user_name) AS roles
@@ -173,7 +174,9 @@ class ReadModels:
     ) -> Page:
         """The rows of an import in the order of the file. Filter: result."""
         query = (
-            'SELECT "row", result, customer_code, reasons, notices, similar_codes AS similar'
+            # Row-level security shows only those customers of a similar name that the reader may read.
+            'SELECT "row", result, customer_code, reasons, notices, ARRAY('
+            "SELECT c.code FROM customers c WHERE c.code = ANY(similar_codes) ORDER BY c.id) AS similar"
             " FROM customer_import_rows WHERE "
             + _conditions({"result": "result = :result"}, filters, 'import_id = :id AND "row" > :after')
             + ' ORDER BY "row" LIMIT :limit'
@@ -186,6 +189,11 @@ class ReadModels:
                 connection, text(query), {**filters, "id": import_id, "after": after, "limit": limit + 1}
             )
         return Page(*listing.page(rows, limit, lambda row: (row["row"],)))
+
+
+def _name_key(filters: Mapping[str, str]) -> dict[str, str]:
+    """What a name is looked for by: the form in which duplicates are found, so that nobody declares again what is there."""
+    return {"name_key": identity_key(filters["name"])} if "name" in filters else {}
 
 
 def _conditions(known: Mapping[str, str], filters: Mapping[str, str], always: str) -> str:
@@ -232,6 +240,8 @@ def customer_members(customer: Customer, unit_path: str, changed_at: datetime) -
             {
                 "id": each.id,
                 "code": each.code,
+                "unit_code": each.unit_code,
+                "counter_id": each.counter_id,
                 "valid_from": each.valid_from,
                 "valid_to": each.valid_to,
                 "version": each.version,

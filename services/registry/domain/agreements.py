@@ -118,8 +118,8 @@ def expire(agreement: Agreement, today: date) -> Agreement:
     return agreement
 
 
-def move_end(agreement: Agreement, ends_on: date, today: date) -> Agreement | AlreadyEnded:
-    """Sets the last day of an agreement in force, later or earlier; a day in the past ends it.
+def move_end(agreement: Agreement, ends_on: date | None, today: date) -> Agreement | AlreadyEnded:
+    """Sets the last day of an agreement in force, later or earlier; a day in the past ends it, and None lifts its end.
 
     Asking an ended agreement for the end it has changes nothing.
     """

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -94,11 +94,6 @@ def slot_of(scheme: CodeScheme, code: str) -> tuple[str, int] | None:
     return (code[: scheme.division_digits], serial) if serial else None
 
 
-def has_valid_check_digit(scheme: CodeScheme, code: str) -> bool:
-    """Whether a code could have been issued under the scheme."""
-    return slot_of(scheme, code) is not None and check_digit(code[:-1]) == code[-1]
-
-
 def clean_code(text: str) -> str | None:
     """A legacy code in the form in which codes are compared (NFC, outer blanks removed), or None if it
     cannot be one.
@@ -162,9 +157,3 @@ def passed_marks(serials: SerialRange, last_before: int) -> list[int]:
     """The marks that a range has passed since `last_before` was its last serial."""
     marks = ((percent, -(-serials.scheme.capacity * percent // 100)) for percent in MARKS)
     return [percent for percent, serial in marks if last_before < serial <= serials.last]
-
-
-def unexplained_serials(last: int, issued: Iterable[int], skipped: Iterable[int]) -> list[int]:
-    """The serials up to `last` that neither a customer nor a recorded skip accounts for: always
-    empty in a sound registry."""
-    return sorted(set(range(1, last + 1)) - set(issued) - set(skipped))

@@ -1,7 +1,11 @@
 """Counter-local codes and the customers they mean (REG-10, S0 art.11).
 
-A counter code means exactly one customer on any business day: mappings of one code never overlap. A mapping
-without a first day has always held, one without a last day still holds. A code of the registry means its own
+Counters make up their codes themselves, so that two cities may use one code for two customers. A mapping therefore
+belongs to a code and a scope: the counters of a unit, one counter, or all counters (ADR 12). Within a scope a code means
+exactly one customer on any business day: such mappings never overlap. Of several scopes that cover a counter the narrowest
+holds, so that at each counter a code means one customer at a time.
+
+A mapping without a first day has always held, one without a last day still holds. A code of the registry means its own
 customer and is never mapped. A mapping whose last day lies before its first was taken back and means nobody.
 """
 
@@ -26,14 +30,22 @@ class CodeMapping:
     valid_from: date | None = None
     valid_to: date | None = None
     version: int = 1
+    unit_code: str | None = None
+    """It holds for the counters of this unit alone."""
+    counter_id: str | None = None
+    """It holds for this counter alone. Neither is set where it holds for all counters."""
+
+    @property
+    def scope(self) -> tuple[str | None, str | None]:
+        return self.unit_code, self.counter_id
 
     @property
     def taken_back(self) -> bool:
         return self.valid_from is not None and self.valid_to is not None and self.valid_to < self.valid_from
 
     def overlaps(self, other: CodeMapping) -> bool:
-        """Whether there is a day on which both hold."""
-        if self.taken_back or other.taken_back:
+        """Whether there is a day on which both hold in one scope."""
+        if self.scope != other.scope or self.taken_back or other.taken_back:
             return False
         starts_in_time = (
             other.valid_to is None or self.valid_from is None or self.valid_from <= other.valid_to
@@ -44,8 +56,9 @@ class CodeMapping:
         return starts_in_time and ends_late_enough
 
     def same_as(self, other: CodeMapping) -> bool:
-        return (self.code, self.customer_code, self.valid_from, self.valid_to) == (
+        return (self.code, self.scope, self.customer_code, self.valid_from, self.valid_to) == (
             other.code,
+            other.scope,
             other.customer_code,
             other.valid_from,
             other.valid_to,
@@ -62,6 +75,24 @@ class CodeIsRegistered:
     """Refusal: the registry gave or adopted this code; it means its own customer."""
 
     code: str
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignCounters:
+    """Refusal: the caller does not cover the counters for which the code is to mean a customer: those of a unit, a counter
+    alone, or all where neither is named."""
+
+    unit_code: str | None
+    counter_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignRange:
+    """Refusal: the code lies in the range from which another city's codes are issued, and would use up its serial."""
+
+    code: str
+    division: str
+    unit_code: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +162,11 @@ def holding(mappings: Sequence[CodeMapping]) -> tuple[CodeMapping, ...]:
     return tuple(
         sorted(
             (each for each in mappings if not each.taken_back),
-            key=lambda each: (each.code, each.valid_from or date.min, each.id),
+            key=lambda each: (each.code, *map(_first, each.scope), each.valid_from or date.min, each.id),
         )
     )
+
+
+def _first(name: str | None) -> str:
+    """No name comes before every name."""
+    return name or ""

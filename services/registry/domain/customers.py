@@ -97,3 +97,30 @@ class Fact:
     by: str | None = None
     """Who did it, where that is not who did the whole transaction."""
     at: datetime | None = None
+
+
+def agreement_facts(before: Customer | None, after: Customer) -> tuple[Fact, ...]:
+    """What happened to a customer's agreements, all of them new where there was no customer before."""
+    facts: list[Fact] = []
+    known = {each.agreement_no: each for each in (() if before is None else before.agreements)}
+    for agreement in after.agreements:
+        old = known.get(agreement.agreement_no)
+        numbered: dict[str, object] = {"agreement_no": agreement.agreement_no}
+        if old is None:
+            term = {
+                "signed_on": agreement.signed_on,
+                "ends_on": agreement.ends_on,
+                "lines": list(agreement.lines),
+                "signing_unit": agreement.unit_code,
+            }
+            facts.append(Fact("agreement_signed", numbered | term))
+        elif old.ends_on != agreement.ends_on:
+            facts.append(
+                Fact(
+                    "agreement_changed",
+                    numbered | {"ends_on": agreement.ends_on, "ended_before": old.ends_on},
+                )
+            )
+        if agreement.state == "ended" and (old is None or old.state != "ended"):
+            facts.append(Fact("agreement_ended", numbered | {"ended_on": agreement.ended_on}))
+    return tuple(facts)

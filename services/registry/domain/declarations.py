@@ -1,7 +1,8 @@
 """The life of a declaration (REG-1 to REG-3; S0 art.6(2), 7(2), 12; S1 art.10(1), 12(1)).
 
 A manager's declaration (注册申请) is pre-reviewed by their professional or county unit and then decided by the city's
-centre; a unit's own (注册申报) goes straight to the centre.
+centre; a unit's own (注册申报) goes straight to the centre. A manager's unit is the unit of their post, whatever unit the
+customer is declared for; who belongs to a centre itself is pre-reviewed by a second person of it.
 
     draft → submitted → pre_reviewed → approved | rejected | returned;  withdrawn by the declarer until decided
 
@@ -59,6 +60,18 @@ class Content:
     expected_revenue_fen: int | None = None
     manager_a: str | None = None
     manager_b: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Declarer:
+    """Who declares. `post` is the unit of a manager's post; None where they speak for the unit that they declare for."""
+
+    user: str
+    post: str | None = None
+
+    @property
+    def declared_by(self) -> DeclaredBy:
+        return "unit" if self.post is None else "manager"
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,41 +166,43 @@ class Refused:
 SYSTEM: Final = "service:registry"
 
 
-def route(terms: Terms, unit_code: str, declared_by: DeclaredBy) -> tuple[str | None, str]:
-    """Who pre-reviews (None: nobody) and which centre decides about a declaration for this unit."""
+def route(terms: Terms, unit_code: str, post: str | None) -> tuple[str | None, str]:
+    """Who pre-reviews (None: nobody) and which centre decides about a declaration for this unit. `post` is the unit of
+    the manager's post; None for a unit's own declaration."""
     above = list(_upwards(terms.units, unit_code))
     centre = next((unit for unit in above if unit.centre), None)
     if centre is None:
         centre = next((unit for unit in _upwards(terms.units, terms.default_unit) if unit.centre), above[-1])
-    if declared_by == "unit":
-        return None, centre.code
-    for unit in above:
-        if unit.code == centre.code:
-            break
+    return None if post is None else _own_unit(terms, post) or centre.code, centre.code
+
+
+def _own_unit(terms: Terms, post: str) -> str | None:
+    """The unit that pre-reviews what a manager of this post declares: the nearest professional or county unit, or a
+    centre where the post is nowhere below one of them."""
+    for unit in _upwards(terms.units, post):
         open_unit = unit.valid_to is None or unit.valid_to > terms.today
-        if unit.level in ("professional", "county") and open_unit:
-            return unit.code, centre.code
-    return None, centre.code
+        if open_unit and (unit.centre or unit.level in ("professional", "county")):
+            return unit.code
+    return None
 
 
 def declare(
     id: str,
     content: Content,
     unit_code: str,
-    declared_by: DeclaredBy,
-    declarer: str,
+    declarer: Declarer,
     now: datetime,
     terms: Terms,
     comment: str | None = None,
 ) -> Moved:
     """A draft: nobody but its declarer has to do anything yet."""
-    pre_review_unit, deciding_unit = route(terms, unit_code, declared_by)
+    pre_review_unit, deciding_unit = route(terms, unit_code, declarer.post)
     draft = Declaration(
         id=id,
         version=1,
         state="draft",
-        declared_by=declared_by,
-        declarer=declarer,
+        declared_by=declarer.declared_by,
+        declarer=declarer.user,
         content=content,
         unit_code=unit_code,
         unit_path=terms.units[unit_code].path,
@@ -197,14 +212,14 @@ def declare(
         deciding_path=terms.units[deciding_unit].path,
         created_at=now,
     )
-    return Moved(draft, (Note("declared", declarer, now, comment),))
+    return Moved(draft, (Note("declared", declarer.user, now, comment),))
 
 
 def edit(
     declaration: Declaration,
     content: Content,
     unit_code: str,
-    person: str,
+    declarer: Declarer,
     now: datetime,
     terms: Terms,
     comment: str | None = None,
@@ -217,23 +232,22 @@ def edit(
     if unit_code != declaration.unit_code:
         if declaration.state == "returned":
             return Refused("unit_fixed", {"unit_code": declaration.unit_code})
-        moved = declare(
-            declaration.id, content, unit_code, declaration.declared_by, declaration.declarer, now, terms
-        ).after
-        after = replace(moved, version=declaration.version, created_at=declaration.created_at)
-    return Moved(after, (Note("edited", person, now, comment),))
+        named = replace(after, unit_code=unit_code, unit_path=terms.units[unit_code].path)
+        after = _routed(named, declarer, terms)
+    return Moved(after, (Note("edited", declarer.user, now, comment),))
 
 
 def submit(
-    declaration: Declaration, person: str, now: datetime, terms: Terms, comment: str | None = None
+    declaration: Declaration, declarer: Declarer, now: datetime, terms: Terms, comment: str | None = None
 ) -> Moved | Refused:
-    """Hands the declaration in: to the pre-review or the centre at first, later to whoever returned it."""
+    """Hands the declaration in: to the pre-review or the centre at first, later to whoever returned it. A draft goes the
+    way of the day on which it is handed in: post and units may have changed since it was written."""
     if declaration.state == "draft":
-        note = Note("submitted", person, now, comment)
-        handed_in = replace(declaration, state="submitted", submitted_at=now)
-        if declaration.pre_review_unit is None:
+        note = Note("submitted", declarer.user, now, comment)
+        handed_in = _routed(replace(declaration, state="submitted", submitted_at=now), declarer, terms)
+        if handed_in.pre_review_unit is None:
             return Moved(_arrive(handed_in, now, terms), (note,))
-        limit = terms.limits.of(terms.units, declaration.deciding_unit, terms.today)
+        limit = terms.limits.of(terms.units, handed_in.deciding_unit, terms.today)
         run = Run(limit.mode, limit.pre_review, None, since=now)
         return Moved(_timed(replace(handed_in, stage="pre_review", run=run), terms), (note,))
     if declaration.state == "returned" and declaration.run is not None:
@@ -243,7 +257,7 @@ def submit(
             state="pre_reviewed" if at_centre else "submitted",
             run=declaration.run.resumed(now),
         )
-        return Moved(_timed(again, terms), (Note("resubmitted", person, now, comment),))
+        return Moved(_timed(again, terms), (Note("resubmitted", declarer.user, now, comment),))
     return _wrong_state("not_submittable", declaration)
 
 
@@ -290,9 +304,8 @@ def decide(
     terms: Terms,
     comment: str | None,
     acted_for: str | None = None,
-    customer_code: str | None = None,
 ) -> Moved | Refused:
-    """The centre's decision; an approval comes with the code of the customer that it registers."""
+    """The centre's decision. An approval is whole with the code of the customer that it registers (`with_code`)."""
     if declaration.declarer in (person, acted_for):
         return Refused("own_request")
     if declaration.waiting_for != "centre" or declaration.run is None:
@@ -311,9 +324,13 @@ def decide(
         decided_by=person,
         decided_for=acted_for,
         decision_seconds=int(counted.total_seconds()),
-        customer_code=customer_code,
     )
     return Moved(decided, notes, due.alerts)
+
+
+def with_code(approved: Moved, customer_code: str) -> Moved:
+    """An approval with the code of the customer that was registered because of it."""
+    return replace(approved, after=replace(approved.after, customer_code=customer_code))
 
 
 def settle(declaration: Declaration, at: datetime, terms: Terms) -> Moved:
@@ -339,6 +356,18 @@ def settle(declaration: Declaration, at: datetime, terms: Terms) -> Moved:
             notes.append(Note("breached", SYSTEM, due_at))
             alerts.append(Alert("decision_overdue", unit, above, due_at))
     return Moved(after, tuple(notes), tuple(alerts))
+
+
+def _routed(declaration: Declaration, declarer: Declarer, terms: Terms) -> Declaration:
+    """With the way that it goes: who pre-reviews and who decides."""
+    pre_review_unit, deciding_unit = route(terms, declaration.unit_code, declarer.post)
+    return replace(
+        declaration,
+        pre_review_unit=pre_review_unit,
+        pre_review_path=None if pre_review_unit is None else terms.units[pre_review_unit].path,
+        deciding_unit=deciding_unit,
+        deciding_path=terms.units[deciding_unit].path,
+    )
 
 
 def _arrive(declaration: Declaration, now: datetime, terms: Terms) -> Declaration:

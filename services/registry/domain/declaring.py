@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
@@ -131,12 +131,6 @@ def read(said: Said, knowledge: Knowledge, declared_by: DeclaredBy, declarer: st
         manager_b=manager_b,
     )
     return Read(None if name is None else content, unit_code, tuple(reader.faults))
-
-
-def changed_fields(before: Content, after: Content) -> tuple[str, ...]:
-    """The names of the fields that differ."""
-    names = (each.name for each in fields(Content))
-    return tuple(name for name in names if getattr(before, name) != getattr(after, name))
 
 
 def clean_text(text: str, length_max: int) -> str | None:

@@ -1,9 +1,10 @@
 """Two codes found to be one customer become one (REG-7): the survivor goes on, the other stays as its alias for ever.
 
-Three people of three offices stand behind a merge: who proposes it, and two approvers who sign (00-overview, roles).
-What each would become is shown before anybody signs. At the second signature the alias's agreements, counter codes
-and earlier aliases pass to the survivor; what the survivor does not know (credit code, industry, managers …) it takes
-over; nothing that it does know is changed.
+Three approvers of three offices sign a merge, and none of them asked for it (00-overview, roles). A proposal is no
+signature: an approver of the requester's office may sign, the requester never does. What each would become is shown
+before anybody signs. At the third signature the alias's agreements, counter codes and earlier aliases pass to the
+survivor; what the survivor does not know (credit code, industry, managers …) it takes over; nothing that it does know
+is changed.
 """
 
 from __future__ import annotations
@@ -16,8 +17,7 @@ from services.registry.domain.agreements import Agreement
 from services.registry.domain.counter_codes import holding
 from services.registry.domain.customers import Customer
 
-SIGNATURES: Final = 2
-"""Beside the proposal itself, which is the first of the three."""
+SIGNATURES: Final = 3
 NUMBER_LENGTH_MAX: Final = 128
 
 State = Literal["proposed", "merged", "refused", "withdrawn"]
@@ -41,7 +41,6 @@ class Proposal:
     alias: str
     state: State
     requested_by: str
-    requester_office: str | None
     signatures: tuple[Signature, ...]
     version: int
 
@@ -91,7 +90,7 @@ class AlreadySigned:
 
 @dataclass(frozen=True, slots=True)
 class SameOffice:
-    """Refusal: somebody of this office stands behind the merge already; three people of three offices must."""
+    """Refusal: somebody of this office has signed already; the three come from three offices."""
 
     office: str
 
@@ -244,11 +243,7 @@ def sign(proposal: Proposal, person: str, office: str | None) -> tuple[Signature
         return AlreadySigned()
     if office is None:
         return NotOnStaff()
-    offices: Sequence[str | None] = [
-        proposal.requester_office,
-        *(each.office for each in proposal.signatures),
-    ]
-    if office in offices:
+    if any(each.office == office for each in proposal.signatures):
         return SameOffice(office)
     return (*proposal.signatures, Signature(person, office))
 

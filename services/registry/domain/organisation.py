@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final, Literal, get_args
 
+from services.registry.domain.codes import CodeScheme, slot_of
+
 Level = Literal["national", "province", "city", "professional", "county", "outlet"]
 LEVELS: Final[tuple[str, ...]] = get_args(Level)
 LINES: Final = ("letters", "logistics", "express", "parcels", "press", "finance", "information", "philately")
@@ -37,11 +39,13 @@ class Unit:
 
 @dataclass(frozen=True, slots=True)
 class StaffMember:
-    """A person and the roles they hold: pairs of role and unit code."""
+    """A person, the unit of their post and their office in it, and the roles they hold: pairs of role and unit code. A
+    role may reach further than the post."""
 
     user: str
     name_zh: str
     name_en: str
+    unit: str | None
     office: str
     roles: tuple[tuple[str, str], ...]
     active: bool = True
@@ -107,6 +111,23 @@ def changes(known: Mapping[str, Unit], wanted: Mapping[str, Unit], today: date) 
 def covers(grant_path: str, unit_path: str) -> bool:
     """Whether a grant on one unit covers another: the unit itself and everything below it."""
     return f"{unit_path.rstrip('/')}/".startswith(f"{grant_path.rstrip('/')}/")
+
+
+def range_owner(units: Mapping[str, Unit], division: str) -> Unit | None:
+    """The unit from whose range the codes of a division are issued: its city, or its province; None where nobody's are."""
+    owners = [
+        unit for unit in units.values() if unit.division == division and unit.level in ("city", "province")
+    ]
+    return min(owners, key=lambda unit: (unit.path.count("/"), unit.code), default=None)
+
+
+def foreign_range(units: Mapping[str, Unit], issuing: CodeScheme, code: str, unit_code: str) -> Unit | None:
+    """The unit whose range a code lies in, where that is not the range of the customer's own unit: adopting or mapping the
+    code uses up that unit's serial (REG-4, REG-5). None for a code of another form, and of a range that nobody has."""
+    slot = slot_of(issuing, code)
+    if slot is None or slot[0] == assigning_division(units, unit_code):
+        return None
+    return range_owner(units, slot[0])
 
 
 def assigning_division(units: Mapping[str, Unit], code: str) -> str | None:

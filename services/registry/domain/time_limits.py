@@ -36,11 +36,13 @@ class NoTimeLimit(LookupError):
 
 @dataclass(frozen=True, slots=True)
 class TimeLimits:
-    """All limits of an instance, and the calendar that working hours are counted by."""
+    """All limits of an instance, the calendar that working hours are counted by, and for how many days at most somebody
+    decides in another's place."""
 
     version: int
     entries: tuple[TimeLimit, ...]
     calendar: WorkingCalendar
+    delegation_days_max: int = 62
 
     def of(self, units: Mapping[str, Unit], unit_code: str, on: date) -> TimeLimit:
         """The limit of the nearest unit at or above that has one on this day, the latest of several.

@@ -2,12 +2,13 @@
 
 A working day counts 24 hours, any other day none: what arrives on Friday at 15:00 and has 48 hours is due on Tuesday at
 15:00. Holidays and the weekends that are worked in exchange are published year by year (国务院办公厅 节假日安排); they come in
-as data. A year that is not published yet has the statutory holidays alone and is provisional.
+as data. A year that is not published yet is provisional: it has the statutory holidays and the days in lieu that the
+regulation itself gives for those on a weekend (全国年节及纪念日放假办法 art.6), and no days moved between weeks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Final
@@ -28,6 +29,19 @@ class CalendarYear:
 
 
 _PLAIN: Final = CalendarYear()
+
+
+def provisional_year(holidays: Iterable[date]) -> CalendarYear:
+    """A year that is not published yet, by its statutory holidays. For each one on a weekend the next working day that is
+    neither a holiday nor in lieu of another is off."""
+    named = frozenset(holidays)
+    off = {day for day in named if day.weekday() < _SATURDAY}
+    for holiday in sorted(named - off):
+        day = holiday
+        while day.weekday() >= _SATURDAY or day in off:
+            day += _DAY
+        off.add(day)
+    return CalendarYear(frozenset(off))
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Response
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from services.registry.adapters.agreement_timers import PostgresAgreementTimers
 from services.registry.adapters.customers import PostgresCustomers
@@ -22,6 +21,7 @@ from services.registry.handlers.standing import Acted
 from shared.auth.http import Caller, require
 from shared.clock import business_date
 from shared.etags import IfMatch, required_version
+from shared.http_fields import StatedDay
 from shared.idempotency import Asked, IdempotencyKey
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -37,8 +37,8 @@ class SigningIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     agreement_no: AgreementNo
-    signed_on: date
-    ends_on: date | None = Field(default=None, description="Its last day; null when open-ended.")
+    signed_on: StatedDay
+    ends_on: StatedDay | None = Field(default=None, description="Its last day; null when open-ended.")
     lines: list[Line] = Field(default=[], max_length=8)
     unit_code: CodeText | None = Field(default=None, description="The unit that signed it.")
 
@@ -50,8 +50,8 @@ class EndingIn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     agreement_no: AgreementNo
-    ends_on: date | None = Field(default=None, description="Its last day; today where it is left out.")
-    now: bool = Field(default=False, description="End it now, on a last day that is today or before.")
+    ends_on: StatedDay | None = Field(default=None, description="Its last day; today where it is left out.")
+    now: StrictBool = Field(default=False, description="End it now, on a last day that is today or before.")
     reason: Sentence
 
 
@@ -80,12 +80,15 @@ def build_router(unit_of_work: UnitOfWork) -> APIRouter:
         body: SigningIn,
         caller: Caller,
         response: Response,
+        if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> CustomerOut:
         """201 with the customer, who is led by B while an agreement is in force; 200 where this agreement is on record
-        already. Another agreement of the same number is 409 `agreement_exists`. For the role `centre`."""
+        already. Another agreement of the same number is 409 `agreement_exists`. `If-Match` names the version of the
+        customer. For the role `centre`."""
         require(caller, "agreements.write")
         _storable(code)
+        version = required_version(if_match)
         signing = Signing(
             body.agreement_no,
             body.signed_on,
@@ -97,7 +100,10 @@ def build_router(unit_of_work: UnitOfWork) -> APIRouter:
         async def command(work: Work) -> tuple[dict[str, Any], bool]:
             permit = permitted(caller, "agreements.write")
             return told(
-                work, await sign_agreement(code, signing, person=caller.user, permit=permit, **parts(work))
+                work,
+                await sign_agreement(
+                    code, signing, version, person=caller.user, permit=permit, **parts(work)
+                ),
             )
 
         asked = Asked(

@@ -26,10 +26,13 @@ class AgreementOut(BaseModel):
 
 
 class CustomerCodeOut(BaseModel):
-    """A counter code of a customer, with its first and last business day."""
+    """A counter code of a customer, with its first and last business day, and the unit or the counter that it is mapped
+    for."""
 
     id: int
     code: str
+    unit_code: str | None = None
+    counter_id: str | None = None
     valid_from: date | None
     valid_to: date | None
     version: int

@@ -6,7 +6,7 @@ from datetime import date, datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Request, Response
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from services.registry.adapters.counter_codes import PostgresCounterCodes
 from services.registry.adapters.customer_rows import customers_of_codes
@@ -22,12 +22,14 @@ from services.registry.domain.counter_codes import (
     clean_counter_code,
 )
 from services.registry.domain.customers import Customer
+from services.registry.domain.organisation import Unit
 from services.registry.entrypoints.acting import CodeText, Sentence, answer, permitted
 from services.registry.entrypoints.refusals import mapped_elsewhere, problem_of
 from services.registry.handlers.map_code import Mapped, map_counter_code
 from services.registry.handlers.ports import Rules
 from services.registry.handlers.unmap_code import Unmapping, end_counter_code
 from shared.auth.http import Caller, require
+from shared.auth.policy import covering, everywhere
 from shared.auth.policy import permit as may
 from shared.auth.principals import Principal
 from shared.etags import IfMatch, etag, not_modified, required_version
@@ -46,8 +48,22 @@ class MappingIn(BaseModel):
 
     code: CodeText = Field(description="As the counters send it: 1-32 printable characters.")
     customer_code: CodeText
+    unit_code: CodeText | None = Field(
+        default=None,
+        description="It holds for the counters of this unit; null: for those that the caller is responsible for, on the "
+        "root of the organisation all.",
+    )
+    counter_id: CodeText | None = Field(
+        default=None, description="It holds for this counter alone, before what holds for its unit."
+    )
     valid_from: date | None = Field(default=None, description="The first day; null: it has always held.")
     valid_to: date | None = Field(default=None, description="The last day; null: it holds for good.")
+
+    @model_validator(mode="after")
+    def _one_scope(self) -> MappingIn:
+        if self.unit_code is not None and self.counter_id is not None:
+            raise ValueError("a mapping is for a unit or for a counter, not for both")
+        return self
 
 
 class UnmappingIn(BaseModel):
@@ -65,6 +81,8 @@ class MappingOut(BaseModel):
     id: int
     code: str
     customer_code: str
+    unit_code: str | None = Field(description="It holds for the counters of this unit.")
+    counter_id: str | None = Field(description="It holds for this counter; for all where both are null.")
     valid_from: date | None
     valid_to: date | None
     taken_back: bool = Field(description="Its last day lies before its first: it means nobody.")
@@ -79,6 +97,22 @@ class MappingOut(BaseModel):
 class MappingsOut(BaseModel):
     items: list[MappingOut]
     next_cursor: str | None
+
+
+class _Rights:
+    """`ports.CounterRights` of a caller."""
+
+    def __init__(self, caller: Principal) -> None:
+        self._caller = caller
+
+    def home(self, unit: Unit) -> str | None:
+        grant = covering(self._caller, "codes.map", unit.path)
+        return None if grant is None or grant.of_everything else grant.unit
+
+    def covers(self, unit: Unit | None) -> bool:
+        if unit is None:
+            return everywhere(self._caller, "codes.map")
+        return may(self._caller, "codes.map", unit.path) is None
 
 
 def build_router(unit_of_work: UnitOfWork, reads: CounterCodeReads, rules: Rules) -> APIRouter:
@@ -98,13 +132,26 @@ def build_router(unit_of_work: UnitOfWork, reads: CounterCodeReads, rules: Rules
         body: MappingIn, caller: Caller, response: Response, idempotency_key: IdempotencyKey = None
     ) -> MappingOut:
         """201 with the mapping, 200 where it is on record already. On any of the days another mapping holds: 409
-        `code_mapped_elsewhere`. What counters have sent under the code and is held is then booked by itself. For the
-        role `steward`."""
+        `code_mapped_elsewhere`. What the counters it holds for have sent under the code and is held is then booked by
+        itself; of several mappings that cover a counter the narrowest holds. For the role `steward`, each for the
+        counters of their units: 403 `counters_out_of_scope`, and `code_range_foreign` for a code from which another city
+        issues."""
         require(caller, "codes.map")
         code = clean_counter_code(body.code)
         if code is None:
             raise problem_of(BadCode())
-        wanted = CodeMapping(0, code, body.customer_code, body.valid_from, body.valid_to)
+        counter_id = None if body.counter_id is None else clean_counter_code(body.counter_id)
+        if body.counter_id is not None and counter_id is None:
+            raise problem_of(BadCode())
+        wanted = CodeMapping(
+            0,
+            code,
+            body.customer_code,
+            body.valid_from,
+            body.valid_to,
+            unit_code=body.unit_code,
+            counter_id=counter_id,
+        )
 
         async def command(work: Work) -> tuple[dict[str, Any], bool]:
             done = await map_counter_code(
@@ -113,6 +160,7 @@ def build_router(unit_of_work: UnitOfWork, reads: CounterCodeReads, rules: Rules
                 now=work.now,
                 rules=rules,
                 permit=permitted(caller, "codes.map"),
+                rights=_Rights(caller),
                 customers=PostgresCustomers(work),
                 counter_codes=PostgresCounterCodes(work),
                 organisations=PostgresOrganisations(work),
@@ -128,14 +176,16 @@ def build_router(unit_of_work: UnitOfWork, reads: CounterCodeReads, rules: Rules
         caller: Caller,
         code: CodeText | None = None,
         customer: CodeText | None = None,
+        unit: CodeText | None = None,
+        counter: CodeText | None = None,
         cursor: Cursor = None,
         limit: Limit = 100,
     ) -> MappingsOut:
-        """In the order in which they were mapped, those taken back included."""
+        """In the order in which they were mapped, those taken back included; `unit` and `counter` are what they are mapped
+        for."""
         require(caller, "codes.read")
-        filters = {
-            name: value for name, value in (("code", code), ("customer", customer)) if value is not None
-        }
+        asked = {"code": code, "customer": customer, "unit": unit, "counter": counter}
+        filters = {name: value for name, value in asked.items() if value is not None}
         items, following = await reads.listed(caller, filters, cursor, limit)
         return MappingsOut.model_validate({"items": items, "next_cursor": following})
 

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
 from fastapi import Request, Response
 
 from services.registry.adapters.declaration_reads import DeclarationReads
-from services.registry.adapters.declarations import PostgresDelegations
 from services.registry.adapters.organisation import PostgresOrganisations
-from services.registry.domain.declarations import DECIDED, Declaration, DeclaredBy, Refused
+from services.registry.domain.declarations import DECIDED, Declaration, Declarer, Refused
 from services.registry.domain.declaring import Fault, Knowledge, Read, Said, read
+from services.registry.domain.masking import masked
 from services.registry.domain.time_limits import TimeLimits
 from services.registry.entrypoints import declaration_problems as problems
+from services.registry.entrypoints.declaration_access import deputised_by, pre_reviews, sees_contacts
 from services.registry.entrypoints.declaration_models import (
+    ContactOut,
     DeclarationOut,
-    masked,
+    contacts_of,
+    shown_to,
     whole,
 )
 from services.registry.entrypoints.declaration_timers import desk_of
@@ -31,7 +34,7 @@ from shared.auth.http import require
 from shared.auth.policy import TABLE, permit
 from shared.auth.principals import Principal
 from shared.clock import Clock, business_date
-from shared.etags import check_version, etag, required_version
+from shared.etags import etag
 from shared.idempotency import Asked, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -71,12 +74,7 @@ class Command:
 
     def check(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
         """The fields with everything that is wrong with them."""
-        unit = self.desk.terms.units.get((fields.unit_code or "").strip())
-        by: DeclaredBy = "unit"
-        if found is not None:
-            by = found.declared_by
-        elif unit is not None:
-            by = declared_by(caller, unit.path)
+        by = self.declarer(caller, (fields.unit_code or "").strip(), found).declared_by
         knowledge = Knowledge(
             self.organisation.units,
             self.parts.rules.divisions,
@@ -85,6 +83,18 @@ class Command:
             self.desk.terms.today,
         )
         return read(fields, knowledge, by, caller.user)
+
+    def declarer(self, caller: Principal, unit_code: str, found: Declaration | None = None) -> Declarer:
+        """Who declares for this unit: a manager by the unit of their post, or the unit itself by one of its people."""
+        unit = self.desk.terms.units.get(unit_code)
+        managing = [] if unit is None else _managing(caller, unit.path)
+        as_manager = bool(managing) if found is None else found.declared_by == "manager"
+        if not as_manager:
+            return Declarer(caller.user)
+        # Who is on no staff list works where their role is.
+        return Declarer(
+            caller.user, self.organisation.posts.get(caller.user) or next(iter(managing), unit_code)
+        )
 
     def read(self, fields: Said, caller: Principal, found: Declaration | None = None) -> Read:
         """The fields, of a unit that the caller declares for. Raises 403, and 422 with every broken field."""
@@ -112,12 +122,16 @@ class Command:
         found = await self.desk.declarations.locked(id) if "\x00" not in id else None
         if found is None:
             raise problems.unknown_declaration()
-        managers = (found.content.manager_a, found.content.manager_b)
+        # Who declared it and has moved away since reads it no more.
+        own = (found.content.manager_a, found.content.manager_b, found.declarer)
         seen = (
-            found.declarer == caller.user
-            or permit(caller, "declarations.read", found.unit_path, managers) is None
+            permit(caller, "declarations.read", found.unit_path, own) is None
+            or (
+                found.pre_review_path is not None
+                and permit(caller, "declarations.read", found.pre_review_path) is None
+            )
             or permit(caller, "declarations.read", found.deciding_path) is None
-            or await self._deputising(found, caller)
+            or await deputised_by(self.work, found, caller, self.desk.terms)
         )
         if not seen:
             raise problems.unknown_declaration()
@@ -132,23 +146,21 @@ class Command:
             raise problems.already_decided(found)
         return found
 
+    def pre_reviewer(self, found: Declaration, caller: Principal) -> None:
+        """Raises 403 for somebody who does not pre-review here."""
+        if not pre_reviews(found, caller, self.desk.terms):
+            require(caller, "declarations.pre_review", found.pre_review_path or found.deciding_path)
+
     async def decider(self, found: Declaration, caller: Principal) -> str | None:
         """The person for whom the caller decides, None for themselves. Raises 403 for somebody who does not decide here."""
         if permit(caller, "declarations.decide", found.deciding_path) is None:
             return None
         # One who declared it lends nobody the right to decide it.
-        others = await self._deputising(found, caller)
+        others = await deputised_by(self.work, found, caller, self.desk.terms)
         granted = next((each for each in others if each != found.declarer), next(iter(others), None))
         if granted is None:
             require(caller, "declarations.decide", found.deciding_path)
         return granted
-
-    async def _deputising(self, found: Declaration, caller: Principal) -> list[str]:
-        roles = tuple(TABLE["declarations.decide"])
-        given = await PostgresDelegations(self.work).in_force(
-            caller.user, found.deciding_path, self.desk.terms.today, roles
-        )
-        return [each.from_user for each in given]
 
     def undecided_by_another(self, found: Declaration, caller: Principal) -> None:
         """The caller declared it, or it is decided: both are told before any question of versions."""
@@ -158,14 +170,16 @@ class Command:
             raise problems.already_decided(found)
 
 
-def declared_by(caller: Principal, unit_path: str) -> DeclaredBy:
-    """A manager's declaration, or the unit's own: what the caller is there, if nothing but a manager."""
-    roles = {
-        grant.role
+def _managing(caller: Principal, unit_path: str) -> list[str]:
+    """The units of the roles by which the caller is nothing but a manager there, the nearest first; else none."""
+    grants = [
+        grant
         for grant in caller.roles
         if grant.role in TABLE["customers.declare"] and grant.covers(unit_path)
-    }
-    return "manager" if roles == {"manager"} else "unit"
+    ]
+    if {grant.role for grant in grants} != {"manager"}:
+        return []
+    return [grant.unit for grant in sorted(grants, key=lambda grant: len(grant.path), reverse=True)]
 
 
 async def command_in(parts: Parts, work: Work, request: Request) -> Command:
@@ -194,22 +208,39 @@ async def answered(
         if isinstance(done, Blocked):
             raise problems.blocked(done, command.desk.terms.units, caller)
         store = command.desk.declarations
+        # What is kept for a repetition holds no contacts.
         shown = whole(
-            done,
+            replace(done, content=masked(done.content)),
             await store.steps(done.id),
-            masked(await store.candidates(done.content, done.id), caller),
+            shown_to(caller, await store.candidates(done.content, done.id)),
             work.now,
             work.now,
             parts.limits.calendar,
+            contacts_masked=True,
         )
         return DeclarationOut.model_validate(shown).model_dump(mode="json")
 
-    answer = await answered_once(parts.unit_of_work, asked, run)
-    response.headers["etag"] = etag(answer["version"])
-    return DeclarationOut.model_validate(answer)
+    answer = DeclarationOut.model_validate(await answered_once(parts.unit_of_work, asked, run))
+    response.headers["etag"] = etag(answer.version)
+    return await _with_contacts(parts, caller, request, answer)
 
 
-def check_if_named(if_match: str | None, found: Declaration) -> None:
-    """Handing in and withdrawing need no version, and honour one that is named."""
-    if if_match is not None:
-        check_version(required_version(if_match), found.version)
+async def _with_contacts(
+    parts: Parts, caller: Principal, request: Request, answer: DeclarationOut
+) -> DeclarationOut:
+    """The answer with the contacts that the caller may see now: whoever has moved away since the first of two requests
+    with one key is told nothing by the second."""
+    found = await parts.reads.one(caller, answer.id, parts.today())
+    if found is None:
+        raise problems.unknown_declaration()
+    declaration = found[0]
+    if declaration.version != answer.version:
+        return answer
+    async with parts.unit_of_work.rehearse() as work:
+        command = await command_in(parts, work, request)
+        if not await sees_contacts(work, declaration, caller, command.desk.terms):
+            return answer
+    contacts = [ContactOut.model_validate(each) for each in contacts_of(declaration.content)]
+    return answer.model_copy(
+        update={"contacts": contacts, "address": declaration.content.address, "contacts_masked": False}
+    )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
 from services.registry.domain.declaration_record import Step
 from services.registry.domain.declarations import Contact, Content, Declaration
 from services.registry.domain.declaring import Said
+from services.registry.domain.masking import masked_address
 from services.registry.domain.matching import Candidate
 from services.registry.domain.working_calendar import WorkingCalendar
 from services.registry.handlers.declaration_ports import Delegation
@@ -60,7 +62,7 @@ class DeclarationFields(BaseModel):
 class DeclarationIn(DeclarationFields):
     """A declaration, of which `name` and `unit_code` are needed. A rehearsal takes the same."""
 
-    submit: bool = Field(default=True, description="False keeps it as a draft.")
+    submit: StrictBool = Field(default=True, description="False keeps it as a draft.")
 
 
 class CommentIn(BaseModel):
@@ -177,6 +179,9 @@ class DeclarationOut(DeclarationBrief):
     address: str | None
     division: str | None
     contacts: list[ContactOut]
+    contacts_masked: bool = Field(
+        description="Contacts and address are shown in part only; whole to the declarer, the managers, and whose turn it is."
+    )
     steps: list[StepOut]
     similar: list[SimilarOut]
 
@@ -191,7 +196,8 @@ class EvidenceStepOut(StepOut):
 
 
 class EvidenceOut(BaseModel):
-    """The record of a declaration as evidence: every step with what the declaration said, and the chain of seals."""
+    """The record of a declaration as evidence: every step with what the declaration said, and the chain of seals. Seals are
+    over contacts and addresses as they are, also where these are shown masked."""
 
     declaration_id: str
     first_seal: str
@@ -199,6 +205,7 @@ class EvidenceOut(BaseModel):
     intact: bool
     exported_at: datetime
     exported_by: str
+    contacts_masked: bool
     steps: list[EvidenceStepOut]
 
 
@@ -377,23 +384,26 @@ def whole(
     changed_at: datetime,
     now: datetime,
     calendar: WorkingCalendar,
+    *,
+    contacts_masked: bool,
 ) -> dict[str, Any]:
-    """A declaration with everything."""
+    """A declaration with everything; whoever asks has masked its contacts where they are to be."""
     content = declaration.content
-    contacts = [
-        {"name": each.name, "position": each.position, "phone": each.phone, "email": each.email}
-        for each in content.contacts
-    ]
     return {
         **brief(declaration, changed_at, now, calendar),
         "nature": content.nature,
         "industry": content.industry,
         "address": content.address,
         "division": content.division,
-        "contacts": contacts,
+        "contacts": contacts_of(content),
+        "contacts_masked": contacts_masked,
         "steps": [step_out(step) for step in steps],
         "similar": [each.model_dump() for each in similar],
     }
+
+
+def contacts_of(content: Content) -> list[dict[str, Any]]:
+    return [asdict(each) for each in content.contacts]
 
 
 def step_out(step: Step) -> dict[str, Any]:
@@ -410,8 +420,9 @@ def step_out(step: Step) -> dict[str, Any]:
     }
 
 
-def masked(candidates: Iterable[Candidate], caller: Principal) -> list[SimilarOut]:
-    """Candidates as this caller may see them (REG-6): outside their scope, who holds it and not what."""
+def shown_to(caller: Principal, candidates: Iterable[Candidate]) -> list[SimilarOut]:
+    """Candidates as this caller may see them (REG-6): outside their scope, who holds it and not what; an address whole
+    only to its managers and declarer, like any contact."""
     shown = []
     for each in candidates:
         seen = permit(caller, "customers.read", each.unit_path, each.managers) is None
@@ -419,7 +430,9 @@ def masked(candidates: Iterable[Candidate], caller: Principal) -> list[SimilarOu
             "id": each.id,
             "name": each.name,
             "uscc": each.uscc,
-            "address": each.address,
+            "address": each.address
+            if each.address is None or (caller.user in each.managers and not caller.holds("service"))
+            else masked_address(each.address),
             "state": each.state,
         }
         shown.append(

@@ -21,6 +21,11 @@ _REFUSALS: Final[Mapping[str, tuple[int, str, str]]] = {
         "不能审批本人提出的注册申请。",
         "Nobody pre-reviews or decides their own declaration.",
     ),
+    "own_customer": (
+        403,
+        "客户经理不得受托审批自己负责或拟负责的客户。",
+        "Nobody decides by delegation about a customer whose manager they are or are to be.",
+    ),
     "not_editable": (
         409,
         "只有草稿或被退回的注册申请可以修改。",
@@ -91,6 +96,12 @@ _FAULTS: Final[Mapping[str, tuple[str, str]]] = {
     "same_user": ("不能委托给本人", "is yourself"),
     "ends_before_begin": ("结束日期早于开始日期", "lies before the first day"),
     "in_the_past": ("日期已过", "lies in the past"),
+    "day_out_of_range": ("日期应在 1901-01-01 至 2199-12-31 之间", "lies outside 1901-01-01 to 2199-12-31"),
+    "too_long": ("委托期限过长", "lies too many days after the first"),
+    "not_of_the_unit": (
+        "受托人须为本机构在岗人员，且有审批职责或与委托人同处室",
+        "is not of the unit, with a deciding role or in your office",
+    ),
 }
 
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import datetime
 
 from services.registry.domain.codes import CodeScheme
-from services.registry.domain.declarations import DeclaredBy, Terms, route
+from services.registry.domain.declarations import Declarer, Terms, route
 from services.registry.domain.declaring import Read, Said, advised, missing
 from services.registry.domain.organisation import assigning_division
 from services.registry.domain.time_limits import Run
@@ -18,7 +17,7 @@ from services.registry.entrypoints.declaration_models import (
     RehearsalOut,
     UnitNameOut,
     WouldBeCodeOut,
-    masked,
+    shown_to,
 )
 from services.registry.handlers.declaration_ports import Desk
 from services.registry.handlers.declare import blocked_by
@@ -33,11 +32,11 @@ async def rehearsal(
     said: Said,
     checked: Read,
     caller: Principal,
+    declarer: Declarer,
     desk: Desk,
     work: Work,
     rules: Rules,
     language: Language,
-    declared_by: Callable[[Principal, str], DeclaredBy],
 ) -> RehearsalOut:
     """Everything that a declarer wants to know before declaring."""
     content, unit_code = checked.content, checked.unit_code
@@ -52,7 +51,7 @@ async def rehearsal(
         advised=list(advised(said)),
         errors=[FaultOut(**fault) for fault in problems.fault_list(checked.faults, language)],
         blocks=found,
-        similar=[] if content is None else masked(await desk.declarations.candidates(content, ""), caller),
+        similar=[] if content is None else shown_to(caller, await desk.declarations.candidates(content, "")),
         declared_by=None,
         pre_review_unit=None,
         deciding_unit=None,
@@ -64,12 +63,11 @@ async def rehearsal(
     )
     if unit_code is None:
         return answer
-    by = declared_by(caller, desk.terms.units[unit_code].path)
-    pre_review_unit, deciding_unit = route(desk.terms, unit_code, by)
+    pre_review_unit, deciding_unit = route(desk.terms, unit_code, declarer.post)
     mode, reviewed_by, decided_by = _promised(desk.terms, pre_review_unit, deciding_unit, desk.now)
     return answer.model_copy(
         update={
-            "declared_by": by,
+            "declared_by": declarer.declared_by,
             "pre_review_unit": None if pre_review_unit is None else _unit(desk.terms, pre_review_unit),
             "deciding_unit": _unit(desk.terms, deciding_unit),
             "deciders": await _deciders(work, desk.terms.units[deciding_unit].path),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 from typing import Annotated, Any, Literal
 
@@ -10,15 +11,15 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.registry.adapters.customers import PostgresCustomers
 from services.registry.domain.declaration_record import broken_at, first_seal
+from services.registry.domain.masking import masked, masked_record
 from services.registry.entrypoints import declaration_problems as problems
+from services.registry.entrypoints.declaration_access import sees_contacts
 from services.registry.entrypoints.declaration_commands import (
     Command,
     Outcome,
     Parts,
     answered,
-    check_if_named,
     command_in,
-    declared_by,
 )
 from services.registry.entrypoints.declaration_models import (
     CommentIn,
@@ -33,8 +34,8 @@ from services.registry.entrypoints.declaration_models import (
     RehearsalOut,
     brief,
     edited,
-    masked,
     said,
+    shown_to,
     step_out,
     whole,
 )
@@ -55,6 +56,7 @@ from services.registry.handlers.declare import (
 from shared.auth.http import Caller, require
 from shared.clock import SHANGHAI
 from shared.etags import IfMatch, check_version, etag, not_modified, required_version
+from shared.http_fields import Flag, StatedDay
 from shared.idempotency import Asked, IdempotencyKey, unavailable
 from shared.ids import new_id
 from shared.paging import PAGE_DEFAULT, Cursor, Limit
@@ -85,9 +87,10 @@ def routes(parts: Parts) -> APIRouter:
         response: Response,
         idempotency_key: IdempotencyKey = None,
     ) -> DeclarationOut:
-        """For a unit that you declare for. A manager's declaration is pre-reviewed by the professional or county unit, any
-        other goes straight to the centre. A credit code that has a customer, or an earlier open declaration, is refused;
-        similar names, addresses and telephone numbers are shown in `similar` and never refuse."""
+        """For a unit that you declare for. A manager's declaration is pre-reviewed by their professional or county unit,
+        which is that of their post whatever unit they name; any other goes straight to the centre. A credit code that has
+        a customer, or an earlier open declaration, is refused; similar names, addresses and telephone numbers are shown
+        in `similar` and never refuse."""
         require(caller, "customers.declare")
 
         async def act(command: Command) -> Outcome:
@@ -97,8 +100,7 @@ def routes(parts: Parts) -> APIRouter:
                 new_id(),
                 content.content,
                 content.unit_code,
-                declared_by(caller, command.desk.terms.units[content.unit_code].path),
-                caller.user,
+                command.declarer(caller, content.unit_code),
                 body.comment,
                 body.submit,
             )
@@ -119,8 +121,9 @@ def routes(parts: Parts) -> APIRouter:
             checked = command.check(said(body), caller)
             if checked.unit_code is not None:
                 require(caller, "customers.declare", command.desk.terms.units[checked.unit_code].path)
+            declarer = command.declarer(caller, checked.unit_code or "")
             return await rehearsal(
-                said(body), checked, caller, command.desk, work, parts.rules, command.language, declared_by
+                said(body), checked, caller, declarer, command.desk, work, parts.rules, command.language
             )
 
     @router.get("/declarations", summary="Declarations in your scope")
@@ -130,7 +133,7 @@ def routes(parts: Parts) -> APIRouter:
         | None = None,
         unit: Filter = None,
         waiting_for: Literal["declarer", "pre_review", "centre"] | None = None,
-        mine: bool = False,
+        mine: Flag = False,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> DeclarationsOut:
@@ -168,8 +171,12 @@ def routes(parts: Parts) -> APIRouter:
         # Candidates outside the caller's scope are found too and masked, so that this is read as the writer.
         async with parts.unit_of_work.rehearse() as work:
             desk = await desk_of(work, parts.limits, parts.rules.default_unit)
-            similar = masked(await desk.declarations.candidates(declaration.content, id), caller)
-        return whole(declaration, steps, similar, changed_at, desk.now, parts.limits.calendar)
+            similar = shown_to(caller, await desk.declarations.candidates(declaration.content, id))
+            seen = await sees_contacts(work, declaration, caller, desk.terms)
+        shown = declaration if seen else replace(declaration, content=masked(declaration.content))
+        return whole(
+            shown, steps, similar, changed_at, desk.now, parts.limits.calendar, contacts_masked=not seen
+        )
 
     @router.get("/declarations/{id}/evidence", summary="Its record as evidence, with seals")
     async def evidence(id: str, caller: Caller) -> EvidenceOut:
@@ -179,7 +186,10 @@ def routes(parts: Parts) -> APIRouter:
         found = await reads.one(caller, id, parts.today()) if "\x00" not in id else None
         if found is None:
             raise problems.unknown_declaration()
-        _, steps, _ = found
+        declaration, steps, _ = found
+        async with parts.unit_of_work.rehearse() as work:
+            desk = await desk_of(work, parts.limits, parts.rules.default_unit)
+            seen = await sees_contacts(work, declaration, caller, desk.terms)
         return EvidenceOut.model_validate(
             {
                 "declaration_id": id,
@@ -188,7 +198,16 @@ def routes(parts: Parts) -> APIRouter:
                 "intact": broken_at(id, steps) is None,
                 "exported_at": parts.clock.now(),
                 "exported_by": caller.user,
-                "steps": [{**step_out(step), "content": step.content} for step in steps],
+                "contacts_masked": not seen,
+                "steps": [
+                    {
+                        **step_out(step),
+                        "content": step.content
+                        if seen or step.content is None
+                        else masked_record(step.content),
+                    }
+                    for step in steps
+                ],
             }
         )
 
@@ -213,7 +232,7 @@ def routes(parts: Parts) -> APIRouter:
                 found,
                 fields.content,
                 fields.unit_code,
-                caller.user,
+                command.declarer(caller, fields.unit_code, found),
                 body.comment,
                 command.desk,
                 PostgresCustomers(command.work),
@@ -237,11 +256,12 @@ def routes(parts: Parts) -> APIRouter:
 
         async def act(command: Command) -> Outcome:
             found = await command.own(id, caller)
-            check_if_named(if_match, found)
+            check_version(required_version(if_match), found.version)
             # Staff, units and divisions may have changed since it was written.
             command.read(edited(found, DeclarationFields()), caller, found)
+            declarer = command.declarer(caller, found.unit_code, found)
             return await submit_declaration(
-                found, caller.user, body.comment, command.desk, PostgresCustomers(command.work)
+                found, declarer, body.comment, command.desk, PostgresCustomers(command.work)
             )
 
         asked = Asked(f"declarations/{id}/submit", caller.user, idempotency_key, body.model_dump())
@@ -261,7 +281,7 @@ def routes(parts: Parts) -> APIRouter:
 
         async def act(command: Command) -> Outcome:
             found = await command.own(id, caller)
-            check_if_named(if_match, found)
+            check_version(required_version(if_match), found.version)
             return await withdraw_declaration(found, caller.user, body.comment, command.desk)
 
         asked = Asked(f"declarations/{id}/withdraw", caller.user, idempotency_key, body.model_dump())
@@ -281,7 +301,7 @@ def routes(parts: Parts) -> APIRouter:
 
         async def act(command: Command) -> Outcome:
             found = await command.visible(id, caller)
-            require(caller, "declarations.pre_review", found.pre_review_path or found.deciding_path)
+            command.pre_reviewer(found, caller)
             command.undecided_by_another(found, caller)
             check_version(required_version(if_match), found.version)
             command.commented(body.decision != "pass", body.comment)
@@ -327,8 +347,8 @@ def routes(parts: Parts) -> APIRouter:
     async def time_to_decision(
         caller: Caller,
         unit: Filter = None,
-        from_on: Annotated[date | None, Query(alias="from")] = None,
-        to_on: Annotated[date | None, Query(alias="to")] = None,
+        from_on: Annotated[StatedDay | None, Query(alias="from")] = None,
+        to_on: Annotated[StatedDay | None, Query(alias="to")] = None,
     ) -> DecisionTimesOut:
         """Decisions of the days `from` to `to` (default: the last 30), counted without the time at the declarer."""
         require(caller, "declarations.read")

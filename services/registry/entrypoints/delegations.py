@@ -9,7 +9,7 @@ from fastapi import APIRouter, Request, Response
 
 from services.registry.adapters.declarations import PostgresDelegations
 from services.registry.adapters.organisation import PostgresOrganisations
-from services.registry.domain.declaring import Fault
+from services.registry.domain.delegating import Term, deputy_faults
 from services.registry.entrypoints import declaration_problems as problems
 from services.registry.entrypoints.declaration_commands import Parts
 from services.registry.entrypoints.declaration_models import (
@@ -22,8 +22,10 @@ from services.registry.entrypoints.declaration_models import (
 from services.registry.entrypoints.declarations import Filter, when_loaded
 from services.registry.handlers.declaration_ports import Delegation
 from shared.auth.http import Caller, require
+from shared.auth.policy import TABLE
 from shared.clock import business_date
 from shared.etags import IfMatch, check_version, etag, required_version
+from shared.http_fields import Flag
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.ids import new_id
 from shared.messaging.work import Work
@@ -47,30 +49,29 @@ def routes(parts: Parts) -> APIRouter:
         idempotency_key: IdempotencyKey = None,
     ) -> DelegationOut:
         """For a unit that you decide for, on the days from `from_on` to `to_on`. Their decisions are recorded as made for
-        you, and the delegation holds only as long as you decide there yourself."""
+        you, and the delegation holds only as long as you decide there yourself and they are of the unit. The deputy's post is
+        in the unit, with a deciding role or in your office; the days begin today or later and are 62 at most (default)."""
         require(caller, "declarations.decide")
 
         async def run(work: Work) -> Any:
-            organisation = await PostgresOrganisations(work).load()
+            organisations = PostgresOrganisations(work)
+            organisation = await organisations.load()
             unit = organisation.units.get(body.unit_code)
             if unit is not None:
                 require(caller, "declarations.decide", unit.path)
-            deputy = organisation.managers.get(body.to_user)
+            named = organisation.managers.get(body.to_user)
+            deputy = None if named is None else await organisations.staff_member(named)
+            own = await organisations.staff_member(caller.user)
+            office = None if own is None or own.unit is None else (own.unit, own.office)
+            term = Term(body.from_on, body.to_on, business_date(work.now), parts.limits.delegation_days_max)
             faults = [
-                Fault(pointer, code)
-                for pointer, code, holds in (
-                    ("/unit_code", "unknown_unit", unit is None),
-                    ("/to_user", "unknown_user", deputy is None),
-                    ("/to_user", "same_user", deputy == caller.user),
-                    ("/to_on", "ends_before_begin", body.to_on < body.from_on),
-                    ("/to_on", "in_the_past", body.to_on < business_date(work.now)),
-                )
-                if holds
+                *deputy_faults(caller.user, deputy, unit, office, TABLE["declarations.decide"]),
+                *term.faults(),
             ]
             if faults or deputy is None:
                 raise problems.broken_fields(faults, language_of(request.headers.get("accept-language")))
             delegation = Delegation(
-                new_id(), caller.user, deputy, body.unit_code, body.from_on, body.to_on, work.now
+                new_id(), caller.user, deputy.user, body.unit_code, body.from_on, body.to_on, work.now
             )
             await PostgresDelegations(work).add(delegation)
             return delegation_out(delegation).model_dump(mode="json")
@@ -85,7 +86,7 @@ def routes(parts: Parts) -> APIRouter:
         caller: Caller,
         unit: Filter = None,
         to_user: Filter = None,
-        active: bool | None = None,
+        active: Flag | None = None,
         cursor: Cursor = None,
         limit: Limit = PAGE_DEFAULT,
     ) -> DelegationsOut:
@@ -123,9 +124,8 @@ def routes(parts: Parts) -> APIRouter:
             if caller.user != found.from_user:
                 units = await PostgresOrganisations(work).units([found.unit_code])
                 require(caller, "declarations.decide", units[found.unit_code].path)
-            if if_match is not None:
-                check_version(required_version(if_match), found.version)
             if found.revoked_at is None:
+                check_version(required_version(if_match), found.version)
                 found = replace(found, revoked_at=work.now, revoked_by=caller.user, version=found.version + 1)
                 await store.store(found)
             return delegation_out(found).model_dump(mode="json")

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Mapping
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.registry.adapters.agreement_timers import PostgresAgreementTimers
 from services.registry.adapters.customers import PostgresCustomers
-from services.registry.adapters.imports import PostgresImports
+from services.registry.adapters.imports import HeldBy, PostgresImports
 from services.registry.adapters.organisation import PostgresOrganisations
 from services.registry.adapters.publishing import publisher
 from services.registry.adapters.read_models import Page, ReadModels
-from services.registry.domain.importing import FIELDS, Loaded, Outcome, Rejected, Result
+from services.registry.domain.import_rows import FIELDS, Rejected
+from services.registry.domain.importing import Loaded, Outcome, Result
 from services.registry.entrypoints.answers import CustomerFileOut, CustomerOut
 from services.registry.entrypoints.refusals import unknown_customer
 from services.registry.handlers.import_customers import ROWS_MAX, ImportRefused, counts, import_customers
 from services.registry.handlers.ports import ImportChunk, Rules
 from shared.auth.http import Caller, require
-from shared.auth.policy import reach
+from shared.auth.policy import permit, reach
+from shared.auth.principals import Principal
 from shared.clock import business_date
 from shared.etags import etag, not_modified
 from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
@@ -32,6 +34,7 @@ from shared.problems import Problem
 
 Cell = Annotated[str | None, Field(max_length=4000)]
 """Long enough for every honest cell; it only bounds the size of a request."""
+ImportId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 Filter = Annotated[str | None, Query(min_length=1, max_length=200, pattern=r"^[^\x00]*$")]
 
 
@@ -74,7 +77,11 @@ class ImportRowOut(BaseModel):
     customer_code: str | None
     reasons: list[str] = []
     notices: list[str] = []
-    similar: list[str] = []
+    similar: list[str] = Field(default=[], description="Customers of a similar name that you may read.")
+    similar_elsewhere: list[str] = Field(
+        default=[],
+        description="Units that hold others of a similar name: who holds them, not which they are.",
+    )
 
 
 class ImportOut(BaseModel):
@@ -110,6 +117,7 @@ class StaffOut(BaseModel):
     user: str
     name_zh: str
     name_en: str
+    unit_code: str | None = Field(default=None, description="The unit of the person's post.")
     office: str
     active: bool
     roles: list[RoleOut]
@@ -135,25 +143,21 @@ class ImportRecordOut(BaseModel):
 class CustomersOut(BaseModel):
     items: list[CustomerOut]
     next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
-    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class UnitsOut(BaseModel):
     items: list[UnitOut]
     next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
-    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class StaffListOut(BaseModel):
     items: list[StaffOut]
     next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
-    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 class ImportRowsOut(BaseModel):
     items: list[ImportRowOut]
     next_cursor: str | None = Field(description="The cursor of what follows; null at the end.")
-    next: str | None = Field(description="The same under its older name.", deprecated=True)
 
 
 def build_router(
@@ -204,14 +208,16 @@ def build_router(
                     "此导入编号已用于其他人或其他文件。",
                     "This import id belongs to another person or another file.",
                 )
-            return _answer(chunk.import_id, outcomes).model_dump()
+            similar = {code for each in outcomes if isinstance(each, Loaded) for code in each.similar}
+            holders = await PostgresImports(work).holders(similar)
+            return _answer(chunk.import_id, outcomes, holders, caller).model_dump()
 
         asked = Asked("customer-imports", caller.user, idempotency_key, body.model_dump(), by_content=True)
         answer = await answered_once(unit_of_work, asked, command)
         return ImportOut.model_validate(answer)
 
     @router.get("/customer-imports/{import_id}", tags=["imports"], summary="One import of your own")
-    async def import_record(import_id: str, caller: Caller) -> ImportRecordOut:
+    async def import_record(import_id: ImportId, caller: Caller) -> ImportRecordOut:
         require(caller, "customers.import")
         found = await reads.customer_import(caller, import_id)
         if found is None:
@@ -220,7 +226,7 @@ def build_router(
 
     @router.get("/customer-imports/{import_id}/rows", tags=["imports"], summary="Its rows and their results")
     async def import_rows(
-        import_id: str,
+        import_id: ImportId,
         caller: Caller,
         result: Result | None = None,
         cursor: Cursor = None,
@@ -303,7 +309,7 @@ def build_router(
 
 
 def _told(page: Page) -> dict[str, Any]:
-    return {"items": page.items, "next_cursor": page.next_cursor, "next": page.next_cursor}
+    return {"items": page.items, "next_cursor": page.next_cursor}
 
 
 def _filters(**given: str | None) -> dict[str, str]:
@@ -320,13 +326,22 @@ def _unique_rows(body: ImportIn) -> None:
         raise Problem(422, "duplicate_rows", "同一行号出现多次。", "The same row number stands twice.")
 
 
-def _answer(import_id: str, outcomes: list[Outcome]) -> ImportOut:
+def _answer(
+    import_id: str, outcomes: list[Outcome], holders: Mapping[str, HeldBy], caller: Principal
+) -> ImportOut:
+    readable = {
+        code
+        for code, held in holders.items()
+        if permit(caller, "customers.read", held.unit_path, held.managers) is None
+    }
     return ImportOut(
-        import_id=import_id, counts=dict(counts(outcomes)), results=[_result(each) for each in outcomes]
+        import_id=import_id,
+        counts=dict(counts(outcomes)),
+        results=[_result(each, holders, readable) for each in outcomes],
     )
 
 
-def _result(outcome: Outcome) -> ImportRowOut:
+def _result(outcome: Outcome, holders: Mapping[str, HeldBy], readable: Collection[str]) -> ImportRowOut:
     if isinstance(outcome, Rejected):
         return ImportRowOut(
             row=outcome.row, result="rejected", customer_code=outcome.code, reasons=list(outcome.reasons)
@@ -337,5 +352,8 @@ def _result(outcome: Outcome) -> ImportRowOut:
         result=outcome.result,
         customer_code=outcome.after.code,
         notices=list(outcome.notices),
-        similar=list(outcome.similar),
+        similar=[code for code in outcome.similar if code in readable],
+        similar_elsewhere=sorted(
+            {holders[code].unit_code for code in outcome.similar if code not in readable}
+        ),
     )

@@ -25,7 +25,7 @@ from services.registry.handlers.ports import Permit
 from shared.auth.http import Caller, require
 from shared.auth.policy import permit as may
 from shared.auth.principals import Principal
-from shared.etags import etag, not_modified
+from shared.etags import IfMatch, etag, not_modified, required_version
 from shared.idempotency import Asked, IdempotencyKey
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -113,8 +113,8 @@ def build_router(unit_of_work: UnitOfWork, reads: MergeReads) -> APIRouter:
     async def propose(
         body: MergeIn, caller: Caller, response: Response, idempotency_key: IdempotencyKey = None
     ) -> MergeOut:
-        """201 with the effect on both. Two approvers of two other offices then sign. For the roles `steward` and
-        `centre`, on the units of both customers."""
+        """201 with the effect on both. Three approvers of three offices then sign, none of them the requester.
+        For the roles `steward` and `centre`, on the units of both customers."""
         require(caller, "merges.propose")
 
         async def command(work: Work) -> tuple[dict[str, Any], bool]:
@@ -167,13 +167,14 @@ def build_router(unit_of_work: UnitOfWork, reads: MergeReads) -> APIRouter:
         caller: Caller,
         response: Response,
         body: SignatureIn | None = None,
+        if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> MergeOut:
-        """With the second signature the merge is carried out in the same moment. For approvers on the units of both
-        customers, neither of them the requester, all three of different offices."""
+        """With the third signature the merge is carried out in the same moment. For approvers on the units of both
+        customers, none of them the requester, all three of different offices."""
         require(caller, "merges.sign")
         given = body or SignatureIn()
-        seen = Seen(given.survivor_version, given.alias_version)
+        seen = Seen(required_version(if_match), given.survivor_version, given.alias_version)
 
         async def command(work: Work) -> tuple[dict[str, Any], bool]:
             done = await sign_merge(
@@ -201,16 +202,19 @@ def build_router(unit_of_work: UnitOfWork, reads: MergeReads) -> APIRouter:
         body: RefusalIn,
         caller: Caller,
         response: Response,
+        if_match: IfMatch = None,
         idempotency_key: IdempotencyKey = None,
     ) -> MergeOut:
         """Ends it for good: refused by an approver, withdrawn by who proposed it."""
         if may(caller, "merges.propose") is not None:
             require(caller, "merges.sign")
+        seen = Seen(required_version(if_match))
 
         async def command(work: Work) -> tuple[dict[str, Any], bool]:
             done = await refuse_merge(
                 id,
                 body.reason,
+                seen,
                 person=caller.user,
                 permit=_known(caller, id),
                 customers=PostgresCustomers(work),

@@ -147,6 +147,26 @@ def _of_code(refusal: Any) -> Problem | None:
                 f"{code} 是注册的大客户代码，只表示其本身的客户，不能再作对应；若两个代码实为同一客户，请申请合并。",
                 f"{code} is a customer's own code and cannot be mapped; if both are one customer, propose a merge.",
             )
+        case counter_codes.ForeignCounters(unit_code, counter_id):
+            return Problem(
+                403,
+                "counters_out_of_scope",
+                "只能为您所负责机构的网点建立代码对应。",
+                "A code is mapped for the counters of the units that you are responsible for.",
+                unit_code=unit_code,
+                counter_id=counter_id,
+            )
+        case counter_codes.ForeignRange(code, division, unit_code):
+            return Problem(
+                403,
+                "code_range_foreign",
+                f"代码 {code} 属于机构 {unit_code} 的赋码号段（{division}），使用它会占用该机构的序号，"
+                "需由负责该机构的人员办理。",
+                f"Code {code} lies in the range from which codes of unit {unit_code} are issued ({division}) and would use up "
+                "one of its serials; somebody responsible for that unit has to do this.",
+                division=division,
+                unit_code=unit_code,
+            )
         case counter_codes.EndsBeforeStart(valid_from):
             return Problem(
                 422,
@@ -238,15 +258,15 @@ def _of_signing(refusal: Any) -> Problem | None:
             return Problem(
                 409,
                 "already_signed",
-                "您已签署过；还需另一处室的审批人签署。",
-                "You have signed already; an approver of another office must sign too.",
+                "您已签署过；还需其他处室的审批人签署。",
+                "You have signed already; approvers of other offices must sign too.",
             )
         case merging.SameOffice(office):
             return Problem(
                 403,
                 "same_office",
-                "申请人与两位签署人须分属三个处室；您所在处室已有人申请或签署。",
-                "The three who stand behind a merge come from three offices; somebody of yours already does.",
+                "三位签署人须分属三个处室；您所在处室已有人签署。",
+                "The three who sign come from three offices; somebody of yours has signed already.",
                 office=office,
             )
         case merging.NotOnStaff():

@@ -11,15 +11,22 @@ from dataclasses import dataclass, replace
 
 from services.registry.domain import declarations as rules
 from services.registry.domain.customers import Customer, Fact
-from services.registry.domain.declarations import Content, Decision, Declaration, Moved, PreReview, Refused
-from services.registry.domain.importing import ImportRow, Loaded, Policy, Rejected, register
-from services.registry.domain.organisation import assigning_division
+from services.registry.domain.declarations import Decision, Declaration, PreReview, Refused
+from services.registry.domain.delegating import own_customer
+from services.registry.domain.registering import (
+    Grounds,
+    NotRegistered,
+    Registered,
+    Registrant,
+    divisions_of,
+    register,
+)
 from services.registry.handlers.code_ranges import last_serials, tell_low_ranges
 from services.registry.handlers.declaration_ports import Desk
 from services.registry.handlers.declaration_steps import keep
 from services.registry.handlers.declare import Blocked, blocked_by
 from services.registry.handlers.messages import publish_customer
-from services.registry.handlers.ports import Customers, Rules
+from services.registry.handlers.ports import Change, Customers, Rules
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,30 +53,24 @@ async def decide_declaration(
     found: Declaration, ruling: Ruling, desk: Desk, settings: Rules, customers: Customers
 ) -> Declaration | Refused | Blocked:
     """Decides a declaration that stands at the centre; its row is locked."""
+    if ruling.acted_for is not None:
+        refused = own_customer(found, ruling.person, (ruling.manager_a, ruling.manager_b))
+        if refused is not None:
+            return refused
     after = _with_managers(found, ruling)
     if isinstance(after, Refused):
         return after
-    moved = _decided(after, ruling, desk, None)
-    if isinstance(moved, Refused) or ruling.decision != "approve":
-        return moved if isinstance(moved, Refused) else await keep(found, moved, desk)
+    moved = rules.decide(
+        after, ruling.decision, ruling.person, desk.now, desk.terms, ruling.comment, ruling.acted_for
+    )
+    if isinstance(moved, Refused):
+        return moved
+    if ruling.decision != "approve":
+        return await keep(found, moved, desk)
     registered = await _register(after, ruling, desk, settings, customers)
     if not isinstance(registered, Customer):
         return registered
-    decided = _decided(after, ruling, desk, registered.code)
-    return decided if isinstance(decided, Refused) else await keep(found, decided, desk)
-
-
-def _decided(declaration: Declaration, ruling: Ruling, desk: Desk, code: str | None) -> Moved | Refused:
-    return rules.decide(
-        declaration,
-        ruling.decision,
-        ruling.person,
-        desk.now,
-        desk.terms,
-        ruling.comment,
-        ruling.acted_for,
-        code,
-    )
+    return await keep(found, rules.with_code(moved, registered.code), desk)
 
 
 def _with_managers(found: Declaration, ruling: Ruling) -> Declaration | Refused:
@@ -88,58 +89,36 @@ def _with_managers(found: Declaration, ruling: Ruling) -> Declaration | Refused:
 async def _register(
     declaration: Declaration, ruling: Ruling, desk: Desk, settings: Rules, customers: Customers
 ) -> Customer | Refused | Blocked:
-    """The customer of an approved declaration, made in the same way as one that is imported."""
+    """The customer of an approved declaration. Its unit was in the declarer's scope and is in the decider's."""
     content, units = declaration.content, desk.terms.units
     await customers.lock_registrations()
     if content.uscc is not None and (blocked := await blocked_by(content.uscc, declaration.id, desk)):
         return blocked
-    row = _row(content, declaration.unit_code)
-    division = assigning_division(units, declaration.unit_code)
-    book = await customers.load_book([row], {division} - {None}, settings.issuing)  # type: ignore[arg-type]
-    before = last_serials(book.ranges)
-    outcome = register(book, row, declaration.unit_code, _policy(declaration, desk, settings))
-    if isinstance(outcome, Rejected):
-        return Refused(outcome.reasons[0], {"reasons": list(outcome.reasons)})
-    told = replace(outcome, facts=_facts(declaration, outcome, desk))
-    await customers.store_rows([told], book, units, settings.issuing, ruling.person)
-    publish_customer(desk.publish, told.after, told.facts, units, ruling.person, desk.now)
-    tell_low_ranges(book.ranges, before, units, desk.publish, desk.now)
-    return told.after
-
-
-def _row(content: Content, unit_code: str) -> ImportRow:
-    return ImportRow(
-        row=0,
+    registrant = Registrant(
         name=content.name,
+        unit_code=declaration.unit_code,
         uscc=content.uscc,
-        unit_code=unit_code,
         division=content.division,
         industry=content.industry,
-        kind="potential",
         manager_a=content.manager_a,
         manager_b=content.manager_b,
     )
+    book = await customers.load_book([registrant], divisions_of([registrant], units), settings.issuing)
+    before = last_serials(book.ranges)
+    grounds = Grounds(desk.now, desk.terms.today, units, settings.schemes, settings.issuing)
+    registered = register(book, registrant, grounds)
+    if isinstance(registered, NotRegistered):
+        return Refused(registered.reasons[0], {"reasons": list(registered.reasons)})
+    customer = registered.customer
+    change = Change(None, customer, registered.assignment)
+    await customers.store_changes([change], book, units, settings.issuing, ruling.person)
+    publish_customer(desk.publish, customer, _facts(declaration, registered), units, ruling.person, desk.now)
+    tell_low_ranges(book.ranges, before, units, desk.publish, desk.now)
+    return customer
 
 
-def _policy(declaration: Declaration, desk: Desk, settings: Rules) -> Policy:
-    # The unit was in the declarer's scope and is in the decider's: both were asked before.
-    return Policy(
-        now=desk.now,
-        today=desk.terms.today,
-        units=desk.terms.units,
-        divisions=settings.divisions,
-        managers={},
-        schemes=settings.schemes,
-        issuing=settings.issuing,
-        default_unit=settings.default_unit,
-        scopes=(desk.terms.units[declaration.unit_code].path,),
-    )
-
-
-def _facts(declaration: Declaration, loaded: Loaded, desk: Desk) -> tuple[Fact, ...]:
+def _facts(declaration: Declaration, registered: Registered) -> tuple[Fact, ...]:
     named: dict[str, object] = {"declaration_id": declaration.id}
     declared = Fact("declared", named, declaration.declarer, declaration.submitted_at)
-    others = [
-        replace(fact, details={**fact.details, **named}) for fact in loaded.facts if fact.what != "imported"
-    ]
+    others = [replace(fact, details={**fact.details, **named}) for fact in registered.facts]
     return (declared, Fact("approved", named), *others)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from services.registry.domain import declarations as rules
-from services.registry.domain.declarations import Content, Declaration, DeclaredBy, Moved, Refused
+from services.registry.domain.declarations import Content, Declaration, Declarer, Moved, Refused
 from services.registry.handlers.declaration_ports import Desk, Holder
 from services.registry.handlers.declaration_steps import keep
 from services.registry.handlers.ports import Customers
@@ -18,8 +18,7 @@ class NewDeclaration:
     id: str
     content: Content
     unit_code: str
-    declared_by: DeclaredBy
-    declarer: str
+    declarer: Declarer
     comment: str | None
     hand_in: bool
 
@@ -38,7 +37,6 @@ async def declare(asked: NewDeclaration, desk: Desk, customers: Customers) -> De
         asked.id,
         asked.content,
         asked.unit_code,
-        asked.declared_by,
         asked.declarer,
         desk.now,
         desk.terms,
@@ -58,13 +56,13 @@ async def edit_declaration(
     found: Declaration,
     content: Content,
     unit_code: str,
-    person: str,
+    declarer: Declarer,
     comment: str | None,
     desk: Desk,
     customers: Customers,
 ) -> Declaration | Refused | Blocked:
     """Changes what a draft or a returned declaration says."""
-    moved = rules.edit(found, content, unit_code, person, desk.now, desk.terms, comment)
+    moved = rules.edit(found, content, unit_code, declarer, desk.now, desk.terms, comment)
     if isinstance(moved, Refused):
         return moved
     # A returned declaration is still open: the credit code that it comes to have must be free like any other's.
@@ -75,10 +73,10 @@ async def edit_declaration(
 
 
 async def submit_declaration(
-    found: Declaration, person: str, comment: str | None, desk: Desk, customers: Customers
+    found: Declaration, declarer: Declarer, comment: str | None, desk: Desk, customers: Customers
 ) -> Declaration | Refused | Blocked:
     """Hands a draft in, or a returned declaration once more."""
-    moved = rules.submit(found, person, desk.now, desk.terms, comment)
+    moved = rules.submit(found, declarer, desk.now, desk.terms, comment)
     if isinstance(moved, Refused):
         return moved
     if blocked := await _blocked(found.content, found.id, desk, customers):

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from typing import Final
 
 from services.registry.domain.agreements import expire
-from services.registry.domain.importing import agreement_facts
+from services.registry.domain.customers import agreement_facts
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import Customers, Organisations, Publish
 

@@ -9,21 +9,14 @@ from typing import Final
 
 from services.registry.domain.agreements import Agreement, end_is_due_at
 from services.registry.domain.customers import Customer
-from services.registry.domain.importing import (
-    Book,
-    ImportRow,
-    Loaded,
-    Outcome,
-    Policy,
-    Rejected,
-    decide,
-    read_row,
-)
-from services.registry.domain.organisation import assigning_division
+from services.registry.domain.import_rows import ImportRow, Rejected, Words, read_row
+from services.registry.domain.importing import Loaded, Outcome, Policy, decide
+from services.registry.domain.registering import Grounds, divisions_of
 from services.registry.handlers.code_ranges import last_serials, tell_low_ranges
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import (
     AgreementTimers,
+    Change,
     Customers,
     ImportChunk,
     Imports,
@@ -64,59 +57,38 @@ async def import_customers(
         return ImportRefused(chunk.import_id)
     organisation = await organisations.load()
     policy = Policy(
-        now=now,
-        today=today,
-        units=organisation.units,
-        divisions=rules.divisions,
-        managers=organisation.managers,
-        schemes=rules.schemes,
-        issuing=rules.issuing,
-        default_unit=rules.default_unit,
-        scopes=scopes,
+        Grounds(now, today, organisation.units, rules.schemes, rules.issuing),
+        Words(organisation.units, rules.divisions, organisation.managers),
+        rules.default_unit,
+        scopes,
     )
-    read = [read_row(row, values, policy) for row, values in chunk.rows]
-    rows = [each for each in read if isinstance(each, ImportRow)]
-    book = await customers.load_book(rows, _divisions(rows, policy), rules.issuing)
+    read = [read_row(row, values, policy.words) for row, values in chunk.rows]
+    registrants = [each.registrant(rules.default_unit) for each in read if isinstance(each, ImportRow)]
+    divisions = divisions_of(registrants, organisation.units)
+    book = await customers.load_book(registrants, divisions, rules.issuing)
     before = last_serials(book.ranges)
     outcomes = [each if isinstance(each, Rejected) else decide(book, each, policy) for each in read]
-    await _store(outcomes, book, policy, person, customers, timers)
+    loaded = [each for each in outcomes if isinstance(each, Loaded) and each.result != "unchanged"]
+    changes = [Change(each.before, each.after, each.assignment) for each in loaded]
+    await customers.store_changes(changes, book, organisation.units, rules.issuing, person)
+    await timers.schedule(_ends(changes), end_is_due_at)
     await imports.record(chunk, outcomes)
-    for outcome in outcomes:
-        if isinstance(outcome, Loaded) and outcome.result != "unchanged":
-            publish_customer(publish, outcome.after, outcome.facts, organisation.units, person, now)
+    for each in loaded:
+        publish_customer(publish, each.after, each.facts, organisation.units, person, now)
     tell_low_ranges(book.ranges, before, organisation.units, publish, now)
     return outcomes
 
 
-def _divisions(rows: Sequence[ImportRow], policy: Policy) -> set[str]:
-    """The ranges that the rows may need a code from; those whose codes are given need none."""
-    found = {
-        assigning_division(policy.units, row.unit_code or policy.default_unit)
-        for row in rows
-        if row.customer_code is None
-    }
-    return {division for division in found if division is not None}
-
-
-async def _store(
-    outcomes: Sequence[Outcome],
-    book: Book,
-    policy: Policy,
-    person: str,
-    customers: Customers,
-    timers: AgreementTimers,
-) -> None:
-    await customers.store_rows(outcomes, book, policy.units, policy.issuing, person)
-    ends = [
-        (outcome.after.code, agreement.agreement_no, agreement.ends_on)
-        for outcome in outcomes
-        if isinstance(outcome, Loaded) and outcome.result != "unchanged"
-        for agreement in outcome.after.agreements
+def _ends(changes: Sequence[Change]) -> list[tuple[str, str, date]]:
+    """The last days of agreements for which no timer has been set."""
+    return [
+        (change.after.code, agreement.agreement_no, agreement.ends_on)
+        for change in changes
+        for agreement in change.after.agreements
         if agreement.state == "in_force"
         and agreement.ends_on is not None
-        and not _same_end(outcome.before, agreement)
+        and not _same_end(change.before, agreement)
     ]
-    await timers.schedule(ends, end_is_due_at)
 
 
 def _same_end(before: Customer | None, agreement: Agreement) -> bool:

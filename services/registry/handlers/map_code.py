@@ -9,14 +9,25 @@ from services.registry.domain.counter_codes import (
     CodeIsRegistered,
     CodeMapping,
     EndsBeforeStart,
+    ForeignCounters,
+    ForeignRange,
     MappedElsewhere,
     holding,
     map_code,
 )
 from services.registry.domain.customers import Customer, Fact
-from services.registry.domain.organisation import Unit
+from services.registry.domain.organisation import Unit, foreign_range
 from services.registry.handlers.messages import publish_customer
-from services.registry.handlers.ports import CounterCodes, Customers, Organisations, Permit, Publish, Rules
+from services.registry.handlers.ports import (
+    CounterCodes,
+    CounterRights,
+    Customers,
+    Organisations,
+    Permit,
+    Publish,
+    Rules,
+)
+from services.registry.handlers.sign_agreement import UnknownUnit
 from services.registry.handlers.standing import NotStanding, Standing, in_good_standing
 
 
@@ -37,12 +48,24 @@ async def map_counter_code(
     now: datetime,
     rules: Rules,
     permit: Permit,
+    rights: CounterRights,
     customers: Customers,
     counter_codes: CounterCodes,
     organisations: Organisations,
     publish: Publish,
-) -> Mapped | NotStanding | CodeIsRegistered | EndsBeforeStart | MappedElsewhere:
-    """Stores the mapping and tells the customer's new state; the same mapping again changes nothing."""
+) -> (
+    Mapped
+    | NotStanding
+    | UnknownUnit
+    | ForeignCounters
+    | ForeignRange
+    | CodeIsRegistered
+    | EndsBeforeStart
+    | MappedElsewhere
+):
+    """Stores the mapping and tells the customer's new state; the same mapping again changes nothing.
+
+    Without a unit or a counter it holds for the counters that the caller acts for."""
     # A code must not become a customer's own while it is being mapped to another.
     await customers.lock_registrations()
     found = await customers.locked(wanted.customer_code)
@@ -50,6 +73,10 @@ async def map_counter_code(
     if not isinstance(standing, Standing):
         return standing
     customer, unit = standing.customer, standing.unit
+    scoped = await _within_rights(wanted, unit, rules, rights, organisations)
+    if not isinstance(scoped, CodeMapping):
+        return scoped
+    wanted = scoped
     if await counter_codes.registered(wanted.code):
         return CodeIsRegistered(wanted.code)
     decided = map_code(wanted, await counter_codes.of_code(wanted.code))
@@ -71,3 +98,22 @@ async def map_counter_code(
         publish, after, (Fact("code_mapped", {"counter_code": stored.code}),), units, person, now
     )
     return Mapped(stored, after, unit, created=True)
+
+
+async def _within_rights(
+    wanted: CodeMapping, unit: Unit, rules: Rules, rights: CounterRights, organisations: Organisations
+) -> CodeMapping | UnknownUnit | ForeignCounters | ForeignRange:
+    """The mapping with its scope, where the caller covers these counters and the code spends nobody else's serial."""
+    if wanted.scope == (None, None):
+        wanted = replace(wanted, unit_code=rights.home(unit))
+    units = (await organisations.load()).units
+    named = wanted.unit_code or wanted.counter_id
+    counters = None if named is None else units.get(named)
+    if wanted.unit_code is not None and counters is None:
+        return UnknownUnit(wanted.unit_code)
+    if not rights.covers(counters):
+        return ForeignCounters(*wanted.scope)
+    owner = foreign_range(units, rules.issuing, wanted.code, unit.code)
+    if owner is not None and not rights.covers(owner):
+        return ForeignRange(wanted.code, owner.division or "", owner.code)
+    return wanted

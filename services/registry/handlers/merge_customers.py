@@ -1,4 +1,4 @@
-"""Commands: propose that two customers be merged, sign, refuse; the second signature carries it out (REG-7)."""
+"""Commands: propose that two customers be merged, sign, refuse; the third signature carries it out (REG-7)."""
 
 from __future__ import annotations
 
@@ -38,8 +38,9 @@ from services.registry.handlers.standing import NotStanding, Standing, in_good_s
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """The versions of both customers whose merger a person looked at before signing; None for any."""
+    """The versions that a person looked at before signing, of the merge and of both customers; None for any."""
 
+    merge: int | None = None
     survivor: int | None = None
     alias: int | None = None
 
@@ -102,6 +103,8 @@ async def sign_merge(
     signatures = sign(proposal, person, await organisations.office_of(person))
     if not isinstance(signatures, tuple):
         return signatures
+    if seen.merge not in (None, proposal.version):
+        return ChangedMeanwhile(proposal.version)
     for customer, version in ((survivor, seen.survivor), (alias, seen.alias)):
         standing = await in_good_standing(customer, customer.code, permit, customers, organisations)
         if not isinstance(standing, Standing):
@@ -132,13 +135,14 @@ async def sign_merge(
 async def refuse_merge(
     id: int,
     reason: str,
+    seen: Seen,
     *,
     person: str,
     permit: Permit,
     customers: Customers,
     merges: Merges,
     organisations: Organisations,
-) -> Proposal | UnknownMerge | AlreadyDecided:
+) -> Proposal | UnknownMerge | AlreadyDecided | ChangedMeanwhile:
     """Ends the proposal for good: refused by an approver, withdrawn by who asked for it."""
     parties = await merges.parties(id)
     if parties is None:
@@ -154,6 +158,8 @@ async def refuse_merge(
             permit(each, units[each.unit_code])
     if proposal.state != "proposed":
         return AlreadyDecided(proposal.state)
+    if seen.merge not in (None, proposal.version):
+        return ChangedMeanwhile(proposal.version)
     await merges.decide(proposal, "withdrawn" if own else "refused", person, reason, None)
     return proposal
 
@@ -245,6 +251,8 @@ def summary(customer: Customer) -> dict[str, Any]:
         "counter_codes": [
             {
                 "code": each.code,
+                "unit_code": each.unit_code,
+                "counter_id": each.counter_id,
                 "valid_from": each.valid_from and each.valid_from.isoformat(),
                 "valid_to": each.valid_to and each.valid_to.isoformat(),
             }

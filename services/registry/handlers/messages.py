@@ -63,7 +63,13 @@ def customer_state(customer: Customer, units: Mapping[str, Unit], as_of: datetim
         lead=customer.lead,
         aliases=customer.aliases,
         counter_codes=tuple(
-            CounterCode(code=each.code, valid_from=each.valid_from, valid_to=each.valid_to)
+            CounterCode(
+                code=each.code,
+                valid_from=each.valid_from,
+                valid_to=each.valid_to,
+                unit_code=each.unit_code,
+                counter_id=each.counter_id,
+            )
             for each in customer.counter_codes
         ),
         registered_at=customer.registered_at,

@@ -14,8 +14,7 @@ from services.registry.domain.agreements import (
     expire,
     move_end,
 )
-from services.registry.domain.customers import ChangedMeanwhile
-from services.registry.domain.importing import agreement_facts
+from services.registry.domain.customers import ChangedMeanwhile, agreement_facts
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import AgreementTimers, Customers, Organisations, Permit, Publish
 from services.registry.handlers.standing import Acted, NotStanding, Standing, in_good_standing

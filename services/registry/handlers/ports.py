@@ -8,12 +8,14 @@ from datetime import date, datetime
 from typing import Any, Protocol
 
 from services.registry.domain.agreements import Agreement
+from services.registry.domain.book import Book
 from services.registry.domain.codes import CodeScheme
 from services.registry.domain.counter_codes import CodeMapping
 from services.registry.domain.customers import Customer
-from services.registry.domain.importing import Book, ImportRow, Outcome
+from services.registry.domain.importing import Outcome
 from services.registry.domain.merging import Proposal, Signature
 from services.registry.domain.organisation import StaffMember, Unit
+from services.registry.domain.registering import Assignment, Registrant
 from shared.contracts.envelope import Message
 
 Publish = Callable[[Message, str], None]
@@ -21,6 +23,17 @@ Publish = Callable[[Message, str], None]
 
 Permit = Callable[[Customer, Unit], None]
 """Raises where the caller may not act for this customer, whose unit that is."""
+
+
+class CounterRights(Protocol):
+    """For whose counters the caller may say what their codes mean."""
+
+    def home(self, unit: Unit) -> str | None:
+        """The unit for whose counters the caller maps a code to a customer of `unit`, where no other scope is named; None
+        for all counters."""
+
+    def covers(self, unit: Unit | None) -> bool:
+        """Whether the caller acts for the counters of a unit; None means all counters, or one that no unit is known of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +48,11 @@ class Rules:
 
 @dataclass(frozen=True, slots=True)
 class Organisation:
-    """Units by code, and staff by every name that means one of them."""
+    """Units by code, staff by every name that means one of them, and the unit of each one's post."""
 
     units: Mapping[str, Unit]
     managers: Mapping[str, str]
+    posts: Mapping[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,27 +66,39 @@ class ImportChunk:
     rows: tuple[tuple[int, Mapping[str, str | None]], ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What one transaction did to a customer; a new one has no state before, and got its code."""
+
+    before: Customer | None
+    after: Customer
+    assignment: Assignment | None = None
+
+
 class Customers(Protocol):
     """Customers with their codes and agreements, inside one transaction."""
 
     async def lock_registrations(self) -> None:
         """Waits until no other transaction is registering, and keeps others waiting until the end of this one."""
 
-    async def load_book(self, rows: Sequence[ImportRow], divisions: set[str], issuing: CodeScheme) -> Book:
-        """Everything that these rows may meet, locked: customers by each identity, ranges of the divisions."""
+    async def load_book(
+        self, registrants: Sequence[Registrant], divisions: set[str], issuing: CodeScheme
+    ) -> Book:
+        """Everything that these may meet, locked: customers by each identity, ranges of the divisions."""
 
     async def locked(self, code: str) -> Customer | None:
         """One customer, locked until the end of the transaction."""
 
-    async def store_rows(
+    async def store_changes(
         self,
-        outcomes: Sequence[Outcome],
+        changes: Sequence[Change],
         book: Book,
         units: Mapping[str, Unit],
         issuing: CodeScheme,
         person: str,
     ) -> None:
-        """Stores what the rows did: customers, codes, skipped serials, agreements, managers, ranges."""
+        """Stores changes in their order, of one customer perhaps several, with codes, skipped serials, agreements,
+        managers and ranges."""
 
     async def store(
         self, customer: Customer, units: Mapping[str, Unit], person: str, before: Customer | None = None
@@ -115,6 +141,9 @@ class Organisations(Protocol):
 
     async def office_of(self, user: str) -> str | None:
         """The office of an active person of the staff; None for anybody else."""
+
+    async def staff_member(self, user: str) -> StaffMember | None:
+        """An active person of the staff with their roles."""
 
     async def units(self, codes: Sequence[str]) -> dict[str, Unit]:
         """Only these units; a timer that touches one customer needs no more."""

@@ -13,7 +13,7 @@ from services.registry.domain.agreements import (
     expire,
     sign,
 )
-from services.registry.domain.importing import agreement_facts
+from services.registry.domain.customers import ChangedMeanwhile, agreement_facts
 from services.registry.handlers.messages import publish_customer
 from services.registry.handlers.ports import AgreementTimers, Customers, Organisations, Permit, Publish
 from services.registry.handlers.standing import Acted, NotStanding, Standing, in_good_standing
@@ -29,6 +29,7 @@ class UnknownUnit:
 async def sign_agreement(
     customer_code: str,
     signing: Signing,
+    version: int | None,
     *,
     person: str,
     now: datetime,
@@ -38,8 +39,9 @@ async def sign_agreement(
     organisations: Organisations,
     timers: AgreementTimers,
     publish: Publish,
-) -> Acted | NotStanding | AgreementDiffers | BadTerm | UnknownUnit:
-    """Records the agreement and turns the lead to B while it is in force; the same agreement again changes nothing."""
+) -> Acted | NotStanding | AgreementDiffers | BadTerm | UnknownUnit | ChangedMeanwhile:
+    """Records the agreement and turns the lead to B while it is in force; the same agreement again changes nothing.
+    `version` is the state of the customer that the caller saw, None for any."""
     found = await customers.locked(customer_code)
     standing = await in_good_standing(found, customer_code, permit, customers, organisations)
     if not isinstance(standing, Standing):
@@ -55,6 +57,8 @@ async def sign_agreement(
         signer = (await organisations.units([signing_unit])).get(signing_unit)
         if signer is None or (signer.valid_to is not None and signer.valid_to < today):
             return UnknownUnit(signing_unit)
+    if version not in (None, customer.version):
+        return ChangedMeanwhile(customer.version)
     agreement = sign(
         signing.agreement_no, signing.signed_on, signing.ends_on, now, today, signing.lines, signing_unit
     )

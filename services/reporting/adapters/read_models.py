@@ -8,6 +8,7 @@ instants are aware, and a list answers with its rows and the cursor of the next 
 from __future__ import annotations
 
 from datetime import date, datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -23,6 +24,7 @@ from services.reporting.adapters.reads import (
     plans,
     revenue,
     suspense,
+    units,
     windows,
 )
 from services.reporting.adapters.reads.alerts import AlertFilter
@@ -72,8 +74,12 @@ class ReadModels:
     async def customers(
         self, caller: Principal, asked: CustomerFilter, cursor: str | None, limit: int
     ) -> Page:
-        """A page of customers by code, each with its tiers."""
-        return await customers.customers(self._reader, caller, asked, cursor, limit)
+        """A page of customers, each with this year's revenue and its tiers."""
+        return await customers.customers(self._reader, caller, self._clock.now(), asked, cursor, limit)
+
+    async def customer_counts(self, caller: Principal, asked: CustomerFilter) -> Row:
+        """`{total, revenue_fen, year}` of the whole list."""
+        return await customers.customer_counts(self._reader, caller, self._clock.now(), asked)
 
     async def customer(self, caller: Principal, code: str) -> Row | None:
         """One customer with its tiers and every change of them, or None where the caller sees none of this code."""
@@ -166,6 +172,14 @@ class ReadModels:
         """`{held, amount_fen, customers, by_reason, by_age}`."""
         return await suspense.suspense_summary(self._reader, caller, self._clock.now())
 
+    async def suspense_item(self, caller: Principal, item: UUID) -> Row | None:
+        """One row of `suspense`, or None."""
+        return await suspense.suspense_item(self._reader, caller, self._clock.now(), item)
+
+    async def suspense_codes(self, caller: Principal, reason: str) -> list[Row]:
+        """What is held for a reason, by code, the largest sum first."""
+        return await suspense.suspense_codes(self._reader, caller, reason)
+
     async def dead_letters(
         self, caller: Principal, asked: DeadLetterFilter, cursor: str | None, limit: int
     ) -> Page:
@@ -181,6 +195,10 @@ class ReadModels:
         return await alerts.alerts(self._reader, caller, asked, cursor, limit)
 
     # -- freshness --------------------------------------------------------------------------------------------------
+
+    async def units(self, caller: Principal) -> list[Row]:
+        """`[{unit_code, name_zh, name_en, unit_path}]` of every unit: names are published inside."""
+        return await units.units(self._reader, caller)
 
     async def freshness(self, caller: Principal) -> list[Row]:
         """How far each view has come in each partition."""

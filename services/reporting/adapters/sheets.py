@@ -3,7 +3,11 @@ are.
 
 What comes from outside is text and nothing else. A spreadsheet takes a text that begins with `=`, `+`, `-` or `@` for a
 formula, and a formula can call programs and send the sheet away; so in CSV such a text gets an apostrophe before it, and
-in XLSX every text is a cell of text. Codes stay text too, or their last digits would be rounded.
+in XLSX every text is a cell of text. Codes stay text too, or their last digits would be rounded. What is a date or a figure
+is one in a workbook, so that it can be sorted and summed.
+
+A workbook carries its watermark in its footer and its properties. A CSV file has it in its name only: a line of its own
+would be a row when the file is imported again.
 """
 
 from __future__ import annotations
@@ -77,10 +81,20 @@ def harmless(printed: str) -> str:
     return f"'{printed}" if hidden or shown[:1] in _STARTS_FORMULA else printed
 
 
+@dataclass(frozen=True, slots=True)
+class SheetColumn:
+    """A column of a sheet: its title, and its width in characters."""
+
+    title: str
+    width: int = 14
+
+
 class Workbook:
     """An XLSX file being written to disk row by row. Its calls take time: make them outside the event loop."""
 
-    def __init__(self, header: Sequence[str], watermark: str, written_at: datetime) -> None:
+    def __init__(
+        self, name: str, columns: Sequence[SheetColumn], watermark: str, written_at: datetime
+    ) -> None:
         self._folder = tempfile.TemporaryDirectory(prefix="keypost-export-", ignore_cleanup_errors=True)
         self.path: Final = Path(self._folder.name) / "table.xlsx"
         self._book = xlsxwriter.Workbook(
@@ -90,24 +104,36 @@ class Workbook:
             {"comments": watermark, "created": written_at.astimezone(SHANGHAI).replace(tzinfo=None)}
         )
         self._yuan = self._book.add_format({"num_format": "0.00"})
+        self._day = self._book.add_format({"num_format": "yyyy-mm-dd"})
+        self._instant = self._book.add_format({"num_format": "yyyy-mm-dd hh:mm:ss"})
         self._bold = self._book.add_format({"bold": True})
-        self._header = list(header)
+        self._name = name
+        self._columns = list(columns)
+        self._sheets = 0
         # An ampersand begins an instruction in headers and footers.
         self._watermark = watermark.replace("&", "&&")[:200]
         self._row = 0
         self._begin_sheet()
 
     def _begin_sheet(self) -> None:
-        self._sheet = self._book.add_worksheet()
+        self._sheets += 1
+        self._sheet = self._book.add_worksheet(
+            self._name if self._sheets == 1 else f"{self._name} {self._sheets}"
+        )
         self._sheet.set_footer(f"&L{self._watermark}&R&P / &N")
         self._sheet.freeze_panes(1, 0)
-        for column, title in enumerate(self._header):
-            self._sheet.write_string(0, column, title, self._bold)
+        for place, column in enumerate(self._columns):
+            self._sheet.set_column(place, place, column.width)
+            self._sheet.write_string(0, place, column.title, self._bold)
         self._row = 1
+
+    def _end_sheet(self) -> None:
+        self._sheet.autofilter(0, 0, self._row - 1, len(self._columns) - 1)
 
     def add(self, rows: Iterable[Sequence[Cell]]) -> None:
         for row in rows:
             if self._row > SHEET_ROWS_MAX:
+                self._end_sheet()
                 self._begin_sheet()
             for column, value in enumerate(row):
                 self._write(column, value)
@@ -118,12 +144,19 @@ class Workbook:
             return
         if isinstance(value, Money) and abs(value.fen) < EXACT_FEN_MAX:
             self._sheet.write_number(self._row, column, value.fen / 100, self._yuan)
-        elif isinstance(value, int) and abs(value) < EXACT_FEN_MAX:
+        elif isinstance(value, datetime):
+            # A spreadsheet's time has no zone; it is that of the organisation, as everywhere on the screen.
+            local = value.astimezone(SHANGHAI).replace(tzinfo=None)
+            self._sheet.write_datetime(self._row, column, local, self._instant)
+        elif isinstance(value, date):
+            self._sheet.write_datetime(self._row, column, value, self._day)
+        elif isinstance(value, int) and not isinstance(value, bool) and abs(value) < EXACT_FEN_MAX:
             self._sheet.write_number(self._row, column, value)
         else:
             self._sheet.write_string(self._row, column, text_of(value)[:CELL_MAX])
 
     def finish(self) -> None:
+        self._end_sheet()
         self._book.close()
 
     def remove(self) -> None:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.reporting.adapters import export_log
 from services.reporting.adapters.read_models import ReadModels, Row
-from services.reporting.adapters.sheets import BYTE_ORDER_MARK, Workbook, csv_line
+from services.reporting.adapters.sheets import BYTE_ORDER_MARK, SheetColumn, Workbook, csv_line
 from services.reporting.entrypoints.exported_tables import TABLES, Exported
 from shared.auth.http import Caller, require
 from shared.auth.principals import Principal
@@ -32,8 +32,9 @@ MEDIA: Final = {
 }
 
 Name = Literal[
-    "customers", "movements", "revenue", "declarations", "windows", "plans", "suspense", "dead-letters"
-]
+    "customers", "movements", "revenue", "declarations", "windows", "plans", "suspense", "dead-letters",
+    "tier-matrix", "alerts",
+]  # fmt: skip
 Form = Literal["csv", "xlsx"]
 _NO_NUL: Final = r"^[^\x00]*$"
 _Text = Annotated[str | None, Field(max_length=255, pattern=_NO_NUL)]
@@ -52,6 +53,8 @@ class ExportFilters(BaseModel):
     q: _Text = None
     status: _Text = None
     kind: _Text = None
+    agreement: bool | None = None
+    order: Literal["code", "revenue"] | None = None
     customer: _Text = None
     direction: Direction | None = None
     effective_from: date | None = None
@@ -65,6 +68,8 @@ class ExportFilters(BaseModel):
     counter: _Text = None
     service: _Text = None
     topic: _Text = None
+    alert: _Text = None
+    open: bool | None = None
     year: Annotated[int | None, Field(ge=1, le=9999)] = None
     line: _Text = None
     from_: Annotated[date | None, Field(alias="from")] = None
@@ -159,8 +164,8 @@ async def _xlsx(
     number: int,
     unit_of_work: UnitOfWork,
 ) -> AsyncIterator[bytes]:
-    titles = [column.title(language) for column in table.columns]
-    book = await asyncio.to_thread(Workbook, titles, mark, unit_of_work.clock.now())
+    columns = [SheetColumn(column.title(language), column.width) for column in table.columns]
+    book = await asyncio.to_thread(Workbook, table.title(language), columns, mark, unit_of_work.clock.now())
     try:
         count = 0
         async for rows in pages:

@@ -98,6 +98,12 @@ class Customer(Part):
     registered_at: Instant
     agreements: list[Agreement]
     as_of: Instant
+    revenue_year: int | None = Field(
+        default=None, description="The year of `revenue`; null for a single customer."
+    )
+    revenue_fen: Figure | None = Field(
+        default=None, alias="revenue", description="Yuan booked in that year so far, with or without a tier."
+    )
     tiers: list[Tier]
 
 

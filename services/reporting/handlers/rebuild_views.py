@@ -17,5 +17,5 @@ class FillCopy:
         self._build = BuildViews(open_copy)
 
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
-        await self._build.handle(work, records)
+        await self._build.handle(work, [record for record in records if record.oversized is None])
         work.dead_letters.clear()

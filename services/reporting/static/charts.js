@@ -72,7 +72,7 @@
         ...frame(look, content),
         series: [
           { name: content.names[0], type: "bar", data: content.now, barMaxWidth: 26, itemStyle: { color: look.first, borderRadius: [3, 3, 0, 0] } },
-          { name: content.names[1], type: "line", data: content.before, symbol: "circle", symbolSize: 6, lineStyle: { color: look.second, width: 2, type: [5, 4] }, itemStyle: { color: look.second }, connectNulls: false },
+          ...!content.before.some((value) => value !== null) ? [] : [{ name: content.names[1], type: "line", data: content.before, symbol: "circle", symbolSize: 6, lineStyle: { color: look.second, width: 2, type: [5, 4] }, itemStyle: { color: look.second }, connectNulls: false }],
         ],
       };
     },
@@ -110,7 +110,7 @@
         },
         tooltip: {
           ...tooltip(look), trigger: "item",
-          formatter: (hit) => hit.data && hit.data.bar ? `${hit.data.bar.name}\n${hit.data.bar.unit} · ${hit.data.bar.word}\n${hit.data.bar.from.slice(0, 10)} – ${hit.data.bar.last_day || hit.data.bar.to.slice(0, 10)}` : "",
+          formatter: (hit) => hit.data && hit.data.bar ? `${hit.data.bar.name}\n${hit.data.bar.unit} · ${hit.data.bar.word}\n${hit.data.bar.first_day} – ${hit.data.bar.last_day}` : "",
         },
         series: [
           {
@@ -158,6 +158,8 @@
       new ResizeObserver(() => chart.resize()).observe(box);
     }
     drawn.set(box, box.dataset.content);
+    chart.off("click");
+    chart.on("click", (hit) => { if (hit.data && hit.data.bar && hit.data.bar.leads) location.assign(hit.data.bar.leads); });
     chart.setOption(kinds[box.dataset.chart](tokens(), content, box), { notMerge: true });
   }
 

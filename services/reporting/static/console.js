@@ -60,6 +60,10 @@ function forms() {
   for (const select of document.querySelectorAll("form.filters select")) {
     select.addEventListener("change", () => select.form.requestSubmit());
   }
+  /* On a phone the list comes first; a form that narrows it now stays open. */
+  if (matchMedia("(max-width: 860px)").matches && !location.search) {
+    for (const box of document.querySelectorAll("details.filter-box")) box.open = false;
+  }
   const alert = document.querySelector("[data-focus]");
   if (alert) alert.focus();
 }
@@ -67,7 +71,7 @@ function forms() {
 /* -- the stream -- */
 const SILENCE_MS = 40000;
 const OLD_SECONDS = 300;
-const live = { source: null, watch: 0, retry: 0, wasLost: false, offset: 0, many: false, mark: "" };
+const live = { source: null, watch: 0, retry: 0, wasLost: false, offset: 0, many: false, mark: "", minute: 0 };
 
 function showState(state) {
   const shown = document.getElementById("live-state");
@@ -104,6 +108,11 @@ function heard(event) {
   /* A beat with another mark than the last one: something changed that this page did not hear of. */
   if (event.type === "beat" && told.mark !== live.mark) changed(["*"]);
   live.mark = told.mark;
+  if (told.now) {
+    /* By the server's clock, which in a sandbox jumps: hours that are left are drawn again with every minute of it. */
+    live.offset = Date.parse(told.now) - Date.now();
+    tick();
+  }
   if (told.as_of) {
     document.getElementById("live-state").dataset.asOf = told.as_of;
     const at = new Date(told.as_of);
@@ -119,6 +128,15 @@ function heard(event) {
     age();
   }
   return told;
+}
+
+function tick() {
+  const minute = Math.floor((Date.now() + live.offset) / 60000);
+  if (minute === live.minute) return;
+  const first = live.minute === 0;
+  live.minute = minute;
+  if (first) return;
+  for (const region of document.querySelectorAll("[data-ticks]")) refresh(region.id);
 }
 
 function connect() {
@@ -186,7 +204,8 @@ function age() {
   /* By the server's time, which in a sandbox is not this machine's. */
   const seconds = Math.max(0, (Date.now() + live.offset - Date.parse(state.dataset.asOf)) / 1000);
   const [unit, size] = seconds < 90 ? ["Second", 1] : seconds < 5400 ? ["Minute", 60] : seconds < 129600 ? ["Hour", 3600] : ["Day", 86400];
-  shown.textContent = `(${text("textAge")} ${text("text" + unit).replace("{n}", Math.floor(seconds / size))})`;
+  const since = `${text("textAge")} ${text("text" + unit).replace("{n}", Math.floor(seconds / size))}`;
+  shown.textContent = text("textBrackets").replace("{text}", since);
 }
 
 function start() {
@@ -195,9 +214,11 @@ function start() {
   if (!document.getElementById("live-state")) return;
   live.offset = Date.parse(text("now")) - Date.now();
   live.mark = text("mark");
+  tick();
   connect();
   age();
   setInterval(age, 1000);
+  setInterval(() => { if (live.source) tick(); }, 5000);
   /* A hidden page holds no connection: a browser has only six to one server. Shown again, it catches up. */
   document.addEventListener("visibilitychange", () => {
     if (document.hidden) {

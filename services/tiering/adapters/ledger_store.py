@@ -20,6 +20,7 @@ from services.tiering.domain.closing import ClosedYears
 from services.tiering.domain.entries import Arrival, BookedSale, HeldTransaction, LedgerHead, TierChange
 from services.tiering.domain.holding import HoldReason
 from services.tiering.handlers.ports import Close, Decision, Described
+from shared.contracts.registry_v1 import UnitState
 from shared.contracts.tiering_v1 import TierChanged
 from shared.messaging.work import Work
 
@@ -76,14 +77,31 @@ class PostgresLedger:
             db = await self._work.raw()
             read: dict[str, tuple[Binding, ...]] = dict.fromkeys(missing, ())
             for row in await db.fetch(
-                "SELECT code, account, valid_from, valid_to FROM bindings WHERE code = ANY($1::text[]) "
-                "ORDER BY code, valid_from NULLS FIRST",
+                "SELECT code, account, valid_from, valid_to, unit_code, counter_id FROM bindings "
+                "WHERE code = ANY($1::text[]) ORDER BY code, valid_from NULLS FIRST",
                 missing,
             ):
-                read[row["code"]] += (Binding(row["account"], row["valid_from"], row["valid_to"]),)
+                code, *binding = row
+                read[code] += (Binding(*binding),)
             self._memory.learn({}, {code: read[code] for code in read.keys() - self._changed_codes})
             result.update(read)
         return result
+
+    async def unit_paths(self, codes: Collection[str]) -> dict[str, str]:
+        db = await self._work.raw()
+        found = await db.fetch("SELECT code, path FROM units WHERE code = ANY($1::text[])", list(codes))
+        return {row[0]: row[1] for row in found}
+
+    async def keep_units(self, units: Sequence[UnitState]) -> list[str]:
+        db = await self._work.raw()
+        before = await self.unit_paths([unit.unit_code for unit in units])
+        kept = await db.fetch(
+            rows.UPSERT_UNITS,
+            [unit.unit_code for unit in units],
+            [unit.version for unit in units],
+            [unit.path for unit in units],
+        )
+        return [row["code"] for row in kept if before.get(row["code"]) != row["path"]]
 
     async def accounts(self, numbers: Collection[int]) -> Mapping[int, Account]:
         result: dict[int, Account] = {}
@@ -154,6 +172,18 @@ class PostgresLedger:
         )
         return [rows.hold(row) for row in found]
 
+    async def held_at_counters(
+        self, counters: Collection[str], reasons: Collection[HoldReason]
+    ) -> list[HeldTransaction]:
+        db = await self._work.raw()
+        found = await db.fetch(
+            "SELECT * FROM suspense WHERE state = 'held' AND counter_id = ANY($1::text[]) "
+            "AND reason = ANY($2::text[]) ORDER BY number",
+            list(counters),
+            [reason.value for reason in reasons],
+        )
+        return [rows.hold(row) for row in found]
+
     async def codes_of(self, accounts: Collection[int]) -> list[str]:
         db = await self._work.raw()
         found = await db.fetch(
@@ -200,13 +230,14 @@ class PostgresLedger:
         )
         return [(row[0], row[1]) for row in found]
 
-    async def holders_behind(self, year: int, limit: int) -> list[int]:
+    async def holders_behind(self, year: int, limit: int, without: Collection[int] = ()) -> list[int]:
         db = await self._work.raw()
         found = await db.fetch(
             "SELECT DISTINCT account FROM (SELECT account FROM standings WHERE tier > 0 AND closed_through < $1 "
-            "ORDER BY closed_through, account LIMIT $2) AS behind ORDER BY account",
+            "AND account <> ALL($3::int[]) ORDER BY closed_through, account LIMIT $2) AS behind ORDER BY account",
             year,
             limit,
+            list(without),
         )
         return [row[0] for row in found]
 
@@ -245,11 +276,11 @@ class PostgresLedger:
             [number for number, _ in bound],
         )
         bindings = [
-            (code, one.account, one.valid_from, one.valid_to) for _, codes in bound for code, one in codes
+            (code, one.account, one.valid_from, one.valid_to, one.unit_code, one.counter_id)
+            for _, codes in bound
+            for code, one in codes
         ]
-        await db.copy_records_to_table(
-            "bindings", records=bindings, columns=("code", "account", "valid_from", "valid_to")
-        )
+        await db.copy_records_to_table("bindings", records=bindings, columns=rows.BINDING_COLUMNS)
         changed = {row[0] for row in gone}.union(code for code, *_ in bindings)
         self._changed_codes |= changed
         return changed

@@ -22,7 +22,8 @@ _MEANT = text("""
     WITH RECURSIVE meant AS (
         SELECT a.*, 0 AS step FROM accounts a
         WHERE a.number = coalesce((SELECT number FROM accounts WHERE code = :code),
-                                  (SELECT account FROM bindings WHERE code = :code AND valid_to IS NULL LIMIT 1))
+                                  (SELECT account FROM bindings WHERE code = :code AND valid_to IS NULL
+                                   ORDER BY unit_code NULLS FIRST, counter_id NULLS FIRST LIMIT 1))
         UNION ALL SELECT a.*, m.step + 1 FROM accounts a JOIN meant m ON a.number = m.merged_into
     ) SELECT * FROM meant ORDER BY step
 """)
@@ -37,7 +38,8 @@ class Meant(NamedTuple):
 
 
 async def account_of(connection: AsyncConnection, code: str) -> Meant | None:
-    """What a registry code, also a merged one, or a mapped counter code means today."""
+    """What a registry code, also a merged one, or a mapped counter code means today; of a code that means several
+    customers, each at its counters, the one for all counters before the others."""
     found = (await connection.execute(_MEANT, {"code": code})).mappings()
     path = [rows.account(dict(row)) for row in found]
     if not path:

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.tiering.handlers.tell_revenue import EVIDENCE_KINDS, EvidenceCell, MonthCell, YearRevenue
+from services.tiering.handlers.tell_revenue import (
+    EVIDENCE_KINDS,
+    DueYear,
+    EvidenceCell,
+    MonthCell,
+    YearRevenue,
+)
 from shared.messaging.work import Work
 
 SPAN: Final = 200_000
@@ -42,6 +49,14 @@ _TAKE: Final = """
     WHERE d.account = oldest.account AND d.year = oldest.year
     RETURNING d.account, d.year
 """
+_DROP: Final = """
+    DELETE FROM revenue_due d USING unnest($1::int[], $2::int[]) AS w (account, year)
+    WHERE d.account = w.account AND d.year = w.year
+"""
+_SKIP: Final = """
+    WITH passed AS (UPDATE revenue_teller SET seq = $1 WHERE seq = $1 - 1 RETURNING seq)
+    INSERT INTO revenue_skipped SELECT seq FROM passed
+"""
 _TOTALS: Final = """
     SELECT w.account, a.code, w.year, s.code AS merged_into, t.months, t.lines, t.amounts, t.pieces, t.counts
     FROM unnest($1::int[], $2::int[]) AS w (account, year)
@@ -75,11 +90,12 @@ class PostgresRevenue:
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    async def gather(self) -> int:
+    async def gather(self, upto: int | None = None) -> int:
         db = await self._work.raw()
         told, version, head = await db.fetchrow(_OPEN)
         # The head may have been read before another instance's telling that this one has waited for.
-        upto = min(max(head, told), told + SPAN)
+        last = max(head, told) if upto is None else max(upto, told)
+        upto = min(last, told + SPAN)
         if upto > told:
             await db.execute(_GATHER, told, upto)
         await db.execute("UPDATE revenue_teller SET seq = $1, version = $2", upto, version + 1)
@@ -88,12 +104,38 @@ class PostgresRevenue:
     async def take(self, limit: int) -> list[YearRevenue]:
         db = await self._work.raw()
         taken = await db.fetch(_TAKE, limit)
-        accounts, years = [row[0] for row in taken], [row[1] for row in taken]
-        evidence: dict[tuple[int, int], list[EvidenceCell]] = {}
-        for account, year, kind, *cell in await db.fetch(_EVIDENCE, accounts, years):
+        return await self._totals([tuple(row) for row in taken])
+
+    async def take_these(self, due: Sequence[DueYear]) -> list[YearRevenue]:
+        await self.drop(due)
+        return await self._totals(due)
+
+    async def drop(self, due: Sequence[DueYear]) -> None:
+        db = await self._work.raw()
+        await db.execute(_DROP, *_columns(due))
+
+    async def note(self, seq: int) -> None:
+        db = await self._work.raw()
+        # Evidence is added up, so that a booking must not be noted twice, whoever has noted it in the meantime.
+        if await db.fetchval("DELETE FROM revenue_skipped WHERE seq = $1 RETURNING seq", seq) is not None:
+            await db.execute(_GATHER, seq - 1, seq)
+
+    async def skip(self, seq: int) -> None:
+        db = await self._work.raw()
+        await db.execute(_SKIP, seq)
+
+    async def _totals(self, due: Sequence[DueYear]) -> list[YearRevenue]:
+        """Years with what they add up to now, and the evidence for it."""
+        db = await self._work.raw()
+        evidence: dict[DueYear, list[EvidenceCell]] = {}
+        for account, year, kind, *cell in await db.fetch(_EVIDENCE, *_columns(due)):
             evidence.setdefault((account, year), []).append(EvidenceCell(EVIDENCE_KINDS[kind], *cell))
-        rows = await db.fetch(_TOTALS, accounts, years)
+        rows = await db.fetch(_TOTALS, *_columns(due))
         return [_year(row, evidence.get((row["account"], row["year"]), [])) for row in rows]
+
+
+def _columns(due: Sequence[DueYear]) -> tuple[list[int], list[int]]:
+    return [account for account, _ in due], [year for _, year in due]
 
 
 def _year(row: Any, evidence: list[EvidenceCell]) -> YearRevenue:
@@ -120,6 +162,14 @@ class Untold(NamedTuple):
 
 
 _UNTOLD = text("SELECT h.seq, t.seq, EXISTS (SELECT FROM revenue_due) FROM ledger_head h, revenue_teller t")
+
+
+_DUE = text("SELECT account, year FROM revenue_due ORDER BY since LIMIT :limit")
+
+
+async def due_years(connection: AsyncConnection, limit: int) -> list[DueYear]:
+    """What has waited longest to be told."""
+    return [(row.account, row.year) for row in await connection.execute(_DUE, {"limit": limit})]
 
 
 async def untold(connection: AsyncConnection) -> Untold:

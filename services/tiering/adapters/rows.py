@@ -185,6 +185,14 @@ def _day(said: str | None) -> date | None:
     return None if said is None else date.fromisoformat(said)
 
 
+BINDING_COLUMNS: Final = ("code", "account", "valid_from", "valid_to", "unit_code", "counter_id")
+
+UPSERT_UNITS: Final = """
+    INSERT INTO units AS u (code, version, path) SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[])
+    ON CONFLICT (code) DO UPDATE SET version = excluded.version, path = excluded.path WHERE u.version < excluded.version
+    RETURNING code, path
+"""
+
 UPSERT_ACCOUNT: Final = """
     INSERT INTO accounts (number, code, state_version, status, unit_code, unit_path, manager, city_group, upstream,
         agreements, updated_at, merged_into, merged_at, merged_seq)

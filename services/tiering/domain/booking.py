@@ -13,7 +13,7 @@ from datetime import date, datetime
 from typing import Literal
 from uuid import UUID
 
-from services.tiering.domain.account import Account, Binding, Status
+from services.tiering.domain.account import Account, Binding, Status, meant
 from services.tiering.domain.closing import ClosedYears, at_close
 from services.tiering.domain.entries import (
     Arrival,
@@ -86,6 +86,8 @@ class Books:
         self.pages = Pages()
         self.accounts: dict[int, Account] = {}
         self.bindings: dict[str, tuple[Binding, ...]] = {}
+        self.counters: dict[str, str] = {}
+        """Paths of the counters' units, for counters whose codes are not the same everywhere; empty where unknown."""
         self.sales: dict[UUID, BookedSale] = {}
         self.named: set[UUID] = set()
         """Sales that a reversal in hand or in suspense names: only these are remembered when they are booked."""
@@ -174,13 +176,13 @@ class Books:
             )
         )
 
-    def account_for(self, code: str, day: date) -> Account | None:
-        """The account that a code means on a business date; None where the registry knows no such code."""
-        for binding in self.bindings.get(code, ()):
-            if binding.holds_on(day):
-                account = self.accounts[binding.account]
-                return account if account.merged_into is None else self.survivor(account.number)
-        return None
+    def account_for(self, code: str, day: date, counter_id: str) -> Account | None:
+        """The account that a code of a counter means on a business date; None where the registry knows no such code."""
+        binding = meant(self.bindings.get(code, ()), day, counter_id, self.counters.get(counter_id, ""))
+        if binding is None:
+            return None
+        account = self.accounts[binding.account]
+        return account if account.merged_into is None else self.survivor(account.number)
 
     def survivor(self, number: int) -> Account:
         """The account that this one is part of by now: itself unless it was merged (TIE-14)."""
@@ -205,7 +207,9 @@ class Books:
     def place(self, arrived: Arrival, hold: HeldTransaction | None = None) -> None:
         """Book a transaction whose date is accepted, or hold it. `hold` is its row in suspense if it waited there."""
         transaction = arrived.transaction
-        account = self.account_for(transaction.customer_code, transaction.business_date)
+        account = self.account_for(
+            transaction.customer_code, transaction.business_date, transaction.counter_id
+        )
         if account is None:
             self.hold(arrived, self.rules.judge_unknown_code(transaction.customer_code), hold)
         elif account.status is not Status.ACTIVE:
@@ -304,7 +308,7 @@ class Books:
         hold: HeldTransaction | None = None,
         waits_for: UUID | None = None,
     ) -> None:
-        """HeldTransaction a transaction with its reason, or keep one in suspense that now waits for something else."""
+        """Hold a transaction with its reason, or keep one in suspense that now waits for something else."""
         if hold is None:
             self.hold_number += 1
             hold = self.holds[self.hold_number] = HeldTransaction(

@@ -145,10 +145,11 @@ class BookingAnswer(TypedDict):
 
 
 class TierEvidence(TypedDict):
-    """The changes that led to a tier, and the latest bookings of the deciding year; `bookings` counts all of them."""
+    """The changes that led to a tier, and the latest bookings of the deciding year; `bookings` counts all of them. The totals
+    are null for somebody who does not see every line that the scheme counts."""
 
     year: int
-    total_now: Yuan
+    total_now: Yuan | None
     total_at_close: Yuan | None
     booked_since_close: Yuan | None
     thresholds: dict[str, Yuan]

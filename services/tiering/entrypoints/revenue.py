@@ -6,12 +6,15 @@ import asyncio
 import contextlib
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from services.tiering.adapters.revenue_store import untold
+from services.tiering.adapters.revenue_store import SPAN, due_years, untold
 from services.tiering.handlers.tell_revenue import AT_ONCE, TellRevenue
+from shared.messaging import faults
 from shared.messaging.failures import Backoff, Kind, classify
+from shared.messaging.metrics import FAILURES
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 
@@ -23,6 +26,10 @@ HEAVY_REST_SECONDS: Final = 5.0
 HEAVY: Final = 2000
 """So many bookings within the window make heavy work, during which telling must not cost throughput."""
 WINDOW_SECONDS: Final = 4.0
+TASK: Final = "revenue"
+BOOKING: Final = "booking {}"
+YEAR: Final = "year {0} {1}"
+"""How faults name what was given up: a booking of the ledger by its number, a year by account and year."""
 QUIET_SECONDS: Final = 1.0
 LOST_SECONDS: Final = 20.0
 """A unit of work that began so long ago has failed, or will be seen by what it has booked."""
@@ -94,11 +101,13 @@ async def tell_revenue(unit_of_work: UnitOfWork, handler: TellRevenue, signs: Si
         try:
             async with unit_of_work.engine.connect() as connection:
                 state = await untold(connection)
+                again = await faults.due_again(connection, TASK)
+            if again:
+                await tell_again(unit_of_work, handler, again)
             pending, quiet = state.pending, False
             began = time.monotonic()
             if pace.look(began, state.head, signs.at_work) and pending:
-                async with unit_of_work.begin() as work:
-                    told = await handler.tell(work)
+                told = await tell_once(unit_of_work, handler)
                 pace.told(began, time.monotonic(), full=told == AT_ONCE)
                 quiet = told > 0
             backoff.reset()
@@ -106,3 +115,51 @@ async def tell_revenue(unit_of_work: UnitOfWork, handler: TellRevenue, signs: Si
             if classify(error) is not Kind.TRANSIENT:
                 raise
             await asyncio.sleep(backoff.next())
+
+
+async def tell_once(unit_of_work: UnitOfWork, handler: TellRevenue) -> int:
+    """One unit of work's telling; how many years. Where it fails by a fault of ours it is done piece by piece, and what
+    fails by itself is given up: a booking, whose year is then not known to have changed, or a year."""
+    try:
+        async with unit_of_work.begin() as work:
+            return await handler.tell(work)
+    except Exception as error:
+        if classify(error) is Kind.TRANSIENT:
+            raise
+        FAILURES.labels(TASK, Kind.BUG.value).inc()
+    async with unit_of_work.engine.connect() as connection:
+        state = await untold(connection)
+    await faults.isolate(
+        unit_of_work,
+        TASK,
+        range(state.told + 1, min(state.head, state.told + SPAN) + 1),
+        handler.gather,
+        name=BOOKING.format,
+        set_aside=handler.skip,
+    )
+    async with unit_of_work.engine.connect() as connection:
+        due = await due_years(connection, AT_ONCE)
+    lost = await faults.isolate(
+        unit_of_work,
+        TASK,
+        due,
+        handler.tell_these,
+        name=lambda one: YEAR.format(*one),
+        set_aside=handler.drop,
+    )
+    return len(due) - lost
+
+
+async def tell_again(unit_of_work: UnitOfWork, handler: TellRevenue, items: Sequence[str]) -> None:
+    """Try once more what was given up."""
+
+    async def one(work: Work, named: Sequence[str]) -> None:
+        for item in named:
+            kind, *numbers = item.split()
+            if kind == BOOKING.split()[0]:
+                await handler.note(work, int(numbers[0]))
+            else:
+                await handler.tell_these(work, [(int(numbers[0]), int(numbers[1]))])
+
+    for item in items:
+        await faults.isolate(unit_of_work, TASK, [item], one)

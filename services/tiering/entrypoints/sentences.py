@@ -95,3 +95,13 @@ def tier_name(version: SchemeVersion, tier: int, language: Language) -> str:
         return "no tier" if language == "en" else "无级别"
     level = version.levels[tier - 1]
     return level.name_en if language == "en" else level.name_zh
+
+
+def lines_notice(language: Language) -> str:
+    """Why somebody who sees some lines of a customer alone is told no total."""
+    if language == "en":
+        return (
+            "This tier counts lines that are not yours, so that its totals are not shown; the bookings are those of your "
+            "line."
+        )
+    return "该级别按多个专业计收，累计收入不在您的专业范围内，故不显示；所列交易仅为本专业。"

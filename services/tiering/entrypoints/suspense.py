@@ -15,10 +15,10 @@ from services.tiering.entrypoints.answers import DecisionAnswer, SuspenseItem, S
 from services.tiering.handlers.decide_suspense import DecideSuspense, Refused, allowed_for
 from services.tiering.handlers.ports import Decision
 from shared.auth.http import Caller, require
+from shared.http_fields import Position, RowNumber, StorableText
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
-from shared.parameters import Number, StorableText
 from shared.problems import Problem
 from shared.scope import reading
 
@@ -41,7 +41,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
         state: Literal["held", "booked", "closed", "all"] = "held",
         reason: HoldReason | None = None,
         customer_code: str | None = None,
-        after: Number = 0,
+        after: Position = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> SuspensePage:
         """Transactions in suspense, in order of arrival."""
@@ -62,7 +62,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
         }
 
     @router.get("/{number}")
-    async def show_suspense(caller: Caller, number: Number) -> SuspenseItem:
+    async def show_suspense(caller: Caller, number: RowNumber) -> SuspenseItem:
         """One transaction in suspense."""
         require(caller, "suspense.read")
         async with reading(engine, caller, "suspense.read") as connection:
@@ -73,7 +73,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
 
     @router.post("/{number}/decision")
     async def decide(
-        caller: Caller, number: Number, asked: DecisionRequest, idempotency_key: IdempotencyKey = None
+        caller: Caller, number: RowNumber, asked: DecisionRequest, idempotency_key: IdempotencyKey = None
     ) -> DecisionAnswer:
         """Decide about one transaction; a second decision is refused."""
         require(caller, "suspense.decide")

@@ -23,13 +23,14 @@ from services.tiering.entrypoints.answers import (
     TierName,
     iso,
 )
-from services.tiering.entrypoints.sentences import merge_notice, sentences, tier_name
+from services.tiering.entrypoints.sentences import lines_notice, merge_notice, sentences, tier_name
 from shared.auth.http import Caller, require
+from shared.auth.policy import lines_shown
 from shared.clock import Clock, business_date
 from shared.contracts.tiering_v1 import structured_change
+from shared.http_fields import StatedDay
 from shared.kernel.lines import LINES
 from shared.money import format_yuan
-from shared.parameters import DayParameter
 from shared.problems import Problem
 from shared.scope import reading
 from shared.texts import Language, language_of
@@ -46,12 +47,12 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
         caller: Caller,
         code: str,
         scheme: str | None = None,
-        as_of: DayParameter | None = None,
+        as_of: StatedDay | None = None,
         explain: bool = False,
     ) -> CustomerTiers:
         """A customer's tier under each scheme, since when and why; with `explain` the transactions behind it. A merged
         customer's code is answered for its survivor, and `notice` says so."""
-        require(caller, "tiers.read")
+        require(caller, "evidence.read" if explain else "tiers.read")
         language = language_of(request.headers.get("accept-language"))
         wanted = [one for one in schemes if scheme in (None, one.code)]
         if not wanted:
@@ -72,7 +73,8 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
             closes = await read_models.closes(connection)
             started = [close.year for close in closes if close.closed_at is not None]
             today = business_date(clock.now())
-            teller = _Teller(connection, account, parts, max(started, default=None), today, language)
+            shown = lines_shown(caller, "tiers.read", account.unit_path)
+            teller = _Teller(connection, account, parts, max(started, default=None), today, language, shown)
             tiers = []
             for one in wanted:
                 tiers.append(await teller.tier(one, as_of, explain))
@@ -131,6 +133,7 @@ class _Teller:
         last_closed: int | None,
         today: date,
         language: Language,
+        lines: frozenset[str] | None,
     ) -> None:
         self._connection = connection
         self._account = account
@@ -138,6 +141,13 @@ class _Teller:
         self._last_closed = last_closed
         self._today = today
         self._language = language
+        self._lines = lines
+        """The lines that the caller sees; None means all of them."""
+
+    def _sees_all_of(self, version: SchemeVersion) -> bool:
+        """Whether the caller sees every line that a scheme counts. A total of some of them is none of the scheme's, so that
+        whoever sees no more is told the tier without it."""
+        return self._lines is None or self._lines >= {LINES[line] for line in version.lines}
 
     async def tier(self, scheme: Scheme, as_of: date | None, with_evidence: bool) -> TierAnswer | None:
         version = scheme.on(as_of or self._today)
@@ -147,7 +157,8 @@ class _Teller:
         if as_of is not None and as_of < self._today:
             return await self._past(version, as_of)
         explanation = explain(version, standing, self._account, self._last_closed, self._today)
-        ahead = explanation.next_level
+        whole = self._sees_all_of(version)
+        ahead = explanation.next_level if whole else None
         names = self._names(version, standing.tier)
         told: TierAnswer = {
             "scheme": names["scheme"],
@@ -164,10 +175,14 @@ class _Teller:
                 "signed_on": iso(standing.cover.signed_on),
                 "ended_on": iso(standing.cover.ended_on),
             },
-            "totals": {str(year): format_yuan(fen) for year, fen in explanation.totals_fen.items()},
+            "totals": {str(year): format_yuan(fen) for year, fen in explanation.totals_fen.items()}
+            if whole
+            else {},
             "revenue_basis": version.basis_en if self._language == "en" else version.basis_zh,
             "next_level": None if ahead is None else self._ahead(version, ahead),
-            "explanation": sentences(version, standing, explanation, self._language),
+            "explanation": sentences(version, standing, explanation, self._language)
+            if whole
+            else [lines_notice(self._language)],
         }
         if with_evidence:
             told["evidence"] = await self._evidence(version, standing)
@@ -216,10 +231,11 @@ class _Teller:
         )
         total = version.total_of(self._account.totals[year]) if year in self._account.totals else 0
         late = await read_models.late_fen(self._connection, self._account.number, year, version.lines)
-        closed = self._last_closed is not None and year <= self._last_closed
+        whole = self._sees_all_of(version)
+        closed = whole and self._last_closed is not None and year <= self._last_closed
         return {
             "year": year,
-            "total_now": format_yuan(total),
+            "total_now": format_yuan(total) if whole else None,
             "total_at_close": format_yuan(total - late) if closed else None,
             "booked_since_close": format_yuan(late) if closed else None,
             "thresholds": {

@@ -6,7 +6,7 @@ a customer first, a booking or the sweep, settles that customer's close before a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
@@ -14,8 +14,8 @@ from typing import Final
 from services.tiering.domain.booking import Books, Rulebook
 from services.tiering.domain.closing import ClosedYears, CloseRefused, at_close, refusal
 from services.tiering.domain.standing import NO_STANDING, Move
-from services.tiering.handlers.keeping import keep
-from services.tiering.handlers.ports import Close, CloseStore, StartWait
+from services.tiering.handlers.keeping import Keeper
+from services.tiering.handlers.ports import Close, CloseStore
 from shared.clock import business_date
 from shared.failpoints import failpoint
 from shared.messaging.work import Work
@@ -40,12 +40,10 @@ class Rehearsed:
 class CloseYear:
     """Commands on closes; each runs in a unit of work of its own."""
 
-    def __init__(
-        self, rules: Rulebook, open_store: Callable[[Work], CloseStore], start_wait: StartWait
-    ) -> None:
+    def __init__(self, rules: Rulebook, open_store: Callable[[Work], CloseStore], keeper: Keeper) -> None:
         self._rules = rules
         self._open_store = open_store
-        self._start_wait = start_wait
+        self._keeper = keeper
 
     async def request(self, work: Work, year: int, by: str) -> Close | CloseRefused:
         """Record that a year is to be closed; asking again changes nothing."""
@@ -74,31 +72,51 @@ class CloseYear:
             after = earlier
         await store.record_close(Close(year, QUEUED, by, work.now, None, None, 0, 0, 0))
 
-    async def advance(self, work: Work) -> bool:
-        """Do the next piece of the earliest close that is not done; False when there is nothing to do."""
+    async def advance(self, work: Work, without: Collection[int] = ()) -> bool:
+        """Do the next piece of the earliest close that is not done; False when there is nothing to do. Accounts `without`
+        are given up at present: the close ends without them, and they are settled when they can be."""
         store = self._open_store(work)
         head, closed = await store.open()
-        pending = [close for close in await store.closes() if close.state != DONE]
-        if not pending:
+        close = _earliest(await store.closes())
+        if close is None:
             return False
-        close = pending[0]
         if close.state == QUEUED:
             behind = await store.holders_behind(close.year, 1_000_000_000)
             await store.record_close(replace(close, state=RUNNING, closed_at=work.now, holders=len(behind)))
             return True
-        books = Books(self._rules, head, closed, work.now)
-        numbers = await store.holders_behind(close.year, CHUNK)
+        numbers = await store.holders_behind(close.year, CHUNK, without)
         if not numbers:
             await store.record_close(replace(close, state=DONE, finished_at=work.now))
             return True
+        await self._settle(work, store, Books(self._rules, head, closed, work.now), close, numbers)
+        return True
+
+    async def next_holders(self, work: Work, without: Collection[int] = ()) -> list[int]:
+        """The accounts of the next piece; none where the next step is of another kind."""
+        store = self._open_store(work)
+        close = _earliest(await store.closes())
+        if close is None or close.state == QUEUED:
+            return []
+        return await store.holders_behind(close.year, CHUNK, without)
+
+    async def settle(self, work: Work, numbers: Sequence[int]) -> None:
+        """Settle exactly these accounts, for the close that is being carried out if there is one."""
+        store = self._open_store(work)
+        head, closed = await store.open()
+        close = _earliest(await store.closes())
+        await self._settle(work, store, Books(self._rules, head, closed, work.now), close, numbers)
+
+    async def _settle(
+        self, work: Work, store: CloseStore, books: Books, close: Close | None, numbers: Sequence[int]
+    ) -> None:
         books.admit(await store.accounts(numbers))
         moves = len(books.pages.changes)
-        await keep(work, store, books, self._start_wait)
-        await store.record_close(
-            replace(close, settled=close.settled + len(numbers), moves=close.moves + moves)
-        )
+        await self._keeper.keep(work, store, books)
+        if close is not None:
+            await store.record_close(
+                replace(close, settled=close.settled + len(numbers), moves=close.moves + moves)
+            )
         await failpoint("close_chunk")
-        return True
 
     async def rehearse(self, work: Work, year: int) -> list[Rehearsed] | CloseRefused:
         """What closing a year now would move; nothing is changed (the caller rolls back)."""
@@ -136,3 +154,7 @@ class CloseYear:
         """A close that waits for its turn counts as done here: it will be, before the one that is asked for."""
         asked = ClosedYears({close.year: close.requested_at for close in closes})
         return refusal(year, today, asked, await store.earliest_open_year(asked.last, year))
+
+
+def _earliest(closes: Sequence[Close]) -> Close | None:
+    return next((close for close in closes if close.state != DONE), None)

@@ -15,8 +15,8 @@ from services.tiering.domain.booking import Books, Rulebook
 from services.tiering.domain.entries import Arrival, HeldTransaction, HoldState
 from services.tiering.domain.holding import FOR_A_STEWARD, HoldReason
 from services.tiering.handlers.arrivals import renamed
-from services.tiering.handlers.keeping import keep
-from services.tiering.handlers.ports import Decision, StartWait, SuspenseStore
+from services.tiering.handlers.keeping import Keeper
+from services.tiering.handlers.ports import Decision, SuspenseStore
 from services.tiering.handlers.preparing import bring, prepare
 from shared.messaging.work import Work
 
@@ -44,12 +44,10 @@ def allowed_for(reason: HoldReason) -> tuple[str, ...]:
 class DecideSuspense:
     """Commands on rows of suspense."""
 
-    def __init__(
-        self, rules: Rulebook, open_store: Callable[[Work], SuspenseStore], start_wait: StartWait
-    ) -> None:
+    def __init__(self, rules: Rulebook, open_store: Callable[[Work], SuspenseStore], keeper: Keeper) -> None:
         self._rules = rules
         self._open_store = open_store
-        self._start_wait = start_wait
+        self._keeper = keeper
 
     async def decide(self, work: Work, decision: Decision) -> HeldTransaction | Refused:
         store = self._open_store(work)
@@ -69,7 +67,7 @@ class DecideSuspense:
             await self._replace(books, store, hold)
         else:
             books.close_hold(hold)
-        await keep(work, store, books, self._start_wait, decision.by)
+        await self._keeper.keep(work, store, books, decision.by)
         return hold
 
     async def end_waiting(self, work: Work, number: int) -> None:
@@ -84,7 +82,7 @@ class DecideSuspense:
         hold.arrived = unnamed
         await prepare(books, store, [unnamed])
         books.place(unnamed, hold)
-        await keep(work, store, books, self._start_wait)
+        await self._keeper.keep(work, store, books)
 
     async def _books(self, work: Work, store: SuspenseStore) -> Books:
         head, closed = await store.open()

@@ -19,7 +19,7 @@ from services.tiering.domain.merging import joined_agreements
 from services.tiering.domain.promotion import on_grant, on_signing
 from services.tiering.domain.scheme import LINE_NUMBER
 from services.tiering.domain.standing import NO_STANDING, caught_up
-from services.tiering.handlers.keeping import keep
+from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.merge_accounts import (
     belong,
     merge_accounts,
@@ -27,7 +27,7 @@ from services.tiering.handlers.merge_accounts import (
     own_code,
     rise_of,
 )
-from services.tiering.handlers.ports import CustomerStore, Described, StartWait
+from services.tiering.handlers.ports import CustomerStore, Described
 from services.tiering.handlers.preparing import bring, prepare
 from shared.clock import business_date
 from shared.contracts.registry_v1 import CustomerState
@@ -52,12 +52,10 @@ class _Step:
 class LearnCustomers:
     """The handler of `registry.customers.v1`."""
 
-    def __init__(
-        self, rules: Rulebook, open_store: Callable[[Work], CustomerStore], start_wait: StartWait
-    ) -> None:
+    def __init__(self, rules: Rulebook, open_store: Callable[[Work], CustomerStore], keeper: Keeper) -> None:
         self._rules = rules
         self._open_store = open_store
-        self._start_wait = start_wait
+        self._keeper = keeper
 
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
         told: list[Told[CustomerState]] = read_states(work, records, {CUSTOMERS: CustomerState})
@@ -70,7 +68,7 @@ class LearnCustomers:
             await self._learn(books, store, wave)
             # Kept wave by wave: the rise of a total is looked up in the ledger, so what an earlier state freed must be
             # there before a later state of the same customer is judged.
-            await keep(work, store, books, self._start_wait)
+            await self._keeper.keep(work, store, books)
 
     def discard(self) -> None:
         """Nothing to drop: the store remembers accounts only after their commit."""
@@ -230,5 +228,8 @@ def _bindings(account: Account, state: CustomerState) -> list[tuple[str, Binding
     own = (state.customer_code, Binding(account.number))
     return [
         own,
-        *((one.code, Binding(account.number, one.valid_from, one.valid_to)) for one in state.counter_codes),
+        *(
+            (one.code, Binding(account.number, one.valid_from, one.valid_to, one.unit_code, one.counter_id))
+            for one in state.counter_codes
+        ),
     ]

@@ -14,6 +14,7 @@ from services.tiering.domain.booking import Outcome
 from services.tiering.domain.closing import ClosedYears
 from services.tiering.domain.entries import Arrival, BookedSale, HeldTransaction, LedgerHead, TierChange
 from services.tiering.domain.holding import HoldReason
+from shared.contracts.registry_v1 import UnitState
 from shared.contracts.tiering_v1 import TierChanged
 from shared.messaging.work import Work
 
@@ -71,6 +72,10 @@ class LedgerStore(Protocol):
         """What each code means; an empty tuple for a code nobody knows."""
         ...
 
+    async def unit_paths(self, codes: Collection[str]) -> dict[str, str]:
+        """The paths of those of these units that are known; the code of an outlet is its counters' id."""
+        ...
+
     async def accounts(self, numbers: Collection[int]) -> Mapping[int, Account]: ...
 
     async def sales(self, identities: Collection[UUID]) -> dict[UUID, BookedSale]: ...
@@ -119,6 +124,20 @@ class CustomerStore(LedgerStore, Protocol):
         ...
 
 
+class UnitStore(LedgerStore, Protocol):
+    """And what learning of units needs besides."""
+
+    async def keep_units(self, units: Sequence[UnitState]) -> list[str]:
+        """Store the units that are newer than what is known; those whose path is new."""
+        ...
+
+    async def held_at_counters(
+        self, counters: Collection[str], reasons: Collection[HoldReason]
+    ) -> list[HeldTransaction]:
+        """Transactions of these counters held for one of these reasons, in order of arrival."""
+        ...
+
+
 class SuspenseStore(LedgerStore, Protocol):
     """And what deciding about held transactions needs besides."""
 
@@ -138,7 +157,7 @@ class SuspenseStore(LedgerStore, Protocol):
 class CloseStore(LedgerStore, Protocol):
     """And what closing a year needs besides."""
 
-    async def holders_behind(self, year: int, limit: int) -> list[int]:
+    async def holders_behind(self, year: int, limit: int, without: Collection[int] = ()) -> list[int]:
         """Accounts that hold a tier and have not been through the close of a year."""
         ...
 

@@ -33,6 +33,13 @@ async def prepare(books: Books, store: LedgerStore, transactions: Sequence[Arriv
     codes = books.codes_of(everything)
     if codes:
         books.bindings.update(await store.bindings(codes))
+    counters = {
+        arrived.transaction.counter_id
+        for arrived in everything
+        if any(one.unit_code is not None for one in books.bindings[arrived.transaction.customer_code])
+    } - books.counters.keys()
+    if counters:
+        books.counters.update(dict.fromkeys(counters, "") | await store.unit_paths(counters))
     needed = {
         binding.account
         for arrived in everything

@@ -7,7 +7,7 @@ changes again before it is told is told once.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime
 from typing import Final, NamedTuple, Protocol, get_args
 
@@ -59,11 +59,32 @@ class YearRevenue(NamedTuple):
     evidence: list[EvidenceCell]
 
 
+DueYear = tuple[int, int]
+"""An account and a year of it that has changed."""
+
+
 class RevenueStore(Protocol):
     """What is due to be told, inside one unit of work's transaction."""
 
-    async def gather(self) -> int:
-        """Take the teller's lock, note what was booked since the last time as due, and return the version to tell."""
+    async def gather(self, upto: int | None = None) -> int:
+        """Take the teller's lock, note what was booked since the last time (up to a booking) as due, and return the version
+        to tell."""
+        ...
+
+    async def note(self, seq: int) -> None:
+        """Note what a booking that was skipped has changed as due; of another one nothing is left to note."""
+        ...
+
+    async def skip(self, seq: int) -> None:
+        """Move the mark past a booking that cannot be noted."""
+        ...
+
+    async def take_these(self, due: Sequence[DueYear]) -> list[YearRevenue]:
+        """Exactly these years as they are now, whether they are due or not; they are due no more."""
+        ...
+
+    async def drop(self, due: Sequence[DueYear]) -> None:
+        """These years are due no more."""
         ...
 
     async def take(self, limit: int) -> list[YearRevenue]:
@@ -82,9 +103,38 @@ class TellRevenue:
         store = self._open_store(work)
         version = await store.gather()
         years = await store.take(limit)
+        self._publish(work, years, version)
+        return len(years)
+
+    # -- piece by piece, where `tell` fails ------------------------------------------------------------------------
+
+    async def gather(self, work: Work, bookings: Sequence[int]) -> None:
+        """Note what these bookings changed, the next ones behind the mark."""
+        await self._open_store(work).gather(bookings[-1])
+
+    async def skip(self, work: Work, booking: int) -> None:
+        """Leave one of them out."""
+        await self._open_store(work).skip(booking)
+
+    async def note(self, work: Work, booking: int) -> None:
+        """Note what one that was left out has changed."""
+        await self._open_store(work).note(booking)
+
+    async def tell_these(self, work: Work, due: Sequence[DueYear]) -> None:
+        """Tell exactly these years."""
+        store = self._open_store(work)
+        # Only the teller's lock and the next version are wanted.
+        version = await store.gather(0)
+        self._publish(work, await store.take_these(due), version)
+
+    async def drop(self, work: Work, due: DueYear) -> None:
+        """Leave one of them untold."""
+        await self._open_store(work).drop([due])
+
+    @staticmethod
+    def _publish(work: Work, years: Iterable[YearRevenue], version: int) -> None:
         for outgoing in revenue_records(years, version, work.now):
             work.publish(outgoing)
-        return len(years)
 
 
 def largest(evidence: Iterable[EvidenceCell]) -> list[EvidenceCell]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
@@ -12,6 +12,7 @@ from services.tiering.domain.entries import SuspenseStep, TierChange
 from services.tiering.domain.scheme import SchemeVersion
 from services.tiering.domain.standing import NO_STANDING, Standing
 from shared.clock import business_date
+from shared.contracts.counter_systems import CounterSystem, told_to
 from shared.contracts.fields import Invalid
 from shared.contracts.senders import sender_of
 from shared.contracts.tiering_v1 import CausedBy, Receipt, SuspenseEvent, TierChanged, TierState
@@ -77,13 +78,17 @@ def tier_states(books: Books, pages: Pages) -> Iterator[Outgoing]:
             yield Outgoing(state.TOPIC, *state.outgoing(id=identifier, time=books.now))
 
 
-def suspense_step(step: SuspenseStep, books: Books, decided_by: str | None) -> Iterator[Outgoing]:
+def suspense_step(
+    step: SuspenseStep, books: Books, systems: Sequence[CounterSystem], decided_by: str | None
+) -> Iterator[Outgoing]:
     """The suspense event and the counter's receipt for something held, released or closed."""
     arrived = step.arrived
     transaction = arrived.transaction
     booked_for = None
     if step.state == "released":
-        account = books.account_for(transaction.customer_code, transaction.business_date)
+        account = books.account_for(
+            transaction.customer_code, transaction.business_date, transaction.counter_id
+        )
         booked_for = account.code if account else None
     event = SuspenseEvent(
         customer_code=transaction.customer_code,
@@ -113,17 +118,25 @@ def suspense_step(step: SuspenseStep, books: Books, decided_by: str | None) -> I
             reason=step.reason.value,
             at=books.now,
         )
-        yield Outgoing(
-            receipt.TOPIC,
-            *receipt.outgoing(id=short(identifier), time=books.now, traceparent=arrived.traceparent),
-        )
+        made = receipt.outgoing(id=short(identifier), time=books.now, traceparent=arrived.traceparent)
+        for topic in receipt_topics(receipt, systems):
+            yield Outgoing(topic, *made)
 
 
-def rejection(record: Record, invalid: Invalid, now: datetime) -> Outgoing | None:
-    """The receipt for a message that became a dead letter, wherever its counter and its identity can be read."""
+def receipt_topics(receipt: Receipt, systems: Sequence[CounterSystem]) -> list[str]:
+    """Where a receipt goes: to all counters, and to the systems that speak for its counter on a topic of their own."""
+    own = told_to(systems, receipt.source, receipt.counter_id)
+    return [receipt.TOPIC, *(system.receipts_topic for system in own)]
+
+
+def rejections(
+    record: Record, invalid: Invalid, now: datetime, systems: Sequence[CounterSystem]
+) -> list[Outgoing]:
+    """The receipt for a message that became a dead letter, wherever its counter and its identity can be read, to
+    everybody who gets it. A system that sent in another one's name is told on its own topic, too."""
     sender = sender_of(record)
     if sender is None:
-        return None
+        return []
     receipt = Receipt(
         counter_id=sender.counter_id,
         source=sender.source,
@@ -134,7 +147,9 @@ def rejection(record: Record, invalid: Invalid, now: datetime) -> Outgoing | Non
         at=now,
     )
     identifier = f"{record.topic}|{record.partition}|{record.offset}|rejected"
-    return Outgoing(receipt.TOPIC, *receipt.outgoing(id=identifier, time=now, traceparent=sender.traceparent))
+    made = receipt.outgoing(id=identifier, time=now, traceparent=sender.traceparent)
+    by_whom = [one.receipts_topic for one in systems if one.transactions_topic == record.topic]
+    return [Outgoing(topic, *made) for topic in dict.fromkeys((*receipt_topics(receipt, systems), *by_whom))]
 
 
 def short(identifier: str) -> str:

@@ -27,7 +27,6 @@ from shared.clock import SandboxClock
 from shared.contracts.envelope import Message
 from shared.ids import new_id
 from shared.messaging.records import Record
-from shared.migrating import upgrade
 from shared.service import Platform, Service
 from shared.web import create_app
 from tests.support.engines import Database, Engines, own_folder, running_engines
@@ -57,8 +56,7 @@ def learning() -> Learn:
 @pytest.fixture
 async def known(engines: Engines) -> AsyncIterator[HandlerBench]:
     """The handler alone, on an empty database."""
-    database = engines.scratch_database("claims")
-    await upgrade("claims", database.owner)
+    database = await engines.migrated_database("claims")
     bench = HandlerBench(database, learning())
     yield bench
     await bench.engine.dispose()
@@ -68,8 +66,7 @@ async def known(engines: Engines) -> AsyncIterator[HandlerBench]:
 @pytest.fixture
 async def claims(engines: Engines, tmp_path: Path) -> AsyncIterator[ServiceProcess]:
     """The whole service, migrated and not yet started."""
-    service = ServiceProcess(engines, engines.scratch_database("claims"), tmp_path)
-    service.migrate()
+    service = ServiceProcess(engines, await engines.migrated_database("claims"), tmp_path)
     try:
         yield service
     finally:
@@ -249,14 +246,13 @@ class Claims:
 @pytest.fixture(scope="module")
 async def desk(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Claims]:
     """Claims with the units of Suzhou, Kunshan and Nanjing, at START or whenever the module has come to."""
-    database = engines.scratch_database("claims")
+    database = await engines.migrated_database("claims")
     folder = tmp_path_factory.mktemp("claims")
     secrets = folder / "secrets"
     development.ensure_issuer(secrets)
     _add_person(secrets, "centre-zhejiang", "centre", "/CN/33")
     for number in range(RIVALS):
         _add_person(secrets, f"rival-{number}", "manager", f"/CN/32/3201/R{number:02}")
-    await upgrade("claims", database.owner)
     clock = SandboxClock.create(folder / "clock", START)
     settings = Settings(
         mode="sandbox",

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
+from typing import Any
 
 import pytest
 
 from shared.clock import SHANGHAI
 from shared.contracts.topics import CLAIMS_EVENTS, PLANS
 from tests.integration.claims.conftest import Claims
+from tests.support.people import credit_code
 from tests.support.states import NANJING, customer
 
 pytestmark = pytest.mark.engines
@@ -38,6 +40,65 @@ async def test_a_second_plan_is_told_who_holds_the_customer_and_until_when(desk:
     # Another manager of the same unit is barred as well.
     same = desk.plan(code, manager_a="manager-b")
     assert (await desk.refused("window_held", "/v1/plans", same, "manager-b"))["holder_unit"] == "3205"
+
+
+@pytest.mark.req("CLM-1")
+async def test_a_plan_tells_nothing_of_a_customer_that_its_filer_may_not_read_until_its_window_does(
+    desk: Claims,
+) -> None:
+    uscc = credit_code(31)
+    code = await desk.new_customer(name="苏州不外传有限公司", uscc=uscc)
+    mine = {"unit_code": "3201", "manager_a": "manager-nanjing", "submit": False}
+    by_code = await desk.filed(code, "manager-nanjing", **mine)
+    prospect = {"uscc": uscc.lower(), "name": "听说的名字"}
+    by_uscc = await desk.filed(None, "manager-nanjing", prospect=prospect, **mine)
+
+    def shown(plan: dict[str, Any]) -> tuple[str | None, str | None, str]:
+        return plan["customer_code"], plan["uscc"], plan["name"]
+
+    named_by_code, named_by_uscc = (code, None, code), (None, uscc, "听说的名字")
+    everything = (code, uscc, "苏州不外传有限公司")
+    # Its filer, and the centre above them; whoever reads the customer anyway is told it.
+    for user in ("manager-nanjing", "centre-nanjing"):
+        assert shown(await desk.read(by_code, user)) == named_by_code
+        assert shown(await desk.read(by_uscc, user)) == named_by_uscc
+        listed = {one["plan_id"]: shown(one) for one in (await desk.get("/v1/plans", user)).json()["items"]}
+        assert (listed[by_code["plan_id"]], listed[by_uscc["plan_id"]]) == (named_by_code, named_by_uscc)
+        # Nor does a filter tell which credit code is behind which code.
+        found = (await desk.get("/v1/plans", user, customer=code)).json()["items"]
+        assert [one["plan_id"] for one in found] == [by_code["plan_id"]]
+        found = (await desk.get("/v1/plans", user, customer=f"uscc:{uscc}")).json()["items"]
+        assert [one["plan_id"] for one in found] == [by_uscc["plan_id"]]
+    assert (shown(by_code), shown(by_uscc)) == (named_by_code, named_by_uscc)
+    assert shown(await desk.read(by_uscc, "operator")) == everything
+    for plan, named in ((by_code, named_by_code), (by_uscc, named_by_uscc)):
+        assert {shown(one) for one in await desk.published(PLANS, plan["plan_id"])} == {named}
+    handed = await desk.ok(f"/v1/plans/{by_uscc['plan_id']}/submit", None, "manager-nanjing")
+    assert shown(handed) == named_by_uscc
+    events = [one for one in await desk.published(CLAIMS_EVENTS) if one["plan_id"] == by_uscc["plan_id"]]
+    assert {(one["customer_code"], one["subject"]) for one in events} == {(None, f"uscc:{uscc}")}
+    # Once its window is published to everybody inside, so is the plan's customer.
+    await desk.review(handed)
+    assert shown(await desk.read(by_uscc, "manager-nanjing")) == everything
+    assert shown((await desk.published(PLANS, by_uscc["plan_id"]))[-1]) == everything
+
+
+@pytest.mark.req("CLM-1")
+async def test_a_plan_by_the_manager_of_its_customer_names_it_from_the_beginning(desk: Claims) -> None:
+    code = await desk.new_customer(name="熟客公司", manager_a="manager")
+    assert (await desk.filed(code, submit=False))["name"] == "熟客公司"
+    # Of two who file for one prospect, neither is told what the other calls it.
+    prospect = {"uscc": "91110108551385082Q", "name": "甲的叫法"}
+    await desk.filed(None, prospect=prospect, submit=False)
+    other = await desk.filed(
+        None,
+        "manager-nanjing",
+        prospect={**prospect, "name": "乙的叫法"},
+        unit_code="3201",
+        manager_a="manager-nanjing",
+        submit=False,
+    )
+    assert other["name"] == "乙的叫法"
 
 
 @pytest.mark.req("CLM-4")
@@ -153,6 +214,42 @@ async def test_a_write_says_which_version_it_means(desk: Claims) -> None:
     assert read.status_code == 304
 
 
+@pytest.mark.parametrize(
+    ("act", "body", "hand_in"),
+    [
+        ("submit", None, False),
+        ("withdraw", None, True),
+        ("review", REGISTER, True),
+        ("progress", {"stage": "contact", "note": "已联系"}, True),
+        ("judge", {"significant": True, "note": "很好"}, True),
+    ],
+)
+async def test_every_act_on_a_plan_is_for_the_version_that_was_read(
+    desk: Claims, act: str, body: Any, hand_in: bool
+) -> None:
+    plan = await desk.filed(await desk.new_customer(), submit=hand_in)
+    if act in ("progress", "judge"):
+        plan = await desk.review(plan)
+    path, user = f"/v1/plans/{plan['plan_id']}/{act}", "operator"
+    missing = await desk.post(path, body, user, match=None)
+    assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
+    stale = await desk.post(path, body, user, match=f'"{plan["version"] + 7}"')
+    assert (stale.status_code, stale.json()["current_version"]) == (412, plan["version"])
+    assert (await desk.post(path, body, user, match=f'"{plan["version"]}"')).status_code == 200
+
+
+async def test_a_change_that_is_sent_again_with_its_key_is_made_once(desk: Claims) -> None:
+    plan = await desk.filed(await desk.new_customer(), submit=False)
+    headers = desk.headers("manager", **{"If-Match": '"1"', "Idempotency-Key": "edit-1"})
+    path = f"/v1/plans/{plan['plan_id']}"
+    first = await desk.client.patch(path, json={"plan_text": "一"}, headers=headers)
+    again = await desk.client.patch(path, json={"plan_text": "一"}, headers=headers)
+    assert (first.status_code, again.status_code, again.json()) == (200, 200, first.json())
+    assert (await desk.read(plan))["version"] == 2
+    other = await desk.client.patch(path, json={"plan_text": "二"}, headers=headers)
+    assert (other.status_code, other.json()["code"]) == (422, "idempotency_key_reused")
+
+
 async def test_the_same_request_again_gets_the_same_answer_and_adds_nothing(desk: Claims) -> None:
     code = await desk.new_customer()
     first = await desk.post("/v1/plans", desk.plan(code), "manager", key="k-1")
@@ -186,6 +283,10 @@ async def test_a_draft_is_changed_handed_in_and_taken_back(desk: Claims) -> None
 @pytest.mark.parametrize(
     ("change", "code"),
     [
+        (
+            {"kind": "festival", "festival": "mid_autumn", "opens_on": "2150-08-01"},
+            "festival_not_reckoned",
+        ),
         ({"customer_code": "NOBODY"}, "unknown_customer"),
         ({"unit_code": "9999"}, "unknown_unit"),
         ({"unit_code": "3201"}, "out_of_scope"),
@@ -318,14 +419,14 @@ async def test_lists_go_on_page_by_page(desk: Claims) -> None:
     for code in codes:
         await desk.opened(code, "manager-nanjing", unit_code="3201", manager_a="manager-nanjing")
     for path in ("/v1/plans", "/v1/windows"):
-        seen: list[str] = []
+        seen: list[tuple[str, str]] = []
         cursor: dict[str, str] = {}
         while True:
             page = (await desk.get(path, "centre-nanjing", unit="3201", limit=2, **cursor)).json()
-            seen += [one["customer_code"] for one in page["items"]]
+            seen += [(one["plan_id"], one["customer_code"]) for one in page["items"]]
             if page["next_cursor"] is None:
                 break
             cursor = {"cursor": page["next_cursor"]}
-        assert set(codes) <= set(seen)
-        assert len(seen) == len(set(seen)) or path == "/v1/plans"
+        assert len(seen) == len(set(seen)), "each once"
+        assert set(codes) <= {code for _, code in seen}, "and none left out"
     assert (await desk.get("/v1/plans", cursor="x")).status_code == 400

@@ -12,7 +12,7 @@ import pytest
 
 from shared import failpoints
 from shared.clock import SandboxClock
-from shared.messaging import timers
+from shared.messaging import faults, timers
 from shared.messaging.timers import Timer, TimerLoop
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -117,3 +117,44 @@ async def test_a_failing_timer_holds_up_its_own_subject_and_no_other(bench: Benc
         await until(lambda: len(fired.subjects) == 3)
     assert fired.subjects == ["good", "bad", "bad"]
     clock.close()
+
+
+async def test_a_timer_that_fails_for_ever_is_given_up_and_stops_no_later_one(
+    bench: Bench, tmp_path: Path
+) -> None:
+    clock = SandboxClock.create(tmp_path / "clock", START + timedelta(hours=9))
+    unit_of_work = UnitOfWork(bench.engine, clock, bench.service)
+    failing, fired = Fired(), Fired()
+    failing.bad = {"stuck"}
+    async with unit_of_work.begin() as work:
+        await timers.schedule(work, "failing", "stuck", START)
+        await timers.schedule(work, "later", "stuck", START + timedelta(hours=2))
+    loop = TimerLoop(unit_of_work, {"failing": failing, "later": fired}, poll_seconds=0.05)
+    task = asyncio.create_task(loop.run())
+    await until(lambda: fired.subjects == ["stuck"])
+    await until(lambda: loop.healthy() is None)
+    async with bench.engine.connect() as connection:
+        # Nobody waits for it, and nobody overlooks it.
+        assert await timers.due(connection, clock.now()) == (0, None)
+        (fault,) = [one for one in await faults.listed(connection) if one.task == "timers"]
+    assert fault.item.startswith("failing|stuck|")
+    # A new version can do it.
+    failing.bad = set()
+    await faults.retry_all(unit_of_work)
+    await until(lambda: failing.subjects == ["stuck"])
+    async with bench.engine.connect() as connection:
+        assert await faults.given_up(connection, "timers") == []
+    loop.stop()
+    await task
+    clock.close()
+
+
+async def test_a_timer_that_is_cancelled_is_no_fault_any_more(bench: Bench) -> None:
+    async with bench.unit_of_work.begin() as work:
+        await timers.schedule(work, "cancelled", "one", START)
+    (row,) = await bench.rows("SELECT id FROM timers WHERE kind = 'cancelled'")
+    async with bench.unit_of_work.begin() as work:
+        await faults.give_up(work, timers.TASK, f"cancelled|one|{row.id}", KeyError())
+        assert await timers.cancel(work, "cancelled", "one") == 1
+    async with bench.engine.connect() as connection:
+        assert await faults.given_up(connection, timers.TASK) == []

@@ -15,7 +15,7 @@ from sqlalchemy import text
 
 from services.registry.main import build
 from services.registry.settings import RegistrySettings
-from shared import failpoints, migrating
+from shared import failpoints
 from shared.auth import development
 from shared.clock import SandboxClock
 from shared.ids import new_id
@@ -54,7 +54,7 @@ class Registry:
         body: dict[str, Any],
         user: str = "operator",
         *,
-        if_match: str | None = None,
+        if_match: str | None = "*",
         key: str | None = None,
         language: str = "en",
     ) -> httpx.Response:
@@ -115,11 +115,10 @@ def engines() -> Iterator[Engines]:
 
 @pytest.fixture(scope="module")
 async def registry(engines: Engines, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Registry]:
-    database = engines.scratch_database("registry")
+    database = await engines.migrated_database("registry")
     folder = tmp_path_factory.mktemp("registry")
     secrets = folder / "secrets"
     development.ensure_issuer(secrets)
-    await migrating.upgrade("registry", database.owner)
     clock = SandboxClock.create(folder / "clock", START)
     settings = RegistrySettings(
         mode="sandbox",

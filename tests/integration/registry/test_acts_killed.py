@@ -38,11 +38,11 @@ async def test_an_act_that_fails_around_its_commit_takes_effect_once(registry: R
         key = new_id()
         failpoints.arm(place)
         try:
-            first = await registry.post(path, body, user, key=key)
+            first = await registry.post(path, body, user, key=key, if_match="*")
             assert first.status_code == 503, first.text
         except InjectedFailure:
             pass
-        again = await registry.post(path, body, user, key=key)
+        again = await registry.post(path, body, user, key=key, if_match="*")
         assert again.is_success, again.text
         found: dict[str, Any] = again.json()
         return found
@@ -54,10 +54,11 @@ async def test_an_act_that_fails_around_its_commit_takes_effect_once(registry: R
     body = {"survivor": survivor, "alias": alias, "reason": "x"}
     proposing = await registry.post("/v1/merges", body, key=new_id())
     number = proposing.json()["id"]
-    signing = await registry.post(f"/v1/merges/{number}/sign", {}, "approver-business")
-    assert signing.json()["signatures_missing"] == 1
+    for user, missing in (("approver-business", 2), ("approver", 1)):
+        signing = await registry.post(f"/v1/merges/{number}/sign", {}, user, if_match="*")
+        assert signing.json()["signatures_missing"] == missing
     done = await act(f"/v1/merges/{number}/sign", {}, "approver-supervision")
-    assert (done["state"], len(done["signatures"])) == ("merged", 2)
+    assert (done["state"], len(done["signatures"])) == ("merged", 3)
     states = {code: await registry.published(CUSTOMERS, code) for code in (survivor, alias)}
     assert [each["version"] for each in states[survivor]] == [1, 2]
     assert [each["version"] for each in states[alias]] == [1, 2, 3, 4]
@@ -69,7 +70,11 @@ async def test_an_act_that_fails_around_its_commit_takes_effect_once(registry: R
 async def insist(process: Process, path: str, body: dict[str, Any], user: str = "operator") -> dict[str, Any]:
     """Asks with one key until there is an answer, starting the service again whenever it has died."""
     secrets = Path(process.environment["KEYPOST_JWKS_FILE"]).parent
-    headers = {"Authorization": f"Bearer {development.mint(secrets, user)}", "Idempotency-Key": new_id()}
+    headers = {
+        "Authorization": f"Bearer {development.mint(secrets, user)}",
+        "Idempotency-Key": new_id(),
+        "If-Match": "*",
+    }
 
     async def ask() -> httpx.Response | None:
         process.revive()
@@ -106,7 +111,7 @@ async def test_acts_in_a_service_that_is_killed_again_and_again_reach_the_topic_
         await insist(process, "/v1/counter-codes", {"code": f"KILL-{n}", "customer_code": code})
     for survivor, alias in zip(codes[:2], codes[2:], strict=True):
         merge = await insist(process, "/v1/merges", {"survivor": survivor, "alias": alias, "reason": "x"})
-        for user in ("approver-business", "approver-supervision"):
+        for user in ("approver", "approver-business", "approver-supervision"):
             merge = await insist(process, f"/v1/merges/{merge['id']}/sign", {}, user)
         assert merge["state"] == "merged"
     assert process.deaths >= 4

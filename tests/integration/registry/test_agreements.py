@@ -158,11 +158,16 @@ async def test_today_is_its_last_day_unless_it_is_to_end_now(registry: Registry)
     assert (now.json()["agreements"][0]["ended_on"], now.json()["lead"]) == ("2026-03-09", "A")
 
 
-async def test_an_end_says_which_version_of_the_customer_it_means(registry: Registry) -> None:
+async def test_signing_and_ending_say_which_version_of_the_customer_they_mean(registry: Registry) -> None:
     code = await registry.customer("版本公司")
     await registry.post(path(code), SIGNED)
     end = {"agreement_no": "S-1", "ends_on": "2026-06-30", "reason": "x"}
-    missing = await registry.post(f"{path(code)}/end", end)
+    for act, body in ((path(code), {**SIGNED, "agreement_no": "S-9"}), (f"{path(code)}/end", end)):
+        missing = await registry.post(act, body, if_match=None)
+        assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
+    early = await registry.post(path(code), {**SIGNED, "agreement_no": "S-9"}, if_match='"1"')
+    assert (early.status_code, early.json()["current_version"]) == (412, 2)
+    missing = await registry.post(f"{path(code)}/end", end, if_match=None)
     assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
     stale = await registry.post(f"{path(code)}/end", end, if_match='"1"')
     assert (stale.status_code, stale.json()["code"], stale.json()["current_version"]) == (

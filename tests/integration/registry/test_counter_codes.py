@@ -30,7 +30,9 @@ async def test_a_mapped_code_is_told_with_its_dates(registry: Registry) -> None:
     made = await mapped(registry, "K 001", customer, valid_from="2026-01-01")
     assert (made["code"], made["customer_code"], made["version"]) == ("K 001", customer, 1)
     state = (await registry.published(CUSTOMERS, customer))[-1]
-    assert state["counter_codes"] == [{"code": "K 001", "valid_from": "2026-01-01", "valid_to": None}]
+    assert state["counter_codes"] == [
+        {"code": "K 001", "valid_from": "2026-01-01", "valid_to": None, "unit_code": None, "counter_id": None}
+    ]
     event = (await registry.published(CUSTOMER_EVENTS, customer))[-1]
     assert (event["event"], event["counter_code"]) == ("code_mapped", "K 001")
     file = (await registry.get(f"/v1/customers/{customer}")).json()
@@ -58,7 +60,7 @@ async def test_a_code_means_one_customer_on_one_day_and_another_on_the_next(regi
 async def test_who_holds_a_code_outside_ones_scope_is_told_by_unit_alone(registry: Registry) -> None:
     far = await registry.customer("南京公司", unit_code="3201")
     near = await registry.customer("苏州公司")
-    await mapped(registry, "K-3", far)
+    await mapped(registry, "K-3", far, unit_code="3205")
     body = {"code": "K-3", "customer_code": near}
     for language, words in (("en", "Nanjing key-account centre"), ("zh-CN", "南京市大客户中心")):
         answer = await registry.post(PATH, body, "steward", language=language)
@@ -66,6 +68,66 @@ async def test_who_holds_a_code_outside_ones_scope_is_told_by_unit_alone(registr
         assert words in answer.json()["detail"]
         assert far not in answer.text and "南京公司" not in answer.text
         assert answer.json()["mappings"][0]["unit_code"] == "3201"
+
+
+@pytest.mark.req("PLT-13")
+async def test_a_steward_maps_a_code_for_the_counters_of_their_own_units(registry: Registry) -> None:
+    near, far = await registry.customer("苏州甲"), await registry.customer("南京乙", unit_code="3201")
+    body = {"code": "000123", "customer_code": near}
+    own = await registry.post(PATH, body, "steward")
+    assert (own.status_code, own.json()["unit_code"], own.json()["counter_id"]) == (201, "3205", None)
+    for counters in (
+        {"unit_code": "3201"},
+        {"counter_id": "32010001"},
+        {"unit_code": "32"},
+        {"counter_id": "?"},
+    ):
+        foreign = await registry.post(PATH, {**body, **counters}, "steward")
+        assert (foreign.status_code, foreign.json()["code"]) == (403, "counters_out_of_scope"), counters
+    county = await registry.post(PATH, {**body, "unit_code": "320583"}, "steward")
+    outlet = await registry.post(PATH, {**body, "counter_id": "32050001"}, "steward")
+    assert (county.status_code, outlet.status_code) == (201, 201)
+    # The same code of another city's counters is another code, and the root's mapping is for all that have none.
+    there = await mapped(registry, "000123", far, unit_code="3201")
+    everywhere = await mapped(registry, "000123", far)
+    assert (there["unit_code"], everywhere["unit_code"], everywhere["counter_id"]) == ("3201", None, None)
+    again = await registry.post(PATH, body, "steward")
+    assert (again.status_code, again.json()["id"]) == (200, own.json()["id"])
+    clash = await registry.post(PATH, {**body, "customer_code": far, "unit_code": "3205"})
+    assert (clash.status_code, clash.json()["code"]) == (409, "code_mapped_elsewhere")
+    state = (await registry.published(CUSTOMERS, near))[-1]
+    assert [(each["unit_code"], each["counter_id"]) for each in state["counter_codes"]] == [
+        (None, "32050001"),
+        ("3205", None),
+        ("320583", None),
+    ]
+    listed = (await registry.get(PATH, code="000123", unit="3201")).json()["items"]
+    assert [each["customer_code"] for each in listed] == [far]
+    for wrong in (
+        {"unit_code": "3205", "counter_id": "32050001"},
+        {"counter_id": "a\tb"},
+        {"unit_code": "9999"},
+    ):
+        assert (await registry.post(PATH, {**body, **wrong})).status_code == 422, wrong
+
+
+@pytest.mark.req("REG-4", "REG-5")
+async def test_nobody_spends_the_codes_of_a_city_that_they_do_not_act_for(registry: Registry) -> None:
+    near = await registry.customer("苏州号段公司")
+    theirs, own = "3201009000007", "3205009000007"
+    foreign = await registry.post(PATH, {"code": theirs, "customer_code": near}, "steward")
+    assert (foreign.status_code, foreign.json()["code"]) == (403, "code_range_foreign")
+    assert foreign.json()["unit_code"] == "3201"
+    assert (await registry.post(PATH, {"code": own, "customer_code": near}, "steward")).status_code == 201
+    (adopted,) = await registry.results([{"name": "号段收养", "customer_code": theirs}], "centre")
+    assert adopted["reasons"] == ["code_range_foreign"]
+    (kept,) = await registry.results([{"name": "号段自有", "customer_code": "3205009000015"}], "centre")
+    assert kept["result"] == "created"
+    async with registry.platform.writer.connect() as connection:
+        skipped = await connection.execute(text("SELECT count(*) FROM code_skips WHERE division = '320100'"))
+        assert skipped.scalar_one() == 0
+    (root,) = await registry.results([{"name": "号段收养", "customer_code": theirs}])
+    assert root["result"] == "created"
 
 
 async def test_twenty_people_who_map_one_code_at_once_find_one_who_was_first(registry: Registry) -> None:
@@ -148,7 +210,7 @@ async def test_a_mapping_ends_earlier_but_never_later_and_can_be_taken_back(regi
     path = f"{PATH}/{made['id']}"
     assert (await registry.get(path)).headers["etag"] == '"1"'
     end = {"valid_to": "2026-03-31", "reason": "换码"}
-    missing = await registry.post(f"{path}/end", end)
+    missing = await registry.post(f"{path}/end", end, if_match=None)
     assert missing.status_code == 428
     ended = await registry.post(f"{path}/end", end, if_match='"1"')
     assert (ended.status_code, ended.json()["valid_to"], ended.headers["etag"]) == (200, "2026-03-31", '"2"')

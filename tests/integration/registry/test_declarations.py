@@ -18,50 +18,11 @@ from shared.contracts.topics import CUSTOMER_EVENTS, CUSTOMERS, DECLARATIONS, ev
 from shared.ids import new_id
 from shared.messaging.timers import TimerLoop
 from tests.integration.registry.conftest import Registry
+from tests.integration.registry.declaring import act, acted, body, declared, post
 from tests.support.people import credit_code
 from tests.support.waiting import until
 
 pytestmark = [pytest.mark.engines]
-
-
-def body(**more: Any) -> dict[str, Any]:
-    return {
-        "name": "昆山示例纺织有限公司",
-        "unit_code": "320583",
-        "expected_lines": ["express"],
-        "expected_yearly_revenue": "120000.00",
-        **more,
-    }
-
-
-async def post(
-    registry: Registry, path: str, user: str, content: dict[str, Any], **headers: str
-) -> httpx.Response:
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return await registry.client.post(path, json=content, headers=registry.headers(user, **named))
-
-
-async def declared(registry: Registry, user: str = "manager", **more: Any) -> dict[str, Any]:
-    answer = await post(registry, "/v1/declarations", user, body(**more))
-    assert answer.status_code == 201, answer.text
-    found: dict[str, Any] = answer.json()
-    assert answer.headers["etag"] == f'"{found["version"]}"'
-    return found
-
-
-async def act(
-    registry: Registry, user: str, found: dict[str, Any], what: str, **content: Any
-) -> httpx.Response:
-    path = f"/v1/declarations/{found['id']}/{what}"
-    return await post(registry, path, user, content, if_match=f'"{found["version"]}"')
-
-
-async def acted(
-    registry: Registry, user: str, found: dict[str, Any], what: str, **content: Any
-) -> dict[str, Any]:
-    answer = await act(registry, user, found, what, **content)
-    assert answer.status_code == 200, answer.text
-    return dict(answer.json())
 
 
 def instant(said: str) -> datetime:
@@ -151,7 +112,7 @@ async def test_every_field_is_kept_and_a_broken_one_is_named_in_both_languages(r
         division="320583",
         contacts=[{"name": "张三", "phone": "0512-57300900", "position": "经理"}],
     )
-    read = await registry.get(f"/v1/declarations/{found['id']}", "centre")
+    read = await registry.get(f"/v1/declarations/{found['id']}", "reviewer-kunshan")
     assert read.headers["etag"] == '"1"'
     whole = read.json()
     assert (whole["industry"], whole["division"], whole["nature"]) == ("C17", "320583", "民营企业")
@@ -159,7 +120,7 @@ async def test_every_field_is_kept_and_a_broken_one_is_named_in_both_languages(r
         {"name": "张三", "position": "经理", "phone": "0512-57300900", "email": None}
     ]
     assert whole["expected_yearly_revenue"] == "120000.00"
-    headers = registry.headers("centre", **{"If-None-Match": '"1"'})
+    headers = registry.headers("reviewer-kunshan", **{"If-None-Match": '"1"'})
     assert (await registry.client.get(f"/v1/declarations/{found['id']}", headers=headers)).status_code == 304
     for language, detail in (
         ("zh-CN", "统一社会信用代码不正确（校验位不符）"),
@@ -194,6 +155,11 @@ async def test_a_draft_is_changed_handed_in_returned_changed_and_handed_in_again
     changed = await patch({"name": "定稿公司", "address": "昆山市人民路1号"}, '"1"')
     assert (changed.status_code, changed.json()["version"]) == (200, 2)
     assert changed.json()["expected_lines"] == ["express"], "what is left out stays"
+    for verb in ("submit", "withdraw"):
+        stale = await act(registry, "manager", draft, verb)
+        assert (stale.status_code, stale.json()["current_version"]) == (412, 2)
+        missing = await registry.post(f"{path}/{verb}", {}, "manager", if_match=None)
+        assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
     submitted = await acted(registry, "manager", changed.json(), "submit")
     assert (submitted["state"], submitted["version"]) == ("submitted", 3)
     refused = await patch({"name": "再改"}, '"3"')
@@ -460,43 +426,6 @@ async def test_a_range_that_is_used_up_to_90_percent_alerts_its_centre(registry:
     assert approved["customer_code"].startswith("320100900000")
     (alert,) = await registry.published(events_topic("registry"), "320100")
     assert (alert["alert"], alert["subject"], alert["unit_code"]) == ("code_range_low", "320100", "3201")
-
-
-@pytest.mark.req("REG-3")
-async def test_somebody_decides_in_anothers_place_on_the_days_of_the_delegation(registry: Registry) -> None:
-    today = business_date(registry.clock.now())
-    asked = {"to_user": "approver", "unit_code": "3205", "from_on": str(today), "to_on": str(today)}
-    for user, status in (("manager", 403), ("centre-nanjing", 403)):
-        assert (await post(registry, "/v1/decision-delegations", user, asked)).status_code == status
-    found = await declared(registry, "operator", name="代批公司")
-    assert (await act(registry, "approver", found, "decide", decision="approve")).status_code == 403
-    given = await post(registry, "/v1/decision-delegations", "centre", asked)
-    assert given.status_code == 201, given.text
-    listed = await registry.get("/v1/decision-delegations", "approver", active="true")
-    assert [each["id"] for each in listed.json()["items"]] == [given.json()["id"]]
-    own = await declared(registry, "centre", name="代批自家公司")
-    refused = await act(registry, "approver", own, "decide", decision="approve")
-    assert (refused.status_code, refused.json()["code"]) == (403, "own_request")
-    approved = await acted(registry, "approver", found, "decide", decision="approve")
-    assert (approved["decided_by"], approved["decided_for"]) == ("approver", "centre")
-    assert approved["steps"][-1]["acted_for"] == "centre"
-    second = await declared(registry, "operator", name="代批公司二")
-    path = f"/v1/decision-delegations/{given.json()['id']}/revoke"
-    assert (await post(registry, path, "approver", {})).status_code == 403
-    revoked = await post(registry, path, "centre", {})
-    assert revoked.status_code == 200 and revoked.json()["revoked_by"] == "centre"
-    assert (await act(registry, "approver", second, "decide", decision="approve")).status_code == 403
-    tomorrow = today + timedelta(days=1)
-    later = {**asked, "from_on": str(tomorrow), "to_on": str(tomorrow)}
-    assert (await post(registry, "/v1/decision-delegations", "centre", later)).status_code == 201
-    assert (await act(registry, "approver", second, "decide", decision="approve")).status_code == 403
-    for wrong, code in (
-        ({**later, "to_on": str(today)}, "ends_before_begin"),
-        ({**later, "to_user": "nobody"}, "unknown_user"),
-        ({**later, "to_user": "centre"}, "same_user"),
-    ):
-        answer = await post(registry, "/v1/decision-delegations", "centre", wrong)
-        assert code in {each["code"] for each in answer.json()["errors"]}
 
 
 @pytest.mark.req("PLT-13", "REG-1")

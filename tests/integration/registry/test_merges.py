@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import asyncpg
 import httpx
 import pytest
 
 from shared.contracts.topics import CUSTOMER_EVENTS, CUSTOMERS
+from shared.db import plain_dsn
 from shared.ids import new_id
 from tests.integration.registry.conftest import Registry
 
 pytestmark = [pytest.mark.engines, pytest.mark.req("REG-7")]
 
 PATH = "/v1/merges"
-FIRST, SECOND = "approver-business", "approver-supervision"
+FIRST, SECOND, THIRD = "approver-business", "approver-supervision", "approver"
 USCC, OTHER_USCC = "91330100799655058B", "91110108551385082Q"
 
 
@@ -27,14 +29,17 @@ async def proposed(registry: Registry, survivor: str, alias: str, user: str = "o
     return found
 
 
-async def signed(registry: Registry, merge: dict[str, Any], user: str, **body: Any) -> httpx.Response:
-    return await registry.post(f"{PATH}/{merge['id']}/sign", body, user)
+async def signed(
+    registry: Registry, merge: dict[str, Any], user: str, if_match: str | None = "*", **body: Any
+) -> httpx.Response:
+    return await registry.post(f"{PATH}/{merge['id']}/sign", body, user, if_match=if_match)
 
 
 async def merged(registry: Registry, survivor: str, alias: str) -> dict[str, Any]:
     merge = await proposed(registry, survivor, alias)
-    assert (await signed(registry, merge, FIRST)).status_code == 200
-    answer = await signed(registry, merge, SECOND)
+    for user in (FIRST, SECOND):
+        assert (await signed(registry, merge, user)).status_code == 200
+    answer = await signed(registry, merge, THIRD)
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -51,7 +56,7 @@ async def mapped(registry: Registry, counter: str, customer: str) -> None:
 
 
 @pytest.mark.req("REG-19")
-async def test_the_second_signature_merges_in_one_step_and_nothing_before_it(registry: Registry) -> None:
+async def test_the_third_signature_merges_in_one_step_and_nothing_before_it(registry: Registry) -> None:
     survivor = await registry.customer("留存公司", manager_a="manager")
     alias = await registry.customer(
         "并入公司", uscc=USCC, kind="active", industry="C", manager_a="manager-b", division="320500"
@@ -64,7 +69,7 @@ async def test_the_second_signature_merges_in_one_step_and_nothing_before_it(reg
     merge = await proposed(registry, survivor, alias)
     assert (merge["state"], merge["signatures_missing"], merge["requester_office"]) == (
         "proposed",
-        2,
+        3,
         "centre",
     )
     preview = merge["preview"]
@@ -77,18 +82,22 @@ async def test_the_second_signature_merges_in_one_step_and_nothing_before_it(reg
     assert preview["warnings"] == ["name_differs"]
 
     once = await signed(registry, merge, FIRST, comment="核实无误")
-    assert (once.json()["state"], once.json()["signatures_missing"]) == ("proposed", 1)
+    assert (once.json()["state"], once.json()["signatures_missing"]) == ("proposed", 2)
+    # Of the requester's own office, and not the requester.
+    again = await signed(registry, merge, THIRD, if_match=once.headers["etag"])
+    assert (again.json()["state"], again.json()["signatures_missing"]) == ("proposed", 1)
     counts = (
         len(await registry.published(CUSTOMERS, survivor)),
         len(await registry.published(CUSTOMERS, alias)),
     )
-    twice = await signed(registry, merge, SECOND)
-    assert (twice.json()["state"], twice.json()["decided_by"]) == ("merged", SECOND)
-    assert [(each["person"], each["office"], each["comment"]) for each in twice.json()["signatures"]] == [
+    done = await signed(registry, merge, SECOND)
+    assert (done.json()["state"], done.json()["decided_by"]) == ("merged", SECOND)
+    assert [(each["person"], each["office"], each["comment"]) for each in done.json()["signatures"]] == [
+        (THIRD, "centre", None),
         (FIRST, "business", "核实无误"),
         (SECOND, "supervision", None),
     ]
-    assert twice.json()["preview"]["after"]["survivor"]["aliases"] == [alias]
+    assert done.json()["preview"]["after"]["survivor"]["aliases"] == [alias]
 
     states = await registry.published(CUSTOMERS, survivor)
     others = await registry.published(CUSTOMERS, alias)
@@ -137,8 +146,10 @@ async def test_an_alias_answers_with_its_survivor_and_cannot_be_acted_on(registr
         assert answer.json()["merged_into"] == survivor
     refused = await registry.post("/v1/counter-codes", {"code": alias, "customer_code": third})
     assert refused.json()["code"] == "code_is_registered"
-    (row,) = await registry.results([{"name": "别名乙", "customer_code": alias}])
+    (row,) = await registry.results([{"name": "别名乙", "customer_code": alias, "industry": "5199"}])
     assert row["reasons"] == ["customer_merged"]
+    (row,) = await registry.results([{"name": "别名乙", "customer_code": alias}])
+    assert row["result"] == "unchanged"
 
 
 async def test_merges_one_after_another_lead_to_the_last_survivor(registry: Registry) -> None:
@@ -168,15 +179,14 @@ async def test_merges_one_after_another_lead_to_the_last_survivor(registry: Regi
 @pytest.mark.parametrize(
     ("requester", "signers", "problem"),
     [
-        ("operator", ["approver"], (403, "same_office")),
-        ("steward", ["approver", "approver"], (409, "already_signed")),
-        ("steward", ["approver-business", "operator"], (403, "forbidden")),
-        ("operator", [FIRST, SECOND, "approver"], (409, "merge_already_decided")),
+        ("steward", [THIRD, THIRD], (409, "already_signed")),
+        ("steward", [FIRST, "operator"], (403, "forbidden")),
+        ("operator", [FIRST, SECOND, THIRD, FIRST], (409, "merge_already_decided")),
         ("operator", ["centre"], (403, "forbidden")),
         ("operator", ["admin"], (403, "forbidden")),
     ],
 )
-async def test_three_people_of_three_offices_stand_behind_a_merge(
+async def test_three_people_of_three_offices_sign_a_merge_and_the_requester_is_none_of_them(
     registry: Registry, requester: str, signers: list[str], problem: tuple[int, str]
 ) -> None:
     survivor, alias = [await registry.customer(f"三签{n}{new_id()}") for n in "甲乙"]
@@ -186,18 +196,41 @@ async def test_three_people_of_three_offices_stand_behind_a_merge(
     assert (answers[-1].status_code, answers[-1].json()["code"]) == problem
 
 
-async def test_two_second_signatures_at_one_moment_merge_once(registry: Registry) -> None:
+async def test_the_database_itself_refuses_a_merge_that_three_others_have_not_signed(
+    registry: Registry,
+) -> None:
+    survivor, alias = [await registry.customer(f"库中约束{n}") for n in "甲乙"]
+    merge = await proposed(registry, survivor, alias)
+    for user in (FIRST, SECOND):
+        await signed(registry, merge, user)
+    connection = await asyncpg.connect(plain_dsn(registry.database.writer))
+    try:
+        # The requester's own is no signature either.
+        await connection.execute(
+            "INSERT INTO merge_signatures (merge_id, person, office, signed_at) VALUES ($1, 'operator', 'centre', now())",
+            merge["id"],
+        )
+        with pytest.raises(asyncpg.CheckViolationError):
+            await connection.execute(
+                "UPDATE merges SET state = 'merged', decided_by = 'x', decided_at = now(), effect = '{}' WHERE id = $1",
+                merge["id"],
+            )
+    finally:
+        await connection.close()
+
+
+async def test_signatures_that_come_at_one_moment_merge_once(registry: Registry) -> None:
     for n in range(4):
         survivor, alias = [await registry.customer(f"同时并{n}{each}") for each in "甲乙"]
         merge = await proposed(registry, survivor, alias, "steward")
         answers = await asyncio.gather(
-            *(signed(registry, merge, user) for user in ("approver", FIRST, SECOND))
+            *(signed(registry, merge, user) for user in (FIRST, SECOND, THIRD) for _ in range(2))
         )
-        assert sorted(each.status_code for each in answers) == [200, 200, 409]
+        assert sorted(each.status_code for each in answers) == [200, 200, 200, 409, 409, 409]
         assert len(await registry.published(CUSTOMERS, survivor)) == 2
         assert len(await registry.published(CUSTOMERS, alias)) == 2
         states = [each.json().get("state") for each in answers if each.status_code == 200]
-        assert sorted(states) == ["merged", "proposed"]
+        assert sorted(states) == ["merged", "proposed", "proposed"]
 
 
 async def test_an_agreement_signed_while_the_customer_merges_passes_over_or_is_refused(
@@ -206,7 +239,8 @@ async def test_an_agreement_signed_while_the_customer_merges_passes_over_or_is_r
     for n in range(6):
         survivor, alias = [await registry.customer(f"边签边并{n}{each}") for each in "甲乙"]
         merge = await proposed(registry, survivor, alias)
-        await signed(registry, merge, FIRST)
+        for user in (FIRST, THIRD):
+            await signed(registry, merge, user)
         body = {"agreement_no": "RACE", "signed_on": "2026-03-02"}
         merging, signing = await asyncio.gather(
             signed(registry, merge, SECOND), registry.post(f"/v1/customers/{alias}/agreements", body)
@@ -222,7 +256,8 @@ async def test_crossing_proposals_end_in_one_merge(registry: Registry) -> None:
     one, other = await registry.customer("交叉甲"), await registry.customer("交叉乙")
     there, back = await proposed(registry, one, other), await proposed(registry, other, one)
     for merge in (there, back):
-        assert (await signed(registry, merge, FIRST)).status_code == 200
+        for user in (FIRST, THIRD):
+            assert (await signed(registry, merge, user)).status_code == 200
     answers = await asyncio.gather(*(signed(registry, merge, SECOND) for merge in (there, back)))
     assert sorted(each.status_code for each in answers) == [200, 409]
     (lost,) = [each for each in answers if each.status_code == 409]
@@ -270,8 +305,12 @@ async def test_what_changed_since_it_was_looked_at_is_not_signed_unseen(registry
     assert (stale.status_code, stale.json()["current_version"]) == (412, 2)
     shown = (await registry.get(f"{PATH}/{merge['id']}")).json()["preview"]
     assert [each["agreement_no"] for each in shown["after"]["survivor"]["agreements"]] == ["NEW"]
-    fresh = await signed(registry, merge, SECOND, survivor_version=1, alias_version=2)
-    assert fresh.json()["state"] == "merged"
+    missing = await signed(registry, merge, SECOND, if_match=None)
+    assert (missing.status_code, missing.json()["code"]) == (428, "if_match_missing")
+    old = await signed(registry, merge, SECOND, if_match='"1"')
+    assert (old.status_code, old.json()["current_version"]) == (412, 2)
+    fresh = await signed(registry, merge, SECOND, if_match='"2"', survivor_version=1, alias_version=2)
+    assert (fresh.status_code, fresh.json()["signatures_missing"]) == (200, 1)
 
 
 async def test_a_refused_merge_ends_and_may_be_proposed_anew(registry: Registry) -> None:
@@ -280,19 +319,27 @@ async def test_a_refused_merge_ends_and_may_be_proposed_anew(registry: Registry)
     again = await registry.post(PATH, {"survivor": survivor, "alias": alias, "reason": "x"})
     assert (again.status_code, again.json()["code"]) == (409, "merge_already_proposed")
     assert again.json()["merge_id"] == merge["id"]
-    path = f"{PATH}/{merge['id']}/refuse"
-    assert (await registry.post(path, {"reason": "x"}, "centre")).status_code == 403
-    assert (await registry.post(path, {"reason": " "}, FIRST)).status_code == 422
-    refused = await registry.post(path, {"reason": "不是同一客户"}, FIRST)
+
+    async def refuse(
+        merge: dict[str, Any], reason: str, user: str, if_match: str | None = "*"
+    ) -> httpx.Response:
+        path = f"{PATH}/{merge['id']}/refuse"
+        return await registry.post(path, {"reason": reason}, user, if_match=if_match)
+
+    assert (await refuse(merge, "x", "centre")).status_code == 403
+    assert (await refuse(merge, " ", FIRST)).status_code == 422
+    assert (await refuse(merge, "x", FIRST, None)).status_code == 428
+    assert (await refuse(merge, "x", FIRST, '"7"')).status_code == 412
+    refused = await refuse(merge, "不是同一客户", FIRST)
     assert (refused.json()["state"], refused.json()["decision_reason"]) == ("refused", "不是同一客户")
-    for answer in (await registry.post(path, {"reason": "x"}, SECOND), await signed(registry, merge, SECOND)):
+    for answer in (await refuse(merge, "x", SECOND), await signed(registry, merge, SECOND)):
         assert (answer.status_code, answer.json()["code"], answer.json()["state"]) == (
             409,
             "merge_already_decided",
             "refused",
         )
     anew = await proposed(registry, survivor, alias)
-    withdrawn = await registry.post(f"{PATH}/{anew['id']}/refuse", {"reason": "撤回"}, "operator")
+    withdrawn = await refuse(anew, "撤回", "operator")
     assert withdrawn.json()["state"] == "withdrawn"
     assert len(await registry.published(CUSTOMERS, alias)) == 1
 
@@ -311,8 +358,9 @@ async def test_a_customer_is_not_merged_with_itself_nor_with_nobody(registry: Re
     assert (same.status_code, same.json()["code"]) == (422, "same_customer")
     nobody = await registry.post(PATH, {"survivor": one, "alias": "9999999999999", "reason": "x"})
     assert (nobody.status_code, nobody.json()["code"]) == (404, "unknown_customer")
-    assert (await registry.post(f"{PATH}/999999/sign", {}, FIRST)).json()["code"] == "unknown_merge"
-    assert (await registry.post(f"{PATH}/999999/refuse", {"reason": "x"}, FIRST)).status_code == 404
+    assert (await signed(registry, {"id": 999999}, FIRST)).json()["code"] == "unknown_merge"
+    unknown = await registry.post(f"{PATH}/999999/refuse", {"reason": "x"}, FIRST, if_match="*")
+    assert unknown.status_code == 404
 
 
 @pytest.mark.req("PLT-13")
@@ -327,7 +375,7 @@ async def test_a_merge_is_seen_and_signed_by_those_who_cover_both_customers(regi
     listed = (await registry.get(PATH, "steward", limit="500")).json()["items"]
     assert merge["id"] not in [each["id"] for each in listed]
     for path, body in (("sign", {}), ("refuse", {"reason": "x"})):
-        answer = await registry.post(f"{PATH}/{merge['id']}/{path}", body, FIRST)
+        answer = await registry.post(f"{PATH}/{merge['id']}/{path}", body, FIRST, if_match="*")
         assert (answer.status_code, answer.json()["code"]) == (404, "unknown_merge")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import text
 
+from shared.ids import new_id
 from tests.integration.registry.conftest import Registry
 
 pytestmark = [pytest.mark.engines, pytest.mark.req("PLT-13")]
@@ -128,15 +129,15 @@ async def test_without_a_token_nothing_is_answered(registry: Registry) -> None:
 
 async def test_lists_are_paged_and_a_cursor_belongs_to_its_list_and_filters(registry: Registry) -> None:
     first = (await registry.get("/v1/customers", unit="3205", limit="1")).json()
-    second = (await registry.get("/v1/customers", unit="3205", limit="1", cursor=first["next"])).json()
+    second = (await registry.get("/v1/customers", unit="3205", limit="1", cursor=first["next_cursor"])).json()
     assert [first["items"][0]["name"], second["items"][0]["name"]] == ["苏州甲", "常熟乙"]
-    assert second["next"] is None
+    assert second["next_cursor"] is None
     for path, params in (
         ("/v1/customers", {"unit": "3201"}),
         ("/v1/units", {}),
         ("/v1/staff", {}),
     ):
-        answer = await registry.get(path, cursor=first["next"], **params)
+        answer = await registry.get(path, cursor=first["next_cursor"], **params)
         assert (answer.status_code, answer.json()["code"]) == (400, "bad_cursor")
     forged = await registry.get("/v1/customers", cursor="AAAA")
     assert forged.status_code == 400
@@ -173,3 +174,22 @@ async def test_a_customer_has_an_etag_and_is_not_sent_twice(registry: Registry) 
     headers = registry.headers("operator", **{"If-None-Match": '"1"'})
     again = await registry.client.get("/v1/customers/1000000000001", headers=headers)
     assert (again.status_code, again.content) == (304, b"")
+
+
+@pytest.mark.req("REG-6")
+async def test_similar_customers_of_other_units_are_told_by_the_unit_that_holds_them(
+    registry: Registry,
+) -> None:
+    import_id = new_id()
+    answer = await registry.load(
+        [{"name": "南京丙有限公司"}, {"name": "苏州甲有限公司"}], "centre", import_id=import_id
+    )
+    foreign, own = answer.json()["results"]
+    assert (foreign["similar"], foreign["similar_elsewhere"], foreign["notices"]) == (
+        [],
+        ["3201"],
+        ["similar_name"],
+    )
+    assert (own["similar"], own["similar_elsewhere"]) == (["1000000000001"], [])
+    rows = (await registry.get(f"/v1/customer-imports/{import_id}/rows", "centre")).json()["items"]
+    assert [each["similar"] for each in rows] == [[], ["1000000000001"]]

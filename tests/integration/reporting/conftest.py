@@ -53,8 +53,7 @@ async def reporting(
 ) -> AsyncIterator[ServiceProcess]:
     """The whole service, running."""
     folder: Path = tmp_path_factory.mktemp("reporting")
-    service = ServiceProcess(engines, engines.scratch_database("reporting"), folder)
-    service.migrate()
+    service = ServiceProcess(engines, await engines.migrated_database("reporting"), folder)
     service.start()
     try:
         await service.wait_ready()

@@ -346,7 +346,7 @@ async def test_lists_page_without_loss_or_repetition_in_the_order_of_urgency(
         assert problem.value.code == "bad_cursor"
 
 
-@pytest.mark.req("REP-10", "CLM-6")
+@pytest.mark.req("REP-10", "CLM-23")
 async def test_windows_of_every_unit_are_on_the_time_line_and_past_ones_only_of_ones_own(
     views: HandlerBench, read: ReadModels
 ) -> None:
@@ -396,6 +396,10 @@ async def test_an_alert_is_open_while_what_it_is_about_still_stands(
         told.plan("P2", state="expired"),
         event("window_ending", plan_id="P1"),
         event("window_ending", plan_id="P2"),
+        event("guidance_missing", plan_id="P1"),
+        told.plan("P3"),
+        event("guidance_missing", plan_id="P3"),
+        event("progress_judged", plan_id="P3"),
         event("case_opened", subject="A8", plan_id=None, case="late_agreement"),
         event("case_opened", subject="A9", plan_id=None, case="late_agreement"),
         event("case_decided", subject="A9", plan_id=None, case="late_agreement"),
@@ -409,15 +413,20 @@ async def test_an_alert_is_open_while_what_it_is_about_still_stands(
         ("decision_overdue", "D1"),
         ("code_range_low", "3205"),
         ("window_ending", "P1"),
+        ("guidance_missing", "P1"),
         ("case_opened", "A8"),
     }
     assert await seen(CENTRE, AlertFilter(open=False)) == {
         ("decision_overdue", "D2"),
         ("window_ending", "P2"),
+        ("guidance_missing", "P3"),
         ("case_opened", "A9"),
     }
     # Cases are not for everybody; a manager sees what happens to their own plans.
-    assert await seen(MANAGER, AlertFilter(open=None)) == {("window_ending", "P1"), ("window_ending", "P2")}
+    assert await seen(MANAGER, AlertFilter("window_ending", open=None)) == {
+        ("window_ending", "P1"),
+        ("window_ending", "P2"),
+    }
     assert await seen(CENTRE, AlertFilter("window_ending", "3205")) == {("window_ending", "P1")}
 
 
@@ -460,7 +469,7 @@ async def test_files_hold_the_whole_list_in_scope_as_text_and_are_written_down(
     header, first, *rest = csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
     assert header[:2] == ["客户代码", "名称"] and len(rest) == many
     assert first[:2] == [f"{start}-a", '\'=HYPERLINK("http://evil.example","x")']
-    assert first[-2:] == ["XY-7", "city-default: silver"]
+    assert first[-2:] == ["XY-7", "本市大客户分级标准: 白银客户"]
     assert "centre" in answer.headers["content-disposition"]
     (figure,) = [
         line
@@ -469,15 +478,18 @@ async def test_files_hold_the_whole_list_in_scope_as_text_and_are_written_down(
         ).text.split("\r\n")[1:]
         if line
     ]
-    assert figure.endswith('2026,3,"express",-12.50,1,1')
+    assert figure.endswith('2026,3,"速递",-12.50,1,1')
     sheet = await reporting.get("/v1/exports/customers.xlsx", "manager", q=start, lang="")
     rows = list(openpyxl.load_workbook(io.BytesIO(sheet.content)).active.values)  # type: ignore[union-attr]
     assert [row[0] for row in rows] == ["客户代码", f"{start}-a"] and str(rows[1][1]).startswith("=HYPERLINK")
-    for name in ("movements", "declarations", "windows", "plans", "suspense", "dead-letters"):
+    for name in ("movements", "declarations", "windows", "plans", "suspense", "dead-letters", "alerts"):
         for form in ("csv", "xlsx"):
             found = await reporting.get(f"/v1/exports/{name}.{form}", state="all", unit="3205")
             assert found.status_code == 200 and len(found.content) > 20, name
     timeline = {"from": "2026-01-01", "to": "2026-12-31"}
+    matrix = await reporting.get("/v1/exports/tier-matrix.csv", scheme="city-default", **timeline)
+    assert matrix.text.startswith('\ufeff"原级别","新级别","客户数"\r\n')
+    assert (await reporting.get("/v1/exports/tier-matrix.csv", **timeline)).status_code == 422
     assert (await reporting.get("/v1/exports/windows.csv", **timeline)).status_code == 200
     assert (await reporting.get("/v1/exports/suspense.csv", "manager")).status_code == 403
     assert (await reporting.get("/v1/exports/dead-letters.csv", "centre")).status_code == 403
@@ -528,3 +540,36 @@ async def test_programs_read_the_same_figures_in_yuan(engines: Engines, reportin
     assert (await reporting.get("/v1/tier-matrix", **matrix)).json()["cells"]
     assert (await reporting.get("/v1/alerts")).status_code == 200
     assert (await reporting.get("/v1/dashboard", "admin")).status_code == 403
+
+
+@pytest.mark.req("REG-6")
+@pytest.mark.parametrize(
+    ("typed", "found"),
+    [
+        ("昆山(试验)", ["F1"]),
+        (" 试验 ", ["F1"]),
+        ("[试验]工贸", ["F1"]),
+        ("ab", ["F2"]),
+        ("Ａｂ公", ["F2"]),
+        (" Ｆ2", ["F2"]),
+    ],
+)
+async def test_names_are_found_however_they_are_typed(
+    views: HandlerBench, read: ReadModels, typed: str, found: list[str]
+) -> None:
+    await views.tell(
+        unit(),
+        customer("F1", name="昆山（试验）工贸有限公司"),
+        customer("F2", name="ＡＢ公司"),
+        told.declaration("FD1", name="昆山（试验）工贸有限公司"),
+        told.declaration("FD2", name="ＡＢ公司"),
+        told.plan("FP1", name="昆山（试验）工贸有限公司"),
+        told.plan("FP2", name="ＡＢ公司"),
+    )
+    customers, _ = await read.customers(CENTRE, CustomerFilter(q=typed), None, 10)
+    assert [row["customer_code"] for row in customers if row["customer_code"] in ("F1", "F2")] == found
+    if "2" not in typed:
+        declarations, _ = await read.declarations(CENTRE, DeclarationFilter(q=typed), None, 10)
+        assert {row["declaration_id"] for row in declarations} & {"FD1", "FD2"} == {f"FD{found[0][1]}"}
+        plans, _ = await read.plans(CENTRE, PlanFilter(q=typed), None, 10)
+        assert {row["plan_id"] for row in plans} & {"FP1", "FP2"} == {f"FP{found[0][1]}"}

@@ -36,8 +36,7 @@ async def rebuilt(
 ) -> AsyncIterator[ServiceProcess]:
     """A service of this module's own: its views are damaged and exchanged."""
     folder: Path = tmp_path_factory.mktemp("rebuilt")
-    service = ServiceProcess(engines, engines.scratch_database("reporting"), folder)
-    service.migrate()
+    service = ServiceProcess(engines, await engines.migrated_database("reporting"), folder)
     service.start()
     try:
         await service.wait_ready()

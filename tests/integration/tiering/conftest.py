@@ -10,7 +10,6 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from shared.db import create_engine
-from shared.migrating import upgrade
 from tests.support.engines import Database, Engines
 from tests.support.ledger_bench import LedgerBench
 
@@ -23,8 +22,7 @@ async def make_bench(engines: Engines) -> AsyncIterator[MakeBench]:
     made: list[tuple[AsyncEngine, Database]] = []
 
     async def make(start: datetime, **options: Any) -> LedgerBench:
-        database = engines.scratch_database("tiering")
-        await upgrade("tiering", database.owner)
+        database = await engines.migrated_database("tiering")
         engine = create_engine(database.writer, "bench")
         made.append((engine, database))
         return LedgerBench(engine, start, **options)

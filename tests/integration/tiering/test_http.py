@@ -22,7 +22,6 @@ from shared.auth import development
 from shared.clock import SHANGHAI, SandboxClock
 from shared.db import create_engine
 from shared.messaging.records import decode_headers
-from shared.migrating import upgrade
 from shared.service import Platform
 from shared.web import create_app
 from tests.support.engines import Engines
@@ -88,10 +87,9 @@ def sale(id: str, amount: Any, day: str = "2026-03-09", code: str = CODE, **more
 
 @pytest.fixture
 async def tiering(engines: Engines, tmp_path: Path) -> AsyncIterator[Tiering]:
-    database = engines.scratch_database("tiering")
+    database = await engines.migrated_database("tiering")
     secrets = tmp_path / "secrets"
     development.ensure_issuer(secrets)
-    await upgrade("tiering", database.owner)
     SandboxClock.create(tmp_path / "clock", START)
     settings = TieringSettings(
         mode="sandbox",

@@ -6,8 +6,6 @@ from collections import Counter
 from datetime import date
 from itertools import pairwise
 
-import pytest
-
 from bench.verifying import differences
 from bench.workload import LINES, THRESHOLDS_FEN, Sale, Sent, Workload, customer_code, event_id, expected_of
 from services.tiering.adapters.scheme_files import load_schemes
@@ -22,7 +20,6 @@ def record_of(sent: Sent) -> Record:
     return Record("counter.transactions.v1", 0, 0, sent.key, sent.value, tuple(sent.headers), 0)
 
 
-@pytest.mark.req("PLT-15")
 def test_every_record_reads_as_the_transaction_that_the_oracle_counts() -> None:
     for number in range(500):
         sale = SMALL.sale(number)
@@ -37,7 +34,6 @@ def test_every_record_reads_as_the_transaction_that_the_oracle_counts() -> None:
         assert date(2026, 1, 1) <= said.business_date < SMALL.today
 
 
-@pytest.mark.req("PLT-15")
 def test_the_same_seed_gives_the_same_records_and_another_seed_gives_others() -> None:
     again = Workload(events=20_000, customers=200, today=SMALL.today)
     other = Workload(events=20_000, customers=200, today=SMALL.today, seed=8)
@@ -46,7 +42,6 @@ def test_the_same_seed_gives_the_same_records_and_another_seed_gives_others() ->
     assert records != [other.record(other.sale(number)) for number in range(50)]
 
 
-@pytest.mark.req("PLT-15")
 def test_one_in_a_hundred_is_sent_again_near_or_far_and_three_are_reversals() -> None:
     repeated = [
         (place, number) for place in range(SMALL.events) if (number := SMALL.number_at(place)) != place
@@ -59,13 +54,11 @@ def test_one_in_a_hundred_is_sent_again_near_or_far_and_three_are_reversals() ->
     assert 0.025 < reversals / SMALL.events < 0.035
 
 
-@pytest.mark.req("PLT-15")
 def test_a_value_has_about_three_hundred_bytes() -> None:
     sizes = [len(SMALL.record(SMALL.sale(number)).value) for number in range(200)]
     assert 270 < sum(sizes) / len(sizes) < 330
 
 
-@pytest.mark.req("PLT-15")
 def test_the_oracle_counts_a_transaction_once_however_often_it_comes() -> None:
     numbers = [SMALL.number_at(place) for place in range(SMALL.events)]
     expected = SMALL.expected()
@@ -79,7 +72,6 @@ def sale(number: int, fen: int) -> Sale:
     return Sale(number, 3, 2, fen, 1, 0, 0, 0)
 
 
-@pytest.mark.req("PLT-15")
 def test_a_tier_is_raised_by_the_sale_that_reaches_it_and_by_no_reversal() -> None:
     first = THRESHOLDS_FEN[0]
     sales = [sale(1, first - 1), sale(2, -500), sale(3, 500), sale(4, 1), sale(5, -9_000), sale(6, 10_000)]
@@ -89,13 +81,11 @@ def test_a_tier_is_raised_by_the_sale_that_reaches_it_and_by_no_reversal() -> No
     ]
 
 
-@pytest.mark.req("PLT-15")
 def test_one_sale_may_raise_by_several_levels_at_once() -> None:
     (change,) = expected_of(SMALL, iter([sale(1, THRESHOLDS_FEN[2])])).changes
     assert (change.from_tier, change.to_tier, change.version) == ("none", "gold", 1)
 
 
-@pytest.mark.req("PLT-15")
 def test_versions_count_without_gaps_and_levels_rise() -> None:
     changes = SMALL.expected().changes
     by_customer = Counter(change.customer_code for change in changes)
@@ -106,14 +96,12 @@ def test_versions_count_without_gaps_and_levels_rise() -> None:
         assert all(low.to_tier == high.from_tier for low, high in pairwise(own))
 
 
-@pytest.mark.req("PLT-15")
 def test_the_oracle_knows_the_thresholds_that_the_product_ships() -> None:
     scheme = next(scheme for scheme in load_schemes() if scheme.code == "city-default")
     assert scheme.versions[0].thresholds(None) == THRESHOLDS_FEN
     assert rules.LINES == LINES
 
 
-@pytest.mark.req("PLT-15")
 def test_a_missing_change_and_a_wrong_total_are_found() -> None:
     expected = SMALL.expected()
     totals = {(SMALL.codes[customer], line): fen for (customer, line), fen in expected.totals.items()}

@@ -13,7 +13,7 @@ from lunar_python import Lunar, Solar
 from services.claims.adapters.lunar import festival_day
 from services.claims.adapters.rule_files import RuleFileError, load_rules
 from services.claims.domain.days import day_of, end_of, last_day_before, months_later, start_of
-from services.claims.domain.festivals import next_season, season_touched
+from services.claims.domain.festivals import next_season, season_touched, unreckoned_year
 from services.claims.domain.rules import NoRule
 
 RULES, _ = load_rules()
@@ -154,3 +154,19 @@ def test_a_rule_file_that_cannot_be_used_stops_the_start(tmp_path: object, chang
 def test_utc_midnights_are_no_midnights_of_shanghai() -> None:
     assert day_of(datetime(2026, 3, 15, 15, 59, 59, tzinfo=UTC)) == date(2026, 3, 15)
     assert day_of(datetime(2026, 3, 15, 16, tzinfo=UTC)) == date(2026, 3, 16)
+
+
+@pytest.mark.req("CLM-3")
+@pytest.mark.parametrize(
+    ("festival", "first", "last", "year"),
+    [
+        ("spring_festival", date(2098, 12, 1), date(2099, 1, 31), None),
+        ("spring_festival", date(2099, 12, 1), date(2100, 1, 31), 2100),
+        ("mid_autumn", date(2100, 8, 1), date(2100, 9, 1), 2100),
+        ("new_year", date(2150, 12, 1), date(2151, 1, 31), None),
+    ],
+)
+def test_beyond_the_lunar_tables_the_year_that_nobody_reckons_is_named(
+    festival: str, first: date, last: date, year: int | None
+) -> None:
+    assert unreckoned_year(festival, first, last, festival_day) == year

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, cast
 
-import pytest
 from hypothesis import given
 
 from services.claims.handlers.learn import TOPICS, Learn
@@ -47,7 +46,6 @@ def _take(records: Sequence[Record]) -> tuple[list[Any], Work]:
     return kept.states, work
 
 
-@pytest.mark.req("PLT-5")
 @given(arbitrary_records(TOPICS))
 def test_arbitrary_bytes_never_raise_and_all_become_dead_letters(records: list[Record]) -> None:
     states, work = _take(records)

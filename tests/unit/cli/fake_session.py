@@ -21,8 +21,9 @@ from shared.auth.tokens import ROLES_CLAIM
 def token_of(*grants: tuple[str, str, str]) -> str:
     """An unsigned token with these grants: role, unit, path."""
     roles = [{"role": role, "unit": unit, "path": path} for role, unit, path in grants]
-    payload = base64.urlsafe_b64encode(json.dumps({ROLES_CLAIM: roles}).encode()).decode().rstrip("=")
-    return f"x.{payload}.x"
+    parts = ({"alg": "ES256"}, {ROLES_CLAIM: roles})
+    encoded = [base64.urlsafe_b64encode(json.dumps(part).encode()).decode().rstrip("=") for part in parts]
+    return ".".join([*encoded, "AA"])
 
 
 @dataclass(slots=True)

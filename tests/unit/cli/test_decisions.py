@@ -13,11 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli import dead_letters, suspense
+from cli import command, dead_letters, suspense
 from cli.printable import moment, shortened, visible
 from tests.unit.cli.fake_session import body, run, session
-
-pytestmark = pytest.mark.req("PLT-14")
 
 Answer = Callable[[httpx.Request], httpx.Response]
 
@@ -25,8 +23,7 @@ Answer = Callable[[httpx.Request], httpx.Response]
 @pytest.fixture
 def serve(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[Answer], None]:
     def use(answer: Answer) -> None:
-        for module in (dead_letters, suspense):
-            monkeypatch.setattr(module, "open_session", lambda *_: session(answer, tmp_path))
+        monkeypatch.setattr(command, "open_session", lambda *_: session(answer, tmp_path))
 
     return use
 
@@ -151,7 +148,7 @@ def test_held_transactions_are_listed_shown_and_decided_once(serve: Any) -> None
     serve(box)
     assert len(json.loads(run(suspense.register, "suspense", "list", "--json").stdout)) == 5
     assert "-5.00" in run(suspense.register, "suspense", "list").stdout
-    assert "keep, replace" in run(suspense.register, "suspense", "show", "2").stdout
+    assert "keep (Keep what is booked)" in run(suspense.register, "suspense", "show", "2").stdout
     decide = ("suspense", "decide", "2", "keep", "--comment")
     assert run(suspense.register, *decide, "the first is right").exit_code == 0
     assert box.decided == [("/v1/suspense/2/decision", {"decision": "keep", "comment": "the first is right"})]

@@ -18,7 +18,7 @@ from cli import demo, demo_player
 from cli.demo_days import Days
 from cli.demo_news import Record, Teller
 from cli.demo_player import FilePlayer
-from cli.demo_screen import Picture, Told, _drawn, line
+from cli.demo_screen import News, Picture, _draw, line
 from cli.demo_stories import Stage, Story
 from cli.instance import Refused
 from cli.played_stream import EventFile
@@ -37,9 +37,15 @@ CHANGE: dict[str, Any] = {
 
 @pytest.fixture
 def ups(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[dict[str, Any]]:
-    """The calls of `up`, with a folder of the demo's own that is empty."""
+    """What is started, with a folder of the demo's own that is empty."""
     calls: list[dict[str, Any]] = []
-    monkeypatch.setattr(demo, "up", lambda **said: calls.append(said))
+    monkeypatch.setattr(
+        demo,
+        "start",
+        lambda _instance, given, clock, _timeout, detach: calls.append(
+            {**given, "clock": clock, "detach": detach}
+        ),
+    )
     monkeypatch.setattr(demo, "DEMO_DATA", tmp_path / "demo")
     monkeypatch.setattr(demo, "find", lambda data, _: Instance(data or tmp_path / "last"))
     monkeypatch.delenv("KEYPOST_DATA", raising=False)
@@ -65,7 +71,11 @@ def test_without_one_the_demo_makes_a_sandbox_of_its_own_whose_clock_suits_the_f
 ) -> None:
     assert demo._instance_up(None, file(date(2012, 12, 1)), 1) == tmp_path / "demo"
     (call,) = ups
-    assert (call["sandbox"], call["clock"]) == (True, "2013-01-10T12:00+08:00")
+    assert call == {
+        "mode": "sandbox",
+        "clock": datetime(2013, 1, 10, 12, tzinfo=SHANGHAI),
+        "detach": True,
+    }
 
 
 def test_an_instance_that_is_down_is_started_as_it_was(ups: list[dict[str, Any]], tmp_path: Path) -> None:
@@ -73,7 +83,7 @@ def test_an_instance_that_is_down_is_started_as_it_was(ups: list[dict[str, Any]]
     (tmp_path / "named" / "VERSION").write_text("1\n")
     demo._instance_up(tmp_path / "named", file(date(2012, 12, 1)), 1)
     (call,) = ups
-    assert (call["sandbox"], call["clock"]) == (False, None)
+    assert call == {"clock": None, "detach": True}
 
 
 def test_without_a_file_a_new_sandbox_begins_with_the_first_working_week_of_the_year(
@@ -81,8 +91,8 @@ def test_without_a_file_a_new_sandbox_begins_with_the_first_working_week_of_the_
 ) -> None:
     demo._instance_up(None, None, 1)
     (call,) = ups
-    assert call["sandbox"]
-    opens = datetime.fromisoformat(call["clock"])
+    assert call["mode"] == "sandbox"
+    opens = call["clock"]
     assert (opens.month, opens.day, opens.hour) == (1, 5, 8)
 
 
@@ -91,14 +101,14 @@ def test_the_table_shows_changes_and_counts_and_nothing_that_moves_the_cursor() 
     picture.know({**CHANGE, "customer_code": "L0", "to_tier": "silver"})
     picture.add(CHANGE)
     picture.add({**CHANGE, "to_tier": "none", "direction": "demotion"})
-    picture.tell(Told("2012-03-09 10:00", "a window opened", "claims.window_opened"))
+    picture.tell(News("2012-03-09 10:00", "a window opened", "claims.window_opened"))
     assert picture.by_tier() == {"city-default": {"none": 1, "silver": 1}}
     console = Console(width=140, record=True, file=None, color_system=None)
     with console.capture() as captured:
-        console.print(_drawn(picture))
+        console.print(_draw(picture))
     text = captured.get()
     assert "\x1b" not in text
-    shown = ("sent 7", r"L\x1b1", "200000.00", "silver 1", "2012-03-09", "a window opened")
+    shown = ("sent 7", r"L\x1b1", "200000.00", "Silver 1", "2012-03-09", "a window opened")
     assert all(word in text for word in shown)
     assert line(CHANGE, date(2012, 3, 9)).isprintable()
     assert picture.summary()["happened"] == {"claims.window_opened": 1}
@@ -124,7 +134,7 @@ def test_a_year_is_closed_when_its_6_january_is_passed_and_only_then(
 # --------------------------------------------------------------------------------------------------------
 
 
-def told(teller: Teller, *records: tuple[str, dict[str, Any]]) -> list[Told]:
+def news_of(teller: Teller, *records: tuple[str, dict[str, Any]]) -> list[News]:
     return teller.say(iter([Record(f"keypost.{kind}.v1", data) for kind, data in records]))
 
 
@@ -136,24 +146,24 @@ def declaration(version: int, state: str, **more: Any) -> tuple[str, dict[str, A
 
 
 UNITS = {
-    "3205": ("苏州市大客户中心", "Suzhou centre"),
-    "320583": ("昆山市局", "Kunshan office"),
-    "32": ("省公司", "Jiangsu"),
+    "3205": {"name_zh": "苏州市大客户中心", "name_en": "Suzhou centre"},
+    "320583": {"name_zh": "昆山市局", "name_en": "Kunshan office"},
+    "32": {"name_zh": "省公司", "name_en": "Jiangsu"},
 }
 
 
 def test_each_step_of_a_declaration_is_told_once_and_a_breach_with_its_true_time() -> None:
     teller = Teller(UNITS)
-    first = told(teller, declaration(1, "submitted", waiting_for="pre_review"))
+    first = news_of(teller, declaration(1, "submitted", waiting_for="pre_review"))
     assert [one.text for one in first] == [
-        r"declaration of “甲\x1b公司”: submitted, waiting for pre review (Kunshan office)"
+        r"declaration of “甲\x1b公司”: Submitted, waiting for pre-review (Kunshan office)"
     ]
     assert first[0].on == "2026-01-05 09:00"
-    assert told(teller, declaration(1, "submitted", waiting_for="pre_review")) == []
+    assert news_of(teller, declaration(1, "submitted", waiting_for="pre_review")) == []
     arrived = declaration(2, "pre_reviewed", waiting_for="centre")
-    assert [one.counted for one in told(teller, arrived)] == ["declaration.pre_reviewed"]
+    assert [one.counted for one in news_of(teller, arrived)] == ["declaration.pre_reviewed"]
     breach = {"waiting_for": "centre", "breached_at": "2026-01-07T02:00:00+00:00", "escalated_to": "32"}
-    (overdue,) = told(teller, declaration(3, "pre_reviewed", **breach))
+    (overdue,) = news_of(teller, declaration(3, "pre_reviewed", **breach))
     assert (overdue.on, overdue.counted, overdue.alarming) == (
         "2026-01-07 10:00",
         "declaration.breached",
@@ -161,8 +171,8 @@ def test_each_step_of_a_declaration_is_told_once_and_a_breach_with_its_true_time
     )
     assert "Jiangsu" in overdue.text
     decided = {**breach, "waiting_for": None, "decided_by": "centre", "customer_code": "3205000000011"}
-    (approved,) = told(teller, declaration(4, "approved", **decided))
-    assert approved.text.endswith("approved, code 3205000000011 (centre)")
+    (approved,) = news_of(teller, declaration(4, "approved", **decided))
+    assert approved.text.endswith("Approved, customer code 3205000000011 (centre)")
 
 
 def test_what_happens_to_windows_and_customers_is_told_by_their_names(
@@ -172,7 +182,7 @@ def test_what_happens_to_windows_and_customers_is_told_by_their_names(
     teller = Teller(UNITS)
     opened = {"event": "window_opened", "subject": "C1", "unit_code": "320583", "happened_at": "2026-01-06T01:00:00+00:00",
               "ends_at": "2026-03-05T16:00:00+00:00"}  # fmt: skip
-    (one,) = told(
+    (one,) = news_of(
         teller,
         ("registry.customer-state", {"customer_code": "C1", "name": "乙公司"}),
         ("claims.claims-event", opened),
@@ -181,19 +191,19 @@ def test_what_happens_to_windows_and_customers_is_told_by_their_names(
         "乙公司 (C1)：昆山市局 独家开发期开始，至 2026-03-06 00:00",
         "claims.window_opened",
     )
-    (expired,) = told(teller, ("claims.claims-event", {**opened, "event": "window_expired"}))
-    assert (expired.text, expired.alarming) == ("乙公司 (C1)：昆山市局 到期未成功", True)
+    (expired,) = news_of(teller, ("claims.claims-event", {**opened, "event": "window_expired"}))
+    assert (expired.text, expired.alarming) == ("乙公司 (C1)：昆山市局 独家开发期期满失效", True)
     mapped = {
         "event": "code_mapped",
         "customer_code": "C1",
         "counter_code": "K-1",
         "happened_at": opened["happened_at"],
     }
-    assert [one.text for one in told(teller, ("registry.customer-event", mapped))] == [
-        "网点代码 K-1 对应 乙公司 (C1)"
+    assert [one.text for one in news_of(teller, ("registry.customer-event", mapped))] == [
+        "网点客户代码 K-1 对应 乙公司 (C1)"
     ]
-    assert told(teller, ("registry.customer-event", {**mapped, "event": "managers_bound"})) == []
-    assert told(teller, ("something.else", {})) == []
+    assert news_of(teller, ("registry.customer-event", {**mapped, "event": "managers_bound"})) == []
+    assert news_of(teller, ("something.else", {})) == []
 
 
 def test_releases_of_held_transactions_are_told_together_and_the_rest_stays_counted() -> None:
@@ -205,17 +215,19 @@ def test_releases_of_held_transactions_are_told_together_and_the_rest_stays_coun
         "at": "2026-01-06T01:00:00+00:00",
     }
     assert (
-        told(teller, *[("tiering.suspense", held)] * 5, ("tiering.suspense", {**held, "reason": "conflict"}))
+        news_of(
+            teller, *[("tiering.suspense", held)] * 5, ("tiering.suspense", {**held, "reason": "conflict"})
+        )
         == []
     )
     assert teller.held == {"K-1": 5}
     released = {**held, "state": "released", "booked_for": "C1"}
-    (one,) = told(
+    (one,) = news_of(
         teller, *[("tiering.suspense", released)] * 3, ("tiering.suspense", {**held, "state": "closed"})
     )
     assert one.text == "3 held transactions of K-1 booked themselves for C1"
     assert teller.held["K-1"] == 1
-    assert told(teller) == []
+    assert news_of(teller) == []
 
 
 # Who acts when
@@ -231,7 +243,7 @@ class Looking:
 
     def look(self, **_: Any) -> None: ...
 
-    def told(self, _: Told) -> None: ...
+    def print_news(self, _: News) -> None: ...
 
 
 class Sending:
@@ -261,7 +273,7 @@ def days_of(*stories: Callable[[Stage], Story], hours: int = 30) -> tuple[Days, 
     stage = Stage(
         SimpleNamespace(began=0.0),
         Teller(),
-        lambda told: days.tell(told),
+        lambda news: days.tell(news),
         Any,
         {},
         Any,
@@ -311,14 +323,14 @@ def test_a_refusal_ends_its_story_is_told_in_the_services_words_and_stops_nobody
         raise refusal()
 
     def forgiven(stage: Stage) -> Story:
-        with stage.refusals_told("a second plan"):
+        with stage.telling_refusals("a second plan"):
             raise refusal()
         yield HOUR
         acted.append("on")
 
     days, _sending = days_of(refused, forgiven)
     assert acted == ["on"]
-    texts = [told.text for told in days.watch.picture.news]
+    texts = [news.text for news in days.watch.picture.news]
     assert texts == [
         "a second plan: refused: Kunshan holds it until 6 March.",
         "refused: refused: Kunshan holds it until 6 March.",

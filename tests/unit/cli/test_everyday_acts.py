@@ -10,11 +10,9 @@ from typing import Any
 import httpx
 import pytest
 
-from cli import agreement, declarations, map_code, merge, plan, windows
+from cli import agreement, command, declarations, map_code, merge, plan, windows
 from cli.instance import CommandError, Refused
 from tests.unit.cli.fake_session import body, run, session
-
-pytestmark = pytest.mark.req("PLT-14")
 
 MODULES = (agreement, declarations, map_code, merge, plan, windows)
 DECLARATION = {
@@ -51,7 +49,7 @@ REHEARSED = {
 PLAN = {
     "plan_id": "p1", "state": "submitted", "version": 5, "kind": "regular", "unit_code": "3205",
     "customer_code": "3205000000011", "name": "A", "lines": ["express"], "queued": True,
-    "steps": [{"step": "submitted", "person": "manager", "at": "2026-01-05T02:00:00+00:00", "evidence": []}],
+    "steps": [{"step": "plan_submitted", "person": "manager", "at": "2026-01-05T02:00:00+00:00", "evidence": []}],
 }  # fmt: skip
 
 
@@ -106,8 +104,7 @@ def services(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Services:
         made.user, made.timeout_s = user, timeout
         return made
 
-    for module in MODULES:
-        monkeypatch.setattr(module, "open_session", opened)
+    monkeypatch.setattr(command, "open_session", opened)
     return fake
 
 
@@ -155,6 +152,14 @@ def everyday(*arguments: str) -> Any:
             "claims", "/v1/plans/p1/extend", {"until": "2026-04-01", "reason": "r", "evidence": ["a", "b"]},
         ),
         (("plan", "withdraw", "p1", "--reason", "r"), "claims", "/v1/plans/p1/withdraw", {"reason": "r"}),
+        (
+            ("agreement", "sign", "3205000000011", "XY-1", "--signed-on", "2026-01-05", "--line", "letters",
+             "--unit", "320583"),
+            "registry", "/v1/customers/3205000000011/agreements",
+            {"agreement_no": "XY-1", "signed_on": "2026-01-05", "lines": ["letters"], "unit_code": "320583"},
+        ),
+        (("merge", "sign", "m1"), "registry", "/v1/merges/m1/sign", {}),
+        (("merge", "refuse", "m1", "--reason", "r"), "registry", "/v1/merges/m1/refuse", {"reason": "r"}),
     ],
 )  # fmt: skip
 def test_an_act_upon_a_resource_is_for_the_version_just_read(
@@ -187,20 +192,22 @@ def test_an_act_upon_a_resource_is_for_the_version_just_read(
             {"name": "X", "expected_lines": [], "unit_code": "3205", "submit": True},
         ),
         (
-            ("agreement", "sign", "3205000000011", "XY-1", "--signed-on", "2026-01-05", "--line", "letters",
-             "--unit", "320583"),
-            "/v1/customers/3205000000011/agreements",
-            {"agreement_no": "XY-1", "signed_on": "2026-01-05", "lines": ["letters"], "unit_code": "320583"},
-        ),
-        (
             ("map", "K-1", "3205000000011", "--from", "2026-01-01"),
             "/v1/counter-codes",
             {"code": "K-1", "customer_code": "3205000000011", "valid_from": "2026-01-01"},
         ),
+        (
+            ("map", "K-1", "3205000000011", "--unit", "3205"),
+            "/v1/counter-codes",
+            {"code": "K-1", "customer_code": "3205000000011", "unit_code": "3205"},
+        ),
+        (
+            ("map", "K-1", "3205000000011", "--counter", "32050001"),
+            "/v1/counter-codes",
+            {"code": "K-1", "customer_code": "3205000000011", "counter_id": "32050001"},
+        ),
         (("merge", "A1", "B1", "--reason", "r"), "/v1/merges", {"survivor": "A1", "alias": "B1", "reason": "r"}),
         (("merge", "propose", "A1", "B1", "--reason", "r"), "/v1/merges", {"survivor": "A1", "alias": "B1", "reason": "r"}),
-        (("merge", "sign", "m1"), "/v1/merges/m1/sign", {}),
-        (("merge", "refuse", "m1", "--reason", "r"), "/v1/merges/m1/refuse", {"reason": "r"}),
         (
             ("plan", "file", "3205000000011", "--text", "t", "--line", "express", "--as", "manager", "--queue"),
             "/v1/plans",
@@ -227,14 +234,14 @@ def test_something_new_is_sent_with_what_was_said_and_nothing_else(
 
 
 def test_repetitions_of_one_act_carry_one_key_and_the_version_first_read(services: Services) -> None:
-    faults = [httpx.Response(503), None, httpx.Response(502), httpx.ReadError("lost")]
+    faults = [httpx.Response(503), httpx.Response(504), httpx.Response(502), httpx.ReadError("lost")]
 
     def faulty(request: httpx.Request) -> httpx.Response | None:
         if request.method == "POST" and faults:
             fault = faults.pop()
             if isinstance(fault, Exception):
                 raise fault
-            return fault if fault is not None else httpx.Response(500)
+            return fault
         return None
 
     services.answer = faulty
@@ -296,6 +303,7 @@ def test_broken_fields_are_named(services: Services) -> None:
         ("agreement", "end", "C", "XY-1", "--reason", ""),
         ("map", "K-1", "C", "--to", "2026-02-30"),
         ("map", "K-1", "--end", "2026-02-01"),
+        ("map", "K-1", "C", "--unit", "3205", "--counter", "32050001"),
         ("map", "K-1", "--end", "2026-02-01", "--to", "2026-02-01", "--reason", "r"),
         ("merge", "A", "B"),
         ("merge", "A", "--reason", "r"),
@@ -357,6 +365,18 @@ def test_a_code_whose_mapping_ends_keeps_it_up_to_that_day(services: Services) -
     assert getattr(again.exception, "code", None) == 1
 
 
+def test_of_a_code_that_is_mapped_for_several_units_the_one_that_ends_is_named(services: Services) -> None:
+    services.lists["/v1/counter-codes"] = [
+        {**MAPPING, "unit_code": "3205"},
+        {**MAPPING, "id": 8, "unit_code": "3201"},
+    ]
+    refused = everyday("map", "K-1", "--end", "2026-03-09", "--reason", "left")
+    assert getattr(refused.exception, "code", None) == 1
+    assert services.acts == []
+    everyday("map", "K-1", "--end", "2026-03-09", "--reason", "left", "--unit", "3201")
+    assert dict(services.requests[-1].url.params)["unit"] == "3201"
+
+
 def test_a_change_whose_answer_was_lost_counts_as_done_and_another_persons_does_not(
     services: Services,
 ) -> None:
@@ -378,13 +398,13 @@ def test_a_text_shows_steps_limits_and_candidates_and_moves_no_cursor(
     text = everyday("declarations", "show", "d1").stdout
     assert all(line.isprintable() for line in text.splitlines())
     assert all(
-        part in text for part in ("waiting for pre review", "2026-01-07 10:00:00", "请审", "昆山某某有限公司")
+        part in text for part in ("waiting for pre-review", "2026-01-07 10:00:00", "请审", "昆山某某有限公司")
     )
     monkeypatch.setenv("KEYPOST_LANGUAGE", "zh")
     text = everyday("declarations", "show", "d1").stdout
-    assert all(part in text for part in ("已提交，待预审", "办理时限", "速递", "1 个客户名称相近"))
+    assert all(part in text for part in ("已提交，待预审单位", "办理时限", "速递", "1 个客户名称相近"))
     assert "，排队等候" in everyday("plan", "show", "p1").stdout
-    assert "2026-01-05 10:00:00  已提交  manager" in everyday("plan", "show", "p1").stdout
+    assert "2026-01-05 10:00:00  项目报备  manager" in everyday("plan", "show", "p1").stdout
     text = everyday("merge", "show", "m1").stdout
     assert all(
         part in text for part in ("B1 → A1", "合并前  A1 甲，协议 XY-1", "合并后  B1 乙，已合并", "名称不同")

@@ -68,10 +68,10 @@ def test_bad_rows_end_with_3_and_go_to_the_reject_file(tmp_path: Path, registry:
     summary = json.loads(result.stdout)
     assert (summary["rows"], summary["created"], summary["rejected"]) == (4, 2, 2)
     assert summary["similar"] == [{"row": 4, "customer_code": "C4", "similar": ["C9"]}]
-    assert (tmp_path / "book.csv.rejects.csv").read_text("utf-8").splitlines() == [
+    assert (tmp_path / "book.csv.rejects.csv").read_text("utf-8-sig").splitlines() == [
         "row,reason,name,remark",
         "3,code_taken; name_differs,坏,'=2",
-        "5,too_many_cells,丙,4,5",
+        "5,too_many_cells: it has more cells than the header,丙,4,5",
     ]
     assert [row["row"] for row in registry.sent[0][0]["rows"]] == [2, 3, 4]
 

@@ -19,8 +19,6 @@ from cli.transaction_rows import COLUMNS, REQUIRED
 from services.tiering.entrypoints.transactions import read_items
 from tests.unit.cli.fake_session import body, run, session, token_of
 
-pytestmark = pytest.mark.req("PLT-14")
-
 HEADER = "id,customer_code,line,kind,amount,business_date"
 
 
@@ -66,7 +64,10 @@ def written(folder: Path, *rows: str) -> str:
 
 def test_a_good_file_ends_with_0_and_leaves_no_rejects(tmp_path: Path, tiering: Tiering) -> None:
     result = run(register, "import", "transactions", written(tmp_path, "1,L1,express,sale,1.00,2026-01-15"))
-    assert (result.exit_code, result.stdout) == (0, "1 rows: 1 published, 0 rejected\n")
+    assert (result.exit_code, result.stdout) == (
+        0,
+        "1 rows: 1 published, 0 repeated, 0 with an earlier row's id and other content (held), 0 rejected\n",
+    )
     assert [entry.name for entry in tmp_path.iterdir()] == ["day.csv"]
 
 
@@ -86,7 +87,7 @@ def test_bad_rows_end_with_3_and_are_listed_in_the_order_of_the_file(
     assert result.exit_code == 3
     summary = json.loads(result.stdout)
     assert (summary["rows"], summary["accepted"], summary["rejected"]) == (6, 2, 4)
-    with Path(summary["rejects_file"]).open(encoding="utf-8", newline="") as rejects:
+    with Path(summary["rejects_file"]).open(encoding="utf-8-sig", newline="") as rejects:
         rows = list(csv.DictReader(rejects))
     assert [(row["row"], row["reason"].partition(":")[0]) for row in rows] == [
         ("3", "bad_field"),

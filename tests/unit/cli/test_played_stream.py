@@ -12,13 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cli.played_stream import Item, _steps, minor_event, opened, postal_lines
-from cli.tabular import UnusableFile
+from cli.played_stream import Item, _steps, minor_event, open_events, postal_lines
 from cli.transaction_rows import Rejected
+from cli.unusable import UnusableFile
 from services.tiering.entrypoints.transactions import read_items
 from shared.contracts.counter_v1 import LINES
-
-pytestmark = pytest.mark.req("PLT-14")
 
 MINOR = "event_id,customer,line,amount,business_date\n"
 
@@ -31,7 +29,7 @@ def written(folder: Path, text: str, name: str = "events.csv") -> Path:
 
 
 def played(path: Path) -> list[Item]:
-    with opened(path) as file:
+    with open_events(path) as file:
         return [item for step in file.steps() for item in step.items]
 
 
@@ -63,7 +61,7 @@ def test_a_packed_file_is_the_same_as_a_plain_one(tmp_path: Path) -> None:
 
 def test_the_columns_of_an_import_are_played_too(tmp_path: Path) -> None:
     text = "流水号,客户代码,业务种类,交易类型,金额,业务日期\n1,L1,函件,收入,5.00,2026-01-15\n"
-    with opened(written(tmp_path, text)) as file:
+    with open_events(written(tmp_path, text)) as file:
         assert (file.minor_units, list(file.customers), file.first) == (False, ["L1"], date(2026, 1, 15))
         (step,) = file.steps()
     (item,) = step.items
@@ -85,7 +83,7 @@ def test_the_columns_of_an_import_are_played_too(tmp_path: Path) -> None:
 def test_what_cannot_be_played_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "events.csv"
     path.write_bytes(text.encode("latin-1"))
-    with pytest.raises(UnusableFile) as refused, opened(path):
+    with pytest.raises(UnusableFile) as refused, open_events(path):
         pass
     assert refused.value.code == 2
 

@@ -25,8 +25,6 @@ from shared.kernel.credit_codes import clean_uscc
 from shared.money import parse_yuan
 from tests.support.instance import ROOT
 
-pytestmark = pytest.mark.req("PLT-14")
-
 FIRST = date(2026, 3, 2)
 """A Monday of a quiet month."""
 

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli import close_period, tier
+from cli import close_period, command, tier
 from cli.language import language
 from cli.tier import as_text
 from tests.unit.cli.fake_session import body, run, session
@@ -47,24 +47,32 @@ TOLD: dict[str, Any] = {
     ("tongue", "words"),
     [
         ("en", ["L2 is L1 now.", "since 2026-03-09 (merged)", "key account: yes", "in force, signed on 2026-01-01",
-                "190000.00 at its close, 10000.00 booked since", "none → gold", "-5.00", "101 bookings"]),
-        ("zh-CN", ["L2 现为 L1。", "自2026-03-09起（合并）", "大客户：是", "有效，2026-01-01签订", "达到标准", "速递",
+                "190000.00 at its close, 10000.00 booked since", "No tier → Gold", "-5.00", "101 bookings"]),
+        ("zh-CN", ["L2 现为 L1。", "自2026-03-09起（客户合并）", "大客户：是", "有效，2026-01-01签订", "达到标准", "速递",
                    "入账101笔"]),
     ],
 )  # fmt: skip
-def test_a_tier_is_told_in_the_language_of_the_user(tongue: Any, words: list[str]) -> None:
-    text = as_text(TOLD, tongue)
+def test_a_tier_is_shown_in_the_language_of_the_user(
+    tongue: str, words: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KEYPOST_LANGUAGE", tongue)
+    text = as_text(TOLD)
     assert [word for word in words if word not in text] == []
     assert "{" not in text
 
 
 @pytest.mark.req("TIE-14")
-def test_a_merged_code_is_said_to_be_one_and_transactions_say_under_which_code_they_came() -> None:
+def test_a_merged_code_is_said_to_be_one_and_transactions_say_under_which_code_they_came(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     evidence = TOLD["tiers"][0]["evidence"]
     row = {**evidence["latest_bookings"][0], "customer_code": "L2"}
     tiers = [{**TOLD["tiers"][0], "evidence": {**evidence, "latest_bookings": [row]}}]
     told = {**TOLD, "notice": "L2 was merged on 2026-03-09.", "aliases": ["L2"], "tiers": tiers}
-    english, chinese = as_text(told, "en"), as_text(told, "zh-CN")
+    monkeypatch.setenv("KEYPOST_LANGUAGE", "en")
+    english = as_text(told)
+    monkeypatch.setenv("KEYPOST_LANGUAGE", "zh")
+    chinese = as_text(told)
     assert english.splitlines()[0] == "L2 was merged on 2026-03-09."
     assert "L2 is L1 now" not in english
     assert "customers merged into it: L2" in english and "已并入的客户：L2" in chinese
@@ -97,7 +105,7 @@ def test_a_code_with_any_character_is_one_part_of_the_address(
         asked.append(request.url)
         return httpx.Response(200, json=TOLD)
 
-    monkeypatch.setattr(tier, "open_session", lambda *_: session(answer, tmp_path))
+    monkeypatch.setattr(command, "open_session", lambda *_: session(answer, tmp_path))
     result = run(tier.register, "tier", "老/客户 1?", "--as-of", "2026-03-09", "--explain", "--json")
     assert json.loads(result.stdout) == TOLD
     assert asked[0].raw_path.startswith(b"/v1/customers/%E8%80%81%2F%E5%AE%A2%E6%88%B7%201%3F/tiers?")
@@ -145,7 +153,7 @@ def test_a_close_is_followed_to_its_end_and_a_second_call_changes_nothing(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     closes = Closes()
-    monkeypatch.setattr(close_period, "open_session", lambda *_: session(closes, tmp_path))
+    monkeypatch.setattr(command, "open_session", lambda *_: session(closes, tmp_path))
     first = run(close_period.register, "close-period", "2025", "--json")
     assert (first.exit_code, json.loads(first.stdout)["state"]) == (0, "done")
     second = run(close_period.register, "close-period", "2025", "--json")
@@ -158,7 +166,7 @@ def test_a_close_is_followed_to_its_end_and_a_second_call_changes_nothing(
 def test_a_refused_close_ends_with_1_and_names_the_year_and_a_bad_period_with_2(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(close_period, "open_session", lambda *_: session(Closes(), tmp_path))
+    monkeypatch.setattr(command, "open_session", lambda *_: session(Closes(), tmp_path))
     refused = run(close_period.register, "close-period", "2026").exception
     assert getattr(refused, "code", None) == 1
     assert "2026" in str(refused)

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from cli import views
+from cli import command, views
 from tests.unit.cli.fake_session import body, run, session
 
 VIEW: dict[str, Any] = {
@@ -48,7 +48,7 @@ def told(state: str, **report: Any) -> dict[str, Any]:
 
 @pytest.mark.req("REP-1")
 @pytest.mark.parametrize(
-    ("command", "end", "asked", "words", "code"),
+    ("arguments", "end", "asked", "words", "code"),
     [
         (["rebuild"], told("done", exchanged=True), {"accept_differences": False}, "have taken over", 0),
         (
@@ -81,7 +81,7 @@ def told(state: str, **report: Any) -> dict[str, Any]:
     ],
 )
 def test_a_rebuild_is_followed_to_its_end_and_differences_that_stay_are_exit_1(
-    command: list[str],
+    arguments: list[str],
     end: dict[str, Any],
     asked: dict[str, Any],
     words: str,
@@ -98,13 +98,13 @@ def test_a_rebuild_is_followed_to_its_end_and_differences_that_stay_are_exit_1(
         assert request.url.path == "/v1/views/rebuilds/7"
         return httpx.Response(200, json=steps.pop(0))
 
-    monkeypatch.setattr(views, "open_session", lambda *_: session(answer, tmp_path))
+    monkeypatch.setattr(command, "open_session", lambda *_: session(answer, tmp_path))
     monkeypatch.setattr(views, "_REST_S", 0)
-    done = run(views.register, "views", *command)
+    done = run(views.register, "views", *arguments)
     assert words in done.stdout and done.exit_code == code, done.output
     assert "\x1b" not in done.stdout
     if "tiering.suspense.v1" in json.dumps(end):
         assert "tiering.suspense.v1: up to 8 records have expired" in done.stdout and "A\\x1b1" in done.stdout
     steps[:] = [told("running"), end]
-    printed = run(views.register, "views", *command, "--json")
+    printed = run(views.register, "views", *arguments, "--json")
     assert json.loads(printed.stdout) == end and printed.exit_code == code

@@ -16,7 +16,7 @@ from shared.messaging.failures import SupersededError
 from shared.messaging.positions import Place
 from shared.messaging.records import Record
 from shared.messaging.unit_of_work import UnitOfWork
-from shared.messaging.work import Work
+from shared.messaging.work import DeadLetter, Work
 from tests.support.waiting import until
 
 PLACE = Place("t", 0)
@@ -29,6 +29,8 @@ class Memory:
         self.position = 0
         self.stored: list[bytes | None] = []
         self.dead: list[bytes | None] = []
+        self.letters: list[DeadLetter] = []
+        self.now = datetime(2026, 1, 1, tzinfo=UTC)
         self.losses = 0
         self._pending: int | None = None
 
@@ -46,6 +48,7 @@ class Memory:
             raise ConnectionResetError
         assert self._pending is not None
         self.position = self._pending
+        self.letters += work.dead_letters
         self.dead += [letter.record.value for letter in work.dead_letters]
         for callback in work.callbacks:
             callback()
@@ -103,6 +106,21 @@ async def test_one_bad_record_among_many_is_found_by_halving(setting: Setting, b
     assert setting.memory.position == setting.expected[PLACE] == 64
     # Twice the depth of the halving, three attempts at the record itself, one rehearsal.
     assert setting.handler.handled <= 2 * 6 + 1 + 3 + 1
+
+
+async def test_what_is_too_large_is_given_up_and_no_handler_sees_it(setting: Setting) -> None:
+    setting.handler.bad = {b"large"}
+    good, large = (
+        Record("t", 0, 0, None, b"good", (), 0),
+        Record("t", 0, 1, None, b"large", (), 0, "too large"),
+    )
+    await setting.processor.process([good, large], setting.expected)
+    assert (setting.memory.stored, setting.memory.dead) == ([b"good"], [b"large"])
+    assert setting.handler.handled == 1
+    # Such records alone prove nothing about others: a fault is judged by what the handler sees.
+    await setting.processor.process([large._replace(offset=2)], setting.expected)
+    assert setting.handler.handled == 1
+    assert setting.memory.position == 3
 
 
 async def test_a_passing_fault_is_waited_out_with_the_same_batch(setting: Setting) -> None:

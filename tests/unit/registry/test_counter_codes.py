@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -55,6 +56,19 @@ def test_the_same_mapping_again_is_the_one_on_record() -> None:
     known = mapping("A", 0, None, id=7)
     assert map_code(mapping("A", 0, None), [known]) == known
     assert map_code(mapping("A", 1, None), [known]) == MappedElsewhere("K", (known,))
+
+
+def test_one_code_has_a_meaning_of_its_own_in_each_scope() -> None:
+    everywhere = mapping("A", None, None, id=1)
+    city = replace(mapping("B", None, None, id=2), unit_code="3205")
+    counter = replace(mapping("C", None, None, id=3), counter_id="32050001")
+    known = [everywhere, city, counter]
+    for each in known:
+        assert not any(each.overlaps(other) for other in known if other is not each)
+        assert map_code(replace(each, id=0, customer_code="D"), known) == MappedElsewhere("K", (each,))
+        assert map_code(replace(each, id=0), known) == each
+    other = replace(mapping("D", None, None), unit_code="3201")
+    assert map_code(other, known) == other
 
 
 def test_a_mapping_cannot_end_before_it_starts() -> None:

@@ -11,7 +11,7 @@ from services.registry.adapters.declaration_files import read_time_limits
 from services.registry.adapters.files import read_configuration
 from services.registry.domain import declarations as rules
 from services.registry.domain.declaration_record import broken_at, steps_after
-from services.registry.domain.declarations import Content, Declaration, Moved, Note, Refused, Terms
+from services.registry.domain.declarations import Content, Declaration, Declarer, Moved, Note, Refused, Terms
 from services.registry.domain.organisation import Unit, build_tree
 from services.registry.domain.time_limits import TimeLimits
 
@@ -21,6 +21,8 @@ SECOND = timedelta(seconds=1)
 UNITS = build_tree(read_configuration().units)
 LIMITS = read_time_limits()
 TERMS = Terms(UNITS, LIMITS, "3205", date(2026, 3, 9))
+MANAGER = Declarer("manager", "320583")
+UNIT = Declarer("unit")
 CONTENT = Content("昆山示例纺织有限公司", expected_lines=("express",))
 
 
@@ -35,13 +37,13 @@ def refused(outcome: Moved | Refused) -> str:
 
 
 def at_pre_review(terms: Terms = TERMS) -> Declaration:
-    draft = rules.declare("d", CONTENT, "320583", "manager", "manager", START, terms).after
-    return moved(rules.submit(draft, "manager", START, terms))
+    draft = rules.declare("d", CONTENT, "320583", MANAGER, START, terms).after
+    return moved(rules.submit(draft, MANAGER, START, terms))
 
 
 def at_centre(terms: Terms = TERMS) -> Declaration:
-    draft = rules.declare("d", CONTENT, "320583", "unit", "unit", START, terms).after
-    return moved(rules.submit(draft, "unit", START, terms))
+    draft = rules.declare("d", CONTENT, "320583", UNIT, START, terms).after
+    return moved(rules.submit(draft, UNIT, START, terms))
 
 
 def returned(declaration: Declaration, at: datetime) -> Declaration:
@@ -50,37 +52,53 @@ def returned(declaration: Declaration, at: datetime) -> Declaration:
 
 @pytest.mark.req("REG-2")
 @pytest.mark.parametrize(
-    ("unit", "by", "pre_review", "deciding"),
+    ("unit", "post", "pre_review", "deciding"),
     [
-        ("320583", "manager", "320583", "3205"),
-        ("3205-express", "manager", "3205-express", "3205"),
-        ("3205", "manager", None, "3205"),
-        ("32050001", "manager", None, "3205"),  # an outlet right below the centre
-        ("32010401", "manager", "320104", "3201"),  # an outlet of a district
-        ("320583", "unit", None, "3205"),
-        ("32-express", "manager", "32-express", "32"),
-        ("CN", "manager", None, "3205"),  # nobody above: the centre of the default unit
+        ("320583", "320583", "320583", "3205"),
+        ("3205-express", "3205-express", "3205-express", "3205"),
+        ("3205", "320583", "320583", "3205"),  # naming the city leads round nobody
+        ("3205-express", "320583", "320583", "3205"),  # nor does naming another unit
+        ("32050001", "32058301", "320583", "3205"),  # an outlet of a county
+        ("32010401", "3205-express", "3205-express", "3201"),  # decided where the customer is
+        ("320583", "3205", "3205", "3205"),  # who belongs to the centre
+        ("320583", "32050001", "3205", "3205"),  # an outlet right below the centre
+        ("320583", "32", "32", "3205"),  # who belongs to the centre above
+        ("32-express", "32-express", "32-express", "32"),
+        ("320583", "nowhere", "3205", "3205"),  # a post that is no unit: the centre that decides
+        ("320583", None, None, "3205"),
+        ("CN", None, None, "3205"),  # nobody above: the centre of the default unit
     ],
 )
-def test_a_managers_goes_by_their_unit_and_a_units_own_straight_to_the_centre(
-    unit: str, by: rules.DeclaredBy, pre_review: str | None, deciding: str
+def test_a_managers_goes_by_the_unit_of_their_post_and_a_units_own_straight_to_the_centre(
+    unit: str, post: str | None, pre_review: str | None, deciding: str
 ) -> None:
-    assert rules.route(TERMS, unit, by) == (pre_review, deciding)
+    assert rules.route(TERMS, unit, post) == (pre_review, deciding)
 
 
 @pytest.mark.req("REG-2")
 def test_a_centre_on_a_county_decides_itself_and_a_closed_unit_pre_reviews_nothing() -> None:
     units = dict(UNITS)
     units["320583"] = replace(units["320583"], centre=True)
-    assert rules.route(replace(TERMS, units=units), "320583", "manager") == (None, "320583")
+    assert rules.route(replace(TERMS, units=units), "320583", "320583") == ("320583", "320583")
     units["320583"] = replace(UNITS["320583"], valid_to=date(2026, 3, 9))
-    assert rules.route(replace(TERMS, units=units), "320583", "manager") == (None, "3205")
+    assert rules.route(replace(TERMS, units=units), "320583", "320583") == ("3205", "3205")
+
+
+@pytest.mark.req("REG-2")
+def test_a_draft_goes_the_way_of_the_post_that_its_declarer_has_when_it_is_handed_in() -> None:
+    draft = rules.declare("d", CONTENT, "320583", MANAGER, START, TERMS).after
+    moved_on = moved(rules.submit(draft, Declarer("manager", "3205-express"), START, TERMS))
+    assert (moved_on.pre_review_unit, moved_on.pre_review_path) == (
+        "3205-express",
+        "/CN/32/3205/3205-express",
+    )
 
 
 @pytest.mark.req("REG-2")
 def test_without_any_centre_the_root_decides() -> None:
     units = build_tree([Unit("CN", "全国", "National", "national", None)])
-    assert rules.route(Terms(units, LIMITS, "CN", TERMS.today), "CN", "unit") == (None, "CN")
+    assert rules.route(Terms(units, LIMITS, "CN", TERMS.today), "CN", None) == (None, "CN")
+    assert rules.route(Terms(units, LIMITS, "CN", TERMS.today), "CN", "CN") == ("CN", "CN")
 
 
 @pytest.mark.req("REG-3")
@@ -125,7 +143,7 @@ def test_time_at_the_declarer_does_not_count_and_resubmission_goes_on_with_the_r
     back = returned(at_centre(), START + 10 * HOUR)
     assert (back.state, back.waiting_for, back.due_at, back.warn_at) == ("returned", "declarer", None, None)
     assert rules.settle(back, START + 500 * HOUR, TERMS) == Moved(back)
-    again = moved(rules.submit(back, "unit", START + 100 * HOUR, TERMS))
+    again = moved(rules.submit(back, UNIT, START + 100 * HOUR, TERMS))
     assert (again.state, again.waiting_for) == ("submitted", "centre")
     assert (again.warn_at, again.due_at) == (START + 126 * HOUR, START + 138 * HOUR)
     assert again.submitted_at == again.arrived_at == START
@@ -138,7 +156,7 @@ def test_time_at_the_declarer_does_not_count_and_resubmission_goes_on_with_the_r
 def test_what_was_overdue_when_it_was_returned_stays_overdue_and_warns_nobody_again() -> None:
     back = returned(at_centre(), START + 60 * HOUR)
     assert back.breached_at == START + 48 * HOUR
-    again = moved(rules.submit(back, "unit", START + 100 * HOUR, TERMS))
+    again = moved(rules.submit(back, UNIT, START + 100 * HOUR, TERMS))
     assert (again.warn_at, again.due_at) == (START + 36 * HOUR, START + 48 * HOUR)
     assert rules.settle(again, START + 500 * HOUR, TERMS) == Moved(again)
 
@@ -163,8 +181,8 @@ def test_in_working_mode_a_friday_afternoon_is_due_on_tuesday() -> None:
     working = TimeLimits(2, (replace(entry, mode="working"),), LIMITS.calendar)
     terms = replace(TERMS, limits=working, today=date(2026, 3, 6))
     friday = datetime(2026, 3, 6, 7, tzinfo=UTC)
-    draft = rules.declare("d", CONTENT, "320583", "unit", "unit", friday, terms).after
-    found = moved(rules.submit(draft, "unit", friday, terms))
+    draft = rules.declare("d", CONTENT, "320583", UNIT, friday, terms).after
+    found = moved(rules.submit(draft, UNIT, friday, terms))
     assert (found.warn_at, found.due_at) == (
         datetime(2026, 3, 9, 19, tzinfo=UTC),
         datetime(2026, 3, 10, 7, tzinfo=UTC),
@@ -177,17 +195,17 @@ def test_in_working_mode_a_friday_afternoon_is_due_on_tuesday() -> None:
 @pytest.mark.req("REG-1")
 def test_a_returned_declaration_goes_back_to_whoever_returned_it() -> None:
     back = moved(rules.pre_review(at_pre_review(), "return", "reviewer", START + HOUR, TERMS, "补充"))
-    again = moved(rules.submit(back, "manager", START + 5 * HOUR, TERMS))
+    again = moved(rules.submit(back, MANAGER, START + 5 * HOUR, TERMS))
     assert (again.state, again.waiting_for, again.due_at) == ("submitted", "pre_review", START + 52 * HOUR)
     passed = moved(rules.pre_review(again, "pass", "reviewer", START + 6 * HOUR, TERMS, None))
     back = returned(passed, START + 7 * HOUR)
-    again = moved(rules.submit(back, "manager", START + 8 * HOUR, TERMS))
+    again = moved(rules.submit(back, MANAGER, START + 8 * HOUR, TERMS))
     assert (again.state, again.waiting_for) == ("pre_reviewed", "centre")
 
 
 @pytest.mark.req("REG-1")
 def test_each_step_is_refused_where_it_does_not_fit() -> None:
-    draft = rules.declare("d", CONTENT, "320583", "manager", "manager", START, TERMS).after
+    draft = rules.declare("d", CONTENT, "320583", MANAGER, START, TERMS).after
     waiting, centre = at_pre_review(), at_centre()
     withdrawn = moved(rules.withdraw(waiting, "manager", START, TERMS))
     assert (withdrawn.state, withdrawn.waiting_for, withdrawn.due_at) == ("withdrawn", None, None)
@@ -196,8 +214,8 @@ def test_each_step_is_refused_where_it_does_not_fit() -> None:
     for found in (draft, waiting, withdrawn):
         assert refused(rules.decide(found, "approve", "x", START, TERMS, None)) == "not_at_centre"
     for found in (waiting, centre, withdrawn):
-        assert refused(rules.submit(found, "manager", START, TERMS)) == "not_submittable"
-        assert refused(rules.edit(found, CONTENT, "320583", "manager", START, TERMS)) == "not_editable"
+        assert refused(rules.submit(found, MANAGER, START, TERMS)) == "not_submittable"
+        assert refused(rules.edit(found, CONTENT, "320583", MANAGER, START, TERMS)) == "not_editable"
     rejected = moved(rules.decide(centre, "reject", "x", START, TERMS, "不"))
     for found in (rejected, withdrawn):
         assert refused(rules.withdraw(found, "manager", START, TERMS)) == "not_withdrawable"
@@ -213,13 +231,14 @@ def test_nobody_decides_their_own_nor_through_a_deputy() -> None:
 
 @pytest.mark.req("REG-1")
 def test_a_draft_may_go_to_another_unit_and_a_returned_declaration_stays() -> None:
-    draft = rules.declare("d", CONTENT, "320583", "manager", "manager", START, TERMS).after
-    elsewhere = moved(rules.edit(draft, CONTENT, "320581", "manager", START, TERMS))
-    assert (elsewhere.unit_path, elsewhere.pre_review_unit) == ("/CN/32/3205/320581", "320581")
+    draft = rules.declare("d", CONTENT, "320583", MANAGER, START, TERMS).after
+    elsewhere = moved(rules.edit(draft, CONTENT, "32010401", MANAGER, START, TERMS))
+    assert (elsewhere.unit_path, elsewhere.deciding_unit) == ("/CN/32/3201/320104/32010401", "3201")
+    assert elsewhere.pre_review_unit == "320583", "that of the post, as before"
     back = returned(at_centre(), START + HOUR)
-    assert refused(rules.edit(back, CONTENT, "320581", "unit", START, TERMS)) == "unit_fixed"
+    assert refused(rules.edit(back, CONTENT, "320581", UNIT, START, TERMS)) == "unit_fixed"
     named = replace(CONTENT, name="改名公司")
-    assert moved(rules.edit(back, named, "320583", "unit", START, TERMS)).content.name == "改名公司"
+    assert moved(rules.edit(back, named, "320583", UNIT, START, TERMS)).content.name == "改名公司"
 
 
 @pytest.mark.req("REG-6")

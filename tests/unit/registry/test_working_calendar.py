@@ -15,7 +15,7 @@ from lunardate import LunarDate
 from services.registry.adapters.declaration_files import read_calendar, read_time_limits
 from services.registry.domain.organisation import Unit, build_tree
 from services.registry.domain.time_limits import NoTimeLimit, Run, TimeLimit, TimeLimits
-from services.registry.domain.working_calendar import WorkingCalendar
+from services.registry.domain.working_calendar import WorkingCalendar, provisional_year
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 CALENDAR = read_calendar()
@@ -57,7 +57,9 @@ def test_the_file_says_what_was_published_for_2024_to_2026() -> None:
     assert [year for year in CALENDAR.years if not CALENDAR.year(year).provisional] == [2024, 2025, 2026]
 
 
-def test_later_years_have_the_statutory_holidays_and_say_that_they_are_provisional() -> None:
+def test_later_years_have_the_statutory_holidays_with_days_in_lieu_and_say_that_they_are_provisional() -> (
+    None
+):
     for year in range(2027, 2037):
         listed = CALENDAR.year(year)
         assert listed.provisional and not listed.worked
@@ -68,7 +70,24 @@ def test_later_years_have_the_statutory_holidays_and_say_that_they_are_provision
             date(year, month, day) for month, day in ((1, 1), (5, 1), (5, 2), (10, 1), (10, 2), (10, 3))
         }
         named |= {date(year, 4, day) for day in (4, 5) if term_of(date(year, 4, day)) == "清明"}
-        assert listed.off == {day for day in named if day.weekday() < 5}, year
+        on_weekends = sum(day.weekday() >= 5 for day in named)
+        in_lieu = listed.off - named
+        assert listed.off - in_lieu == {day for day in named if day.weekday() < 5}, year
+        assert len(in_lieu) == on_weekends and all(day.weekday() < 5 for day in in_lieu), year
+
+
+def test_a_holiday_on_a_weekend_gives_the_next_working_day_in_lieu() -> None:
+    in_lieu = ("02-09", "02-10", "05-03", "05-04", "10-04", "10-05")
+    weekdays = ("01-01", "02-05", "02-08", "04-05", "06-09", "09-15", "10-01")
+    assert CALENDAR.year(2027).off == {date.fromisoformat(f"2027-{day}") for day in (*weekdays, *in_lieu)}
+    # New Year's Day of 2028 is a Saturday: what arrives on the Friday before is due after Monday as well.
+    assert CALENDAR.after(at("2027-12-31T12:00"), HOURS_48) == at("2028-01-05T12:00")
+
+
+def test_days_in_lieu_of_days_that_have_passed_are_those_that_were_published() -> None:
+    # Of 2025 the notice gave the same for Dragon Boat (Saturday 31 May) and moved nothing around it.
+    assert provisional_year([date(2025, 5, 31)]).off == {date(2025, 6, 2)}
+    assert date(2025, 6, 2) in CALENDAR.year(2025).off
 
 
 def term_of(day: date) -> str:

@@ -55,7 +55,6 @@ def _work() -> Work:
     return Work(cast(Any, None), NOON, "reporting")
 
 
-@pytest.mark.req("PLT-5")
 @given(arbitrary_records(TOPICS))
 def test_arbitrary_bytes_never_raise_and_all_but_dead_letters_and_tombstones_become_dead_letters(
     records: list[Record],

@@ -10,7 +10,21 @@ import httpx
 import pytest
 
 from services.reporting.entrypoints.console.visitor import TOKEN_COOKIE
-from tests.support.console import Bench, declaration, declaration_row, fields_of, held, merge, plan, sent
+from tests.support.console import (
+    HELD,
+    Bench,
+    customer_page,
+    customer_row,
+    declaration,
+    declaration_row,
+    explained,
+    fields_of,
+    held,
+    merge,
+    plan,
+    sent,
+    suspense_row,
+)
 
 pytestmark = pytest.mark.req("REP-16")
 
@@ -161,6 +175,7 @@ async def test_a_rehearsal_shows_who_decides_by_when_and_leaves_the_form_as_it_w
         assert shown in answer.text
 
 
+@pytest.mark.req("PLT-14")
 async def test_without_the_forms_token_or_from_another_site_nothing_is_done(bench: Bench) -> None:
     at_the_centre(bench)
     async with bench.browser("centre") as browser:
@@ -188,18 +203,18 @@ async def test_without_the_forms_token_or_from_another_site_nothing_is_done(benc
     [
         ("review", {"decision": "register", "reason": ""}, {"decision": "register"}, '"2"'),
         ("progress", {"stage": "trial", "note": "试用", "evidence": "a\r\n\r\n b "}, {"stage": "trial", "note": "试用",
-        "evidence": ["a", "b"]}, None),
+        "evidence": ["a", "b"]}, '"2"'),
         ("judge", {"significant": "yes", "note": "好"}, {"note": "好", "significant": True}, '"2"'),
         ("extend", {"until": "2026-06-01", "reason": "r", "evidence": "e"}, {"until": "2026-06-01", "reason": "r",
         "evidence": ["e"]}, '"2"'),
-        ("withdraw", {"reason": "不做了"}, {"reason": "不做了"}, None),
+        ("withdraw", {"reason": "不做了"}, {"reason": "不做了"}, '"2"'),
     ],
 )  # fmt: skip
 async def test_each_act_on_a_plan_sends_what_it_takes(
     bench: Bench, act: str, typed: dict[str, str], body: dict[str, Any], version: str | None
 ) -> None:
     state = "submitted" if act == "review" else "active"
-    bench.services.say("GET", "/v1/plans/p-1", 200, plan(state=state))
+    bench.services.say("GET", "/v1/plans/p-1", 200, plan(state=state, significant=act == "extend"))
     bench.services.say("POST", f"/v1/plans/p-1/{act}", 200, plan(state="active"))
     async with bench.browser() as browser:
         form = await opened(browser, "/plans/p-1", f"/plans/p-1/{act}")
@@ -213,16 +228,16 @@ async def test_each_act_on_a_plan_sends_what_it_takes(
 async def test_held_transactions_are_decided_at_tiering_and_their_codes_mapped_at_the_registry(
     bench: Bench,
 ) -> None:
-    bench.services.say("GET", "/v1/suspense/7", 200, held())
+    bench.reads.answers["suspense_item"] = suspense_row()
     bench.services.say("GET", "/v1/suspense", 200, {"items": [held()], "next": "7", "more": False})
     bench.services.say("POST", "/v1/suspense/7/decision", 200, {"number": 7, "state": "closed"})
     bench.services.say("POST", "/v1/counter-codes", 201, {"id": 1})
     async with bench.browser() as browser:
-        form = await opened(browser, "/suspense/7", "/suspense/7/map")
-        mapped = await browser.post("/suspense/7/map", data={**form, "customer_code": "3205000000011"})
-        form = await opened(browser, "/suspense/7", "/suspense/7/decision")
+        form = await opened(browser, f"/suspense/{HELD}", f"/suspense/{HELD}/map")
+        mapped = await browser.post(f"/suspense/{HELD}/map", data={**form, "customer_code": "3205000000011"})
+        form = await opened(browser, f"/suspense/{HELD}", f"/suspense/{HELD}/decision")
         closed = await browser.post(
-            "/suspense/7/decision", data={**form, "decision": "close", "comment": "错"}
+            f"/suspense/{HELD}/decision", data={**form, "decision": "close", "comment": "错"}
         )
     assert (mapped.status_code, closed.status_code) == (303, 303)
     first, second = bench.services.told()
@@ -243,10 +258,13 @@ async def test_a_dead_letter_goes_back_as_it_was_or_corrected(bench: Bench) -> N
         action = "/dead-letters/claims/3/replay"
         form = await opened(browser, "/dead-letters/claims/3", action)
         await browser.post(action, data=form)
+        await browser.post(action, data={**form, "corrected": "{"})
         await browser.post(action, data={**form, "corrected": "{\r\n}"})
+        broken = await browser.post(action, data={**form, "corrected": "{not json"})
+        assert broken.status_code == 422 and "{not json</textarea>" in broken.text
         assert (await browser.get("/dead-letters/nonsense/3")).status_code == 404
-    plain, corrected = bench.services.told()
-    assert plain.url.host == "claims.test" and sent(plain) == {}
+    plain, untouched, corrected = bench.services.told()
+    assert plain.url.host == "claims.test" and sent(plain) == sent(untouched) == {}
     assert base64.b64decode(sent(corrected)["value_base64"]) == b"{\n}"
 
 
@@ -258,7 +276,42 @@ async def test_a_merge_is_signed_as_it_was_shown(bench: Bench) -> None:
         form = await opened(browser, "/merges/4", "/merges/4/sign")
         answer = await browser.post("/merges/4/sign", data=form)
     assert answer.headers["location"] == "/merges/4?done=merge_merged"
-    assert sent(bench.services.told()[0]) == {"survivor_version": 3, "alias_version": 5}
+    (told,) = bench.services.told()
+    assert sent(told) == {"survivor_version": 3, "alias_version": 5}
+    assert told.headers["if-match"] == '"1"'
+
+
+@pytest.mark.req("REG-7")
+async def test_a_merge_is_looked_at_before_it_is_proposed_and_looking_saves_nothing(bench: Bench) -> None:
+    def both(_: Any, code: str) -> Any:
+        name = "甲公司" if code == "3205000000011" else "乙公司"
+        return customer_page(customer=customer_row(customer_code=code, name=name))
+
+    bench.reads.answers["customer360"] = both
+    for code in ("3205000000011", "3205000000029"):
+        bench.services.say("GET", f"/v1/customers/{code}/tiers", 200, explained(code))
+    bench.services.say("POST", "/v1/merges", 201, merge())
+    address = "/merges/new?survivor=3205000000011&alias=3205000000029"
+    async with bench.browser("steward") as browser:
+        form = await opened(browser, address, "/merges")
+        page = (await browser.get(address)).text
+        assert bench.services.told() == []
+        assert "甲公司" in page and "<mark>乙公司</mark>" in page
+        assert "199,999.00" in page and "399,998.00" in page and "Gold" in page, (
+            "the total and tier of the one"
+        )
+        answer = await browser.post("/merges", data={**form, "reason": "同一家"})
+    assert answer.headers["location"] == "/merges/4?done=merge_proposed"
+    (told,) = bench.services.told()
+    assert sent(told) == {"survivor": "3205000000011", "alias": "3205000000029", "reason": "同一家"}
+
+
+async def test_codes_that_are_not_two_customers_lead_back_to_where_they_are_typed(bench: Bench) -> None:
+    bench.services.say("GET", "/v1/merges", 200, {"items": [], "next_cursor": None})
+    async with bench.browser("steward") as browser:
+        answer = await browser.get("/merges/new?survivor=X&alias=Y")
+    assert answer.status_code == 404 and 'value="X"' in answer.text
+    assert "have to mean two different customers" in answer.text
 
 
 async def test_an_export_is_passed_on_with_its_name_and_a_refused_one_is_a_page(bench: Bench) -> None:
@@ -274,6 +327,22 @@ async def test_an_export_is_passed_on_with_its_name_and_a_refused_one_is_a_page(
     assert file.content == b"\xef\xbb\xbfcode" and 'filename="c.csv"' in file.headers["content-disposition"]
     assert str(bench.services.requests[0].url.query, "ascii") == "q=a"
     assert refused.status_code == 403 and "Not yours." in refused.text and "<html" in refused.text
+
+
+async def test_a_file_narrowed_to_a_unit_by_its_name_has_the_rows_of_the_page(bench: Bench) -> None:
+    bench.reads.answers["units"] = [
+        {"unit_code": "320583", "name_zh": "昆山市局", "name_en": "Kunshan office"}
+    ]
+    bench.services.answers["GET", "/v1/exports/customers.csv"] = lambda _: httpx.Response(
+        200, content=b"code"
+    )
+    async with bench.browser() as browser:
+        page = (await browser.get("/customers?unit=昆山市局")).text
+        assert 'value="昆山市局"' in page, "what was typed stands in its field"
+        assert (await browser.get("/exports/customers.csv?unit=昆山市局")).status_code == 200
+    asked = dict(bench.reads.asked)
+    assert asked["customers"][0].unit == "320583"
+    assert bench.services.requests[-1].url.params["unit"] == "320583"
 
 
 async def test_a_name_in_the_address_cannot_leave_its_place_in_the_path(bench: Bench) -> None:

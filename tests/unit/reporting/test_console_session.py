@@ -13,14 +13,13 @@ from services.reporting.entrypoints.console.visitor import TOKEN_COOKIE, local_p
 from shared.auth.development import mint
 from tests.support.console import Bench
 
-pytestmark = pytest.mark.req("REP-16", "PLT-13")
-
 
 class Yesterday:
     def now(self) -> datetime:
         return datetime(2020, 1, 1, tzinfo=UTC)
 
 
+@pytest.mark.req("PLT-12")
 async def test_a_token_that_holds_opens_the_page_that_was_asked_for(bench: Bench) -> None:
     async with bench.browser(None) as browser:
         asked = await browser.get("/customers?q=%E8%8B%8F")
@@ -39,6 +38,7 @@ async def test_a_token_that_holds_opens_the_page_that_was_asked_for(bench: Bench
         assert (await browser.get("/customers")).status_code == 303
 
 
+@pytest.mark.req("PLT-12")
 async def test_a_token_that_does_not_hold_is_refused_with_a_sentence(bench: Bench) -> None:
     async with bench.browser(None, "zh") as browser:
         for token, said in (("nonsense", "令牌无效或已过期"), ("x" * 5000, "令牌过长")):
@@ -46,6 +46,7 @@ async def test_a_token_that_does_not_hold_is_refused_with_a_sentence(bench: Benc
             assert answer.status_code == 401 and said in answer.text and "set-cookie" not in answer.headers
 
 
+@pytest.mark.req("PLT-12")
 async def test_an_expired_session_leads_to_the_sign_in_page_and_a_fragment_takes_the_whole_page_there(
     bench: Bench,
 ) -> None:
@@ -59,6 +60,7 @@ async def test_an_expired_session_leads_to_the_sign_in_page_and_a_fragment_takes
         assert fragment.status_code == 401 and fragment.headers["hx-redirect"].startswith("/sign-in?")
 
 
+@pytest.mark.req("PLT-14")
 async def test_nobody_is_signed_in_or_out_by_another_site(bench: Bench) -> None:
     async with bench.browser("centre") as browser:
         data = {"token": mint(bench.secrets, "operator")}
@@ -67,6 +69,7 @@ async def test_nobody_is_signed_in_or_out_by_another_site(bench: Bench) -> None:
             assert answer.status_code == 403 and "set-cookie" not in answer.headers
 
 
+@pytest.mark.req("REP-16")
 async def test_the_language_asked_for_in_the_address_is_kept_and_the_choice_of_colours_too(
     bench: Bench,
 ) -> None:
@@ -79,6 +82,7 @@ async def test_the_language_asked_for_in_the_address_is_kept_and_the_choice_of_c
         assert '<html lang="zh-CN" data-theme="dark">' in page
 
 
+@pytest.mark.req("PLT-14")
 async def test_every_page_comes_with_a_policy_that_lets_nothing_foreign_in(bench: Bench) -> None:
     async with bench.browser("centre") as browser:
         for path in ("/customers", "/sign-in", "/customers/none"):
@@ -90,6 +94,7 @@ async def test_every_page_comes_with_a_policy_that_lets_nothing_foreign_in(bench
             assert headers["cache-control"] == "no-store" and headers["x-content-type-options"] == "nosniff"
 
 
+@pytest.mark.req("PLT-12")
 def test_only_instances_for_development_say_who_there_is(tmp_path: Path) -> None:
     from services.reporting.entrypoints.console.sign_in import _people
 
@@ -97,6 +102,7 @@ def test_only_instances_for_development_say_who_there_is(tmp_path: Path) -> None
     assert _people("production") == ()
 
 
+@pytest.mark.req("PLT-14")
 @pytest.mark.parametrize(
     "asked",
     ["//evil.example", "https://evil.example", "/\\evil.example", "javascript:x", "", "evil", "/a\nb"],
@@ -105,6 +111,7 @@ def test_after_signing_in_nobody_is_led_to_another_site(asked: str) -> None:
     assert local_path(asked) == "/"
 
 
+@pytest.mark.req("PLT-14")
 @given(st.text(max_size=20))
 def test_whatever_is_asked_for_the_way_on_lies_inside(asked: str) -> None:
     found = local_path(asked)

@@ -44,7 +44,7 @@ def test_money_has_separators_and_two_decimals_and_no_data_is_never_zero(fen: in
 def test_large_figures_are_told_in_the_readers_own_unit(
     fen: int | None, zh: tuple[str, str], en: tuple[str, str]
 ) -> None:
-    assert (formats.large(fen, "zh"), formats.large(fen, "en")) == (zh, en)
+    assert (formats.large(fen, "zh-CN"), formats.large(fen, "en")) == (zh, en)
 
 
 def test_instants_are_those_of_shanghai_and_machines_get_the_offset() -> None:
@@ -60,11 +60,13 @@ def test_instants_are_those_of_shanghai_and_machines_get_the_offset() -> None:
         (0.5, "30 分钟", "30 min"),
         (47.99, "47 小时 59 分", "47 h 59 m"),
         (-2.25, "2 小时 15 分", "2 h 15 m"),
-        (72, "3 天 0 小时", "3 d 0 h"),
+        (48, "48 小时", "48 h"),
+        (72, "3 天", "3 d"),
+        (73, "3 天 1 小时", "3 d 1 h"),
     ],
 )
 def test_hours_are_told_by_their_size(value: float, zh: str, en: str) -> None:
-    assert (formats.hours(value, "zh"), formats.hours(value, "en")) == (zh, en)
+    assert (formats.hours(value, "zh-CN"), formats.hours(value, "en")) == (zh, en)
 
 
 def test_what_was_searched_for_is_marked_and_stays_text() -> None:

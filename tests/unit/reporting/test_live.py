@@ -29,8 +29,8 @@ class Follower:
         self.who = Visitor(PEOPLE[0], mint(bench.secrets, "operator"), Manner("en", "auto"))
         stream = bench.hub.open("operator")
         assert stream is not None
-        self._events: AsyncIterator[bytes] = live._events(
-            bench.hub, stream, self.who, self._as_of, self.tokens
+        self._events: AsyncIterator[bytes] = live.events(
+            bench.hub, stream, self.who, self._as_of, self.tokens, bench.console.clock
         )
 
     async def _as_of(self, _: Visitor) -> Any:

@@ -25,7 +25,7 @@ TEXT = [
     *(("ink", f"{tone}-soft") for tone in ("good", "warn", "bad", "info")),
     *(("ink-2", f"{tone}-soft") for tone in ("good", "warn", "bad", "info")),
     *((tone, "surface") for tone in ("good", "warn", "bad", "info")), ("bad", "ground"), ("warn", "ground"),
-    *((f"tier-{tier}", ground) for tier in ("diamond", "platinum", "gold", "silver") for ground in ("surface", "surface-2")),
+    *((f"tier-{rank}", ground) for rank in range(4) for ground in ("surface", "surface-2")),
 ]  # fmt: skip
 SHAPES = [
     ("line-strong", "surface"),

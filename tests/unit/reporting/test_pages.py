@@ -16,24 +16,27 @@ from services.reporting.adapters.read_models import CustomerFilter
 from shared.paging import Listing
 from shared.problems import Problem
 from tests.support.console import (
+    HELD,
     NOW,
     Bench,
     customer_page,
     customer_row,
     declaration,
     declaration_row,
+    explained,
     held,
     merge,
     plan,
     plan_row,
+    suspense_row,
     window_row,
 )
 
 PAGES = (
-    "/", "/customers", "/customers/3205000000011", "/declarations", "/declarations/new", "/declarations/d-1",
-    "/declarations/d-1/edit", "/merges", "/merges/4", "/plans", "/plans/new", "/plans/p-1", "/plans/p-1/edit", "/windows",
-    "/cases", "/cases/c-1", "/suspense", "/suspense?reason=unknown_code", "/suspense/7", "/dead-letters",
-    "/dead-letters/tiering/3", "/freshness",
+    "/", "/customers", "/customers/3205000000011", "/customers/3205000000011/why", "/declarations", "/declarations/new",
+    "/declarations/d-1", "/declarations/d-1/edit", "/merges", "/merges/4", "/merges/new?survivor=A1&alias=B2", "/plans",
+    "/plans/new", "/plans/p-1", "/plans/p-1/edit", "/windows", "/cases", "/cases/c-1", "/suspense",
+    "/suspense?reason=unknown_code", f"/suspense/{HELD}", "/dead-letters", "/dead-letters/tiering/3", "/freshness",
 )  # fmt: skip
 
 
@@ -46,7 +49,7 @@ def filled(bench: Bench, said: str = "") -> None:
     found["customer"]["name"] = found["agreements"][0]["agreement_no"] = name
     found["counter_codes"][0]["code"] = found["claims_events"][0]["reason"] = name
     reads["customers"] = ([row], "next")
-    reads["customer360"] = found
+    reads["customer360"] = lambda _, code: {**found, "customer": {**found["customer"], "customer_code": code}}
     reads["dashboard"] = {
         "customers": {"total": 9, "potential": 2, "active": 7, "key_accounts": 3, "with_agreement": 4},
         "tiers": [{"scheme": "city-default", "tier": tier, "count": 3} for tier in ("gold", "diamond", "none")],
@@ -108,8 +111,28 @@ def filled(bench: Bench, said: str = "") -> None:
     "version": 1, "evidence": {"signed_on": name}, "opened_at": "2026-03-09T10:00:00+08:00"}  # fmt: skip
     services.say("GET", "/v1/cases", 200, {"items": [case], "next_cursor": None})
     services.say("GET", "/v1/cases/c-1", 200, case)
-    services.say("GET", "/v1/suspense", 200, {"items": [held(customer_code=name)], "next": "7", "more": True})
-    services.say("GET", "/v1/suspense/7", 200, held(customer_code=name, id=name))
+    services.say(
+        "GET",
+        "/v1/suspense",
+        200,
+        {
+            "items": [held(customer_code=name, id=name, reason="conflict", decisions=["keep", "replace"])],
+            "next": "7",
+            "more": True,
+        },
+    )
+    reads["suspense"] = ([suspense_row(customer_code=name, id=name, name=name)], "next")
+    reads["suspense_item"] = suspense_row(customer_code=name, id=name, reason="conflict")
+    reads["suspense_codes"] = [
+        {"customer_code": name, "count": 2, "amount_fen": 5, "item": HELD, "name": name}
+    ]
+    reads["customer"] = row
+    reads["units"] = [
+        {"unit_code": "3205", "name_zh": name, "name_en": name, "level": "city", "unit_path": "/CN/32/3205"}
+    ]
+    told = explained(explanation=[name])
+    for code in ("3205000000011", "A1", "B2", name):
+        services.say("GET", f"/v1/customers/{code}/tiers", 200, told)
     letter = {"id": 3, "service": "tiering", "reason": "not_json", "detail": name, "state": "open", "topic": "t",
     "partition": 0, "offset": 1, "failed_at": "2026-03-09T10:00:00+08:00"}  # fmt: skip
     services.say("GET", "/v1/dead-letters", 200, {"items": [letter], "next": "3", "more": False})
@@ -151,7 +174,7 @@ async def test_every_page_can_be_shown_in_both_languages(bench: Bench, path: str
         assert len(set(re.findall(r' id="([^"]+)"', answer.text))) == answer.text.count(' id="')
 
 
-@pytest.mark.req("REP-4")
+@pytest.mark.req("REP-16")
 @pytest.mark.parametrize(
     "path", [page for page in PAGES if not re.search(r"\d|-1", page) and "reason" not in page]
 )
@@ -201,7 +224,7 @@ async def test_the_filters_of_a_list_stand_in_the_address_and_go_into_the_questi
     assert 'href="/exports/customers.csv?q=%E7%BB%87%E9%80%A0&amp;tier=gold&amp;key_account=yes"' in page
 
 
-@pytest.mark.req("REP-19")
+@pytest.mark.req("PLT-13")
 async def test_the_rooms_shown_are_those_that_the_roles_open(bench: Bench) -> None:
     async with bench.browser("manager") as browser:
         page = (await browser.get("/")).text
@@ -210,8 +233,27 @@ async def test_the_rooms_shown_are_those_that_the_roles_open(bench: Bench) -> No
             assert f'href="{closed}"' not in page
             assert (await browser.get(closed)).status_code == 403
     async with bench.browser("admin") as browser:
+        refused = await browser.get("/customers")
+        assert refused.status_code == 403 and "Code: <code>forbidden</code>" in refused.text
+
+
+async def test_whoever_keeps_the_organisation_finds_units_and_people_on_the_first_page(bench: Bench) -> None:
+    bench.reads.answers["units"] = [
+        {
+            "unit_code": "3205",
+            "name_zh": "苏州市大客户中心",
+            "name_en": "Suzhou centre",
+            "level": "city",
+            "unit_path": "/CN/32/3205",
+        }
+    ]
+    roles = [{"role": "manager", "unit": "3205"}]
+    person = {"user": "manager", "name_zh": "李明", "name_en": "Li Ming", "office": "sales", "roles": roles}
+    bench.services.say("GET", "/v1/staff", 200, {"items": [person], "next_cursor": None})
+    async with bench.browser("admin") as browser:
         page = await browser.get("/")
-        assert page.status_code == 403 and "This needs one of the roles" in page.text
+    assert page.status_code == 200 and "Li Ming" in page.text and "Account manager Suzhou centre" in page.text
+    assert not [name for name, _ in bench.reads.asked if name.startswith(("customer", "dashboard"))]
 
 
 async def test_the_page_says_how_old_its_data_is(bench: Bench) -> None:

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.reporting.adapters import sheets
-from services.reporting.adapters.sheets import Money, Workbook, csv_line, harmless, text_of
+from services.reporting.adapters.sheets import Money, SheetColumn, Workbook, csv_line, harmless, text_of
 from services.reporting.entrypoints.exported_tables import TABLES
 from shared.texts import Language
 
@@ -78,7 +78,7 @@ def test_a_workbook_holds_text_as_text_amounts_as_numbers_and_goes_on_in_another
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sheets, "SHEET_ROWS_MAX", 2)
-    book = Workbook(["Code", "Amount"], "customers-1-a&b-7", AT)
+    book = Workbook("客户", [SheetColumn("Code", 18), SheetColumn("Amount")], "customers-1-a&b-7", AT)
     try:
         book.add([["=1+1", Money(-1250)], ["3205000000011", Money(10**19)], ["x" * 40_000, None]])
         book.finish()
@@ -91,10 +91,26 @@ def test_a_workbook_holds_text_as_text_amounts_as_numbers_and_goes_on_in_another
         ]
         assert [cell.data_type for cell in first["A"]] == ["s", "s", "s"]
         assert len(second["A2"].value) == 32_767 and second["A1"].value == "Code"
+        assert read.sheetnames == ["客户", "客户 2"]
+        assert first.column_dimensions["A"].width > first.column_dimensions["B"].width > 10
+        assert (first.auto_filter.ref, second.auto_filter.ref) == ("A1:B3", "A1:B2")
         assert "customers-1-a" in str(first.oddFooter.left.text)  # type: ignore[union-attr]
     finally:
         book.remove()
     assert not book.path.exists()
+
+
+@pytest.mark.req("REP-15")
+def test_dates_and_instants_are_real_ones_in_the_time_of_the_organisation() -> None:
+    book = Workbook("变动", [SheetColumn("On"), SheetColumn("At")], "x", AT)
+    try:
+        book.add([[date(2026, 3, 9), AT]])
+        book.finish()
+        sheet = openpyxl.load_workbook(book.path).worksheets[0]
+        assert [cell.value for cell in sheet[2]] == [datetime(2026, 3, 9), datetime(2026, 3, 9, 10, 11, 12)]
+        assert [cell.number_format for cell in sheet[2]] == ["yyyy-mm-dd", "yyyy-mm-dd hh:mm:ss"]
+    finally:
+        book.remove()
 
 
 def test_every_table_has_titles_in_both_languages_without_doubles() -> None:

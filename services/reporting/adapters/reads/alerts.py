@@ -23,7 +23,7 @@ class AlertFilter:
     open: bool | None = True
 
 
-_TOLD: Final = ("window_ending", "window_silent", "review_overdue")
+_TOLD: Final = ("window_ending", "window_silent", "guidance_missing", "review_overdue")
 _CASES: Final = ("case_opened",)
 
 # An alert stands until what it is about has moved on: the declaration is no longer waiting, the window is over, the
@@ -42,6 +42,8 @@ SELECT e.event_id, 'claims', e.event, e.subject, e.unit_code, e.unit_path, e.man
         WHEN 'case_opened' THEN NOT EXISTS (SELECT FROM claims_event_view f WHERE f.event = 'case_decided'
             AND f.subject = e.subject AND f.case_kind IS NOT DISTINCT FROM e.case_kind
             AND f.plan_id IS NOT DISTINCT FROM e.plan_id AND f.happened_at >= e.happened_at)
+        WHEN 'guidance_missing' THEN coalesce(p.state = 'active', false) AND NOT EXISTS (SELECT FROM claims_event_view f
+            WHERE f.event = 'progress_judged' AND f.plan_id = e.plan_id)
         WHEN 'review_overdue' THEN coalesce(p.state = 'submitted', false)
         ELSE coalesce(p.state = 'active', false) END
 FROM claims_event_view e LEFT JOIN plan_view p ON p.plan_id = e.plan_id
@@ -54,7 +56,7 @@ async def alerts(
     reader: AsyncEngine, caller: Principal, asked: AlertFilter, cursor: str | None, limit: int
 ) -> Page:
     """The latest first. `alert` is `decision_due_soon`, `decision_overdue`, `pre_review_overdue`, `code_range_low`,
-    `window_ending`, `window_silent`, `review_overdue` or `case_opened` (for those who may read cases).
+    `window_ending`, `window_silent`, `guidance_missing`, `review_overdue` or `case_opened` (for those who may read cases).
 
     Each row: event_id, service, alert, subject (a declaration, a range's division, a customer code or `uscc:` and a credit
     code), unit_code, unit_path, manager_a, manager_b, escalated_to, due_at (of a window its end), raised_at, plan_id,

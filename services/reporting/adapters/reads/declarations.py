@@ -15,7 +15,9 @@ from services.reporting.adapters.reads.rows import (
     Row,
     fetch,
     fetch_one,
+    folded,
     given,
+    has_part,
     instant,
     under_unit,
     where,
@@ -49,7 +51,7 @@ _CONDITIONS: Final = {
     "state": "d.state = :state",
     "unit": under_unit("d"),
     "waiting_for": "d.waiting_for = :waiting_for",
-    "q": "(strpos(lower(d.name), lower(:q)) > 0 OR d.uscc = :q)",
+    "q": f"({has_part('d.name')} OR d.uscc = upper({folded('CAST(:q AS text)')}))",
 }
 DECLARATIONS: Final = (
     "SELECT d.*, u.name_zh AS unit_name_zh, u.name_en AS unit_name_en, "

@@ -15,6 +15,7 @@ from services.reporting.adapters.reads.rows import (
     fetch,
     fetch_one,
     given,
+    has_part,
     instant,
     under_unit,
     where,
@@ -48,7 +49,7 @@ _CONDITIONS: Final = {
     "unit": under_unit("p"),
     "customer": "p.customer_code = :customer",
     "kind": "p.kind = :kind",
-    "q": "strpos(lower(p.name), lower(:q)) > 0",
+    "q": has_part("p.name"),
 }
 PLANS: Final = (
     "SELECT p.*, u.name_zh AS unit_name_zh, u.name_en AS unit_name_en FROM plan_view p "

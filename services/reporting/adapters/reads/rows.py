@@ -24,6 +24,25 @@ FIRST_INSTANT: Final = "0001-01-01T00:00:00+00:00"
 LAST_INSTANT: Final = "9999-12-31T00:00:00+00:00"
 
 
+_OPENING, _CLOSING = "[{<〔【〈《「『｢", "]}>〕】〉》」』｣"
+_BRACKETS: Final = f"'{_OPENING}{_CLOSING}', '{'(' * len(_OPENING)}{')' * len(_CLOSING)}'"
+_FOLDED: Final = (
+    f"regexp_replace(translate(lower(normalize(%s, NFKC)), {_BRACKETS}), "
+    r"'[\s\u200b-\u200f\u2060\ufeff]+', '', 'g')"
+)
+
+
+def folded(text: str) -> str:
+    """A text (SQL) without the accidents of typing: width, case, blanks, kinds of brackets. The registry knows names of
+    customers by the same form (`identity_key`), so that who looks for a name finds what would be a duplicate of it."""
+    return _FOLDED % text
+
+
+def has_part(column: str) -> str:
+    """The condition (SQL) that a text has the part `:q` in it, however either was typed."""
+    return f"strpos({folded(column)}, {folded('CAST(:q AS text)')}) > 0"
+
+
 def under_unit(table: str) -> str:
     """The condition (SQL) that a row belongs to the unit `:unit` or to one below it. A unit that nobody has told of is
     found by the end of the path."""

@@ -44,6 +44,11 @@ _CONDITIONS: Final = {
     "counter": "s.counter_id = :counter",
     "unit": under_unit_or_at_the_root("s"),
 }
+_SUSPENSE: Final = (
+    "SELECT s.*, c.name FROM suspense_view s "
+    "LEFT JOIN customer_view c ON c.customer_code = coalesce(s.booked_for, s.customer_code)"
+)
+CODES_MAX: Final = 20
 _AGES: Final = (("1d", timedelta(days=1)), ("7d", timedelta(days=7)), ("30d", timedelta(days=30)))
 
 
@@ -69,14 +74,37 @@ async def suspense(
     async with reading(reader, caller, "suspense.read") as connection:
         rows = await fetch(
             connection,
-            "SELECT s.*, c.name FROM suspense_view s "
-            "LEFT JOIN customer_view c ON c.customer_code = coalesce(s.booked_for, s.customer_code) "
-            f"WHERE {where(conditions)} ORDER BY {held_at}, s.item LIMIT :limit",
+            f"{_SUSPENSE} WHERE {where(conditions)} ORDER BY {held_at}, s.item LIMIT :limit",
             {**values, "limit": limit + 1},
         )
-    for row in rows:
-        row["age_days"] = None if row["held_at"] is None else max(0, (now - row["held_at"]).days)
-    return listing.page(rows, limit, _key)
+    return listing.page([_aged(row, now) for row in rows], limit, _key)
+
+
+def _aged(row: Row, now: datetime) -> Row:
+    return {**row, "age_days": None if row["held_at"] is None else max(0, (now - row["held_at"]).days)}
+
+
+async def suspense_item(reader: AsyncEngine, caller: Principal, now: datetime, item: UUID) -> Row | None:
+    """One row of `suspense`, or None where the caller sees none of this name."""
+    async with reading(reader, caller, "suspense.read") as connection:
+        rows = await fetch(connection, f"{_SUSPENSE} WHERE s.item = :item", {"item": item})
+    return _aged(rows[0], now) if rows else None
+
+
+async def suspense_codes(reader: AsyncEngine, caller: Principal, reason: str) -> list[Row]:
+    """What is held for this reason, by the code as it was sent: `[{customer_code, count, amount_fen, item, name}]`, at most
+    20, the largest sum first. The sum is sales less reversals, `item` one of the held ones."""
+    async with reading(reader, caller, "suspense.read") as connection:
+        return await fetch(
+            connection,
+            "SELECT g.*, c.name FROM (SELECT customer_code, count(*) AS count, "
+            "sum(CASE WHEN kind = 'reversal' THEN -amount_fen ELSE amount_fen END) AS amount_fen, "
+            "(array_agg(item ORDER BY held_at, item))[1] AS item FROM suspense_view "
+            "WHERE state = 'held' AND reason = :reason GROUP BY customer_code "
+            "ORDER BY 3 DESC, customer_code LIMIT :most) g "
+            "LEFT JOIN customer_view c USING (customer_code) ORDER BY g.amount_fen DESC, g.customer_code",
+            {"reason": reason, "most": CODES_MAX},
+        )
 
 
 def _key(row: Row) -> tuple[str, str]:

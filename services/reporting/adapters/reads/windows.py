@@ -46,7 +46,7 @@ async def windows(
 
     Each row: window_key, customer_code, uscc, name, state, plan_id, unit_code, unit_path, unit_name_zh, unit_name_en,
     manager_a, manager_b, kind, lines, opens_at, ends_at (exclusive; of a past one when it ended), last_day, settled_at,
-    as_of.
+    as_of, plan_seen, customer_seen.
     """
     values: Row = {"most": TIME_LINE_MAX}
     if from_ is not None:
@@ -69,7 +69,27 @@ async def windows(
                 f"{_touching('p', from_, to, unit, _ENDED)} ORDER BY p.opens_at LIMIT :most",
                 values,
             )
+    await _mark_what_is_seen(reader, caller, found)
     return sorted(found, key=lambda row: (row["opens_at"], row["plan_id"]))
+
+
+async def _mark_what_is_seen(reader: AsyncEngine, caller: Principal, rows: list[Row]) -> None:
+    """`plan_seen` and `customer_seen`: whether the caller may open the plan behind a window, and its customer. Windows are
+    open to everybody inside, the two others are not."""
+    plans, customers = set[str](), set[str]()
+    if permit(caller, "plans.read") is None:
+        async with reading(reader, caller, "plans.read") as connection:
+            asked = {"plans": [row["plan_id"] for row in rows]}
+            query = "SELECT plan_id FROM plan_view WHERE plan_id = ANY(:plans)"
+            plans = {row["plan_id"] for row in await fetch(connection, query, asked)}
+    if permit(caller, "customers.read") is None:
+        async with reading(reader, caller, "customers.read") as connection:
+            asked = {"codes": [row["customer_code"] for row in rows if row["customer_code"]]}
+            query = "SELECT customer_code FROM customer_view WHERE customer_code = ANY(:codes)"
+            customers = {row["customer_code"] for row in await fetch(connection, query, asked)}
+    for row in rows:
+        row["plan_seen"] = row["plan_id"] in plans
+        row["customer_seen"] = row["customer_code"] in customers
 
 
 def _touching(table: str, from_: datetime | None, to: datetime | None, unit: str | None, end: str) -> str:

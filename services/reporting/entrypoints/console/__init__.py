@@ -6,10 +6,7 @@ on, with the person's own token. Every page works without scripts; with them it 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import datetime
-
-from fastapi import APIRouter
+from fastapi import FastAPI
 
 from services.reporting.adapters.peers import Peers
 from services.reporting.adapters.read_models import ReadModels
@@ -21,53 +18,50 @@ from services.reporting.entrypoints.console import (
     declarations,
     exports,
     freshness,
-    live,
     merges,
     plans,
     sign_in,
+    static_files,
+    stream,
     suspense,
     windows,
 )
+from services.reporting.entrypoints.console.directory import Directory
 from services.reporting.entrypoints.console.live import Hub
-from services.reporting.entrypoints.console.page import ConsoleRoute, Pages
+from services.reporting.entrypoints.console.page import Pages
 from services.reporting.entrypoints.console.parts import Console
+from services.reporting.entrypoints.console.route import unknown_addresses
 from services.reporting.entrypoints.console.static_files import StaticFiles
-from services.reporting.entrypoints.console.visitor import Visitor
 from shared.clock import Clock
 
-__all__ = ["Hub", "console"]
+__all__ = ["Console", "Hub", "install", "open_console"]
+
+_ROOMS = (
+    static_files,
+    sign_in,
+    stream,
+    dashboard,
+    customers,
+    declarations,
+    merges,
+    plans,
+    windows,
+    cases,
+    suspense,
+    dead_letters,
+    freshness,
+    exports,
+)
 
 
-def console(read: ReadModels, peers: Peers, hub: Hub, clock: Clock, mode: str) -> Sequence[APIRouter]:
-    """All routes of the console."""
-    files = StaticFiles.shipped()
+def open_console(read: ReadModels, peers: Peers, hub: Hub, clock: Clock, mode: str) -> Console:
+    """The console of a process."""
+    return Console(read, peers, Pages(StaticFiles.shipped(), clock), hub, Directory(read, peers), clock, mode)
 
-    async def as_of(who: Visitor) -> datetime | None:
-        return await read.latest_event(who.principal)
 
-    pages = Pages(files, clock, as_of, lambda: hub.mark)
-
-    class Route(ConsoleRoute):
-        pass
-
-    Route.pages = pages
-    made = Console(read, peers, pages, Route)
-    rooms = (
-        dashboard,
-        customers,
-        declarations,
-        merges,
-        plans,
-        windows,
-        cases,
-        suspense,
-        dead_letters,
-        freshness,
-        exports,
-    )
-    return (
-        files.router(),
-        sign_in.routes(made, mode),
-        live.routes(hub, as_of, Route),
-        *(room.routes(made) for room in rooms),
-    )
+def install(app: FastAPI, console: Console) -> None:
+    """Gives an application the console's addresses."""
+    app.state.console = console
+    for room in _ROOMS:
+        app.include_router(room.router)
+    unknown_addresses(app)

@@ -2,142 +2,168 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 from urllib.parse import quote
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Path, Query
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Command
+from services.reporting.adapters.peers import Command, Told
 from services.reporting.adapters.read_models import CustomerFilter
-from services.reporting.entrypoints.console.forms import seen, submitted
-from services.reporting.entrypoints.console.parts import ROWS, Console
-from services.reporting.entrypoints.console.visitor import SignedIn
-from services.reporting.entrypoints.http import NamePart, SchemeFilter, TierFilter, UnitFilter
-from services.reporting.texts import word
+from services.reporting.entrypoints.console.filters import Code, Unit, Words
+from services.reporting.entrypoints.console.forms import seen
+from services.reporting.entrypoints.console.parts import ROWS, AtDesk
+from services.reporting.entrypoints.console.route import room
 from shared.paging import Cursor
 from shared.problems import Problem
+from shared.texts import word
 
 YesNo = Annotated[Literal["", "yes", "no"] | None, Query()]
 StatusFilter = Annotated[Literal["", "active", "retired", "merged", "annulled"] | None, Query()]
 KindFilter = Annotated[Literal["", "potential", "active"] | None, Query()]
+Order = Annotated[Literal["", "code", "revenue"] | None, Query()]
+CustomerCode = Annotated[str, Path(max_length=64, pattern=r"^[^\x00]+$")]
+
+_BOOLEAN: Final = {"yes": True, "no": False}
+
+router = room()
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-    read, pages, peers = console.read, console.pages, console.peers
+@router.get("/customers")
+async def customers(
+    desk: AtDesk,
+    q: Words = None,
+    unit: Unit = None,
+    tier: Code = None,
+    scheme: Code = None,
+    key_account: YesNo = None,
+    agreement: YesNo = None,
+    status: StatusFilter = None,
+    kind: KindFilter = None,
+    order: Order = None,
+    cursor: Cursor = None,
+) -> Response:
+    desk.who.require("customers.read")
+    # An empty field of the form is no filter.
+    asked = CustomerFilter(
+        unit=desk.names.unit_meant(unit),
+        tier=tier or None,
+        scheme=scheme or None,
+        key_account=_BOOLEAN.get(key_account or ""),
+        q=q or None,
+        status=status or None,
+        kind=kind or None,
+        agreement=_BOOLEAN.get(agreement or ""),
+        order="revenue" if order == "revenue" else "code",
+    )
+    rows, following = await desk.read.customers(desk.principal, asked, cursor, ROWS)
+    return desk.show(
+        "customers.html",
+        rows=rows,
+        counts=await desk.read.customer_counts(desk.principal, asked),
+        next_cursor=following,
+        order=asked.order,
+        asked=desk.query,
+    )
 
-    @router.get("/customers")
-    async def customers(
-        request: Request,
-        who: SignedIn,
-        q: NamePart = None,
-        unit: UnitFilter = None,
-        tier: TierFilter = None,
-        scheme: SchemeFilter = None,
-        key_account: YesNo = None,
-        status: StatusFilter = None,
-        kind: KindFilter = None,
-        cursor: Cursor = None,
-    ) -> Response:
-        who.require("customers.read")
-        # An empty field of the form is no filter.
-        asked = CustomerFilter(
-            unit=unit or None,
-            tier=tier or None,
-            scheme=scheme or None,
-            key_account={"yes": True, "no": False}.get(key_account or ""),
-            q=q or None,
-            status=status or None,
-            kind=kind or None,
+
+async def file(desk: AtDesk, code: str, refused: Problem | None = None, form: Any = None) -> Response:
+    found = await desk.read.customer360(desk.principal, code)
+    if found is None:
+        raise Problem(
+            404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
         )
-        rows, following = await read.customers(who.principal, asked, cursor, ROWS)
-        return await pages.show(
-            request, who, "customers.html", rows=rows, next_cursor=following, asked=request.query_params
-        )
-
-    async def file(
-        request: Request, who: SignedIn, code: str, refused: Problem | None = None, form: Any = None
-    ) -> Response:
-        found = None if "\x00" in code else await read.customer360(who.principal, code)
-        if found is None:
-            raise Problem(
-                404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
-            )
+    own_code = found["customer"]["customer_code"]
+    own, explained = await desk.together(
         # The version to write against is the registry's own, which the view follows at a distance.
-        own = await console.perhaps(
-            peers.get(
-                who.on_behalf, "registry", f"/v1/customers/{_quoted(found['customer']['customer_code'])}"
-            )
-        )
-        years = _by_year(found["revenue"])
-        language = who.manner.language
-        latest = next(iter(years), 0)
-        return await pages.show(
-            request,
-            who,
-            "customer.html",
-            refused=refused,
-            form=form,
-            found=found,
-            asked_code=code,
-            version=None if own is None else own["version"],
-            revenue=years,
-            chart_lines=[
-                {"name": word("line", line, language), "yuan": [fen / 100 for fen in months]}
-                for line, months in years[latest]["lines"].items()
-            ]
-            if years
-            else [],
-            before=[fen / 100 for fen in years[latest - 1]["months"]] if latest - 1 in years else None,
-            events=sorted(
-                [_same(row) for row in (*found["events"], *found["claims_events"])],
-                key=lambda row: row["happened_at"],
-                reverse=True,
+        desk.perhaps("registry", f"/v1/customers/{_quoted(own_code)}"),
+        desk.perhaps("tiering", f"/v1/customers/{_quoted(own_code)}/tiers"),
+    )
+    years = _by_year(found["revenue"])
+    language = desk.language
+    latest = next(iter(years), 0)
+    return desk.show(
+        "customer.html",
+        refused=refused,
+        form=form,
+        found=found,
+        asked_code=code,
+        explained={tier["scheme"]: tier for tier in (explained or Told())["tiers"] or []},
+        version=None if own is None else own["version"],
+        revenue=years,
+        chart_lines=[
+            {"name": word("line", line, language), "yuan": [fen / 100 for fen in months]}
+            for line, months in years[latest]["lines"].items()
+        ]
+        if years
+        else [],
+        before=[fen / 100 for fen in years[latest - 1]["months"]] if latest - 1 in years else None,
+        events=sorted(
+            [_same(row) for row in (*found["events"], *found["claims_events"])],
+            key=lambda row: row["happened_at"],
+            reverse=True,
+        ),
+    )
+
+
+@router.get("/customers/{code:path}/why")
+async def why(desk: AtDesk, code: CustomerCode) -> Response:
+    """A tier explained down to the transactions behind it (TIE-15)."""
+    desk.who.require("tiers.read")
+    found = await desk.get("tiering", f"/v1/customers/{_quoted(code)}/tiers", {"explain": "true"})
+    customer = await desk.read.customer(desk.principal, found["customer_code"])
+    return desk.show(
+        "why.html",
+        found=found,
+        name=found["customer_code"] if customer is None else customer["name"],
+    )
+
+
+@router.get("/customers/{code:path}")
+async def customer(desk: AtDesk, code: CustomerCode) -> Response:
+    desk.who.require("customers.read")
+    return await file(desk, code)
+
+
+@router.post("/customers/{code:path}/agreements")
+async def sign_agreement(desk: AtDesk, code: CustomerCode) -> Response:
+    form = await desk.form()
+    body = {
+        **form.given("agreement_no", "signed_on", "ends_on", "unit_code"),
+        "lines": list(form.all("lines")),
+    }
+    try:
+        await desk.tell(
+            Command(
+                "registry",
+                f"/v1/customers/{_quoted(code)}/agreements",
+                body,
+                form.key,
+                form["version"] or None,
             ),
         )
+    except Problem as refused:
+        return await file(desk, code, refused, form.after(refused))
+    return seen(f"/customers/{_quoted(code)}", "agreement_signed")
 
-    @router.get("/customers/{code:path}")
-    async def customer(request: Request, who: SignedIn, code: str) -> Response:
-        who.require("customers.read")
-        return await file(request, who, code)
 
-    @router.post("/customers/{code:path}/agreements")
-    async def sign_agreement(request: Request, who: SignedIn, code: str) -> Response:
-        form = await submitted(request, who)
-        body = {
-            **form.given("agreement_no", "signed_on", "ends_on", "unit_code"),
-            "lines": list(form.all("lines")),
-        }
-        try:
-            await peers.tell(
-                who.on_behalf,
-                Command("registry", f"/v1/customers/{_quoted(code)}/agreements", body, form.key),
-            )
-        except Problem as refused:
-            return await file(request, who, code, refused, form.after(refused))
-        return seen(f"/customers/{_quoted(code)}", "agreement_signed")
-
-    @router.post("/customers/{code:path}/agreement-end")
-    async def end_agreement(request: Request, who: SignedIn, code: str) -> Response:
-        form = await submitted(request, who)
-        body = form.given("agreement_no", "ends_on", "reason")
-        try:
-            await peers.tell(
-                who.on_behalf,
-                Command(
-                    "registry",
-                    f"/v1/customers/{_quoted(code)}/agreements/end",
-                    body,
-                    form.key,
-                    form["version"] or None,
-                ),
-            )
-        except Problem as refused:
-            return await file(request, who, code, refused, form.after(refused))
-        return seen(f"/customers/{_quoted(code)}", "agreement_ended")
-
-    return router
+@router.post("/customers/{code:path}/agreement-end")
+async def end_agreement(desk: AtDesk, code: CustomerCode) -> Response:
+    form = await desk.form()
+    body = form.given("agreement_no", "ends_on", "reason")
+    try:
+        await desk.tell(
+            Command(
+                "registry",
+                f"/v1/customers/{_quoted(code)}/agreements/end",
+                body,
+                form.key,
+                form["version"] or None,
+            ),
+        )
+    except Problem as refused:
+        return await file(desk, code, refused, form.after(refused))
+    return seen(f"/customers/{_quoted(code)}", "agreement_ended")
 
 
 def _quoted(code: str) -> str:
@@ -147,7 +173,14 @@ def _quoted(code: str) -> str:
 
 def _same(row: dict[str, Any]) -> dict[str, Any]:
     """Events of the registry and of claims in one list: what one kind does not have is None."""
-    return {"agreement_no": None, "counter_code": None, "stage": None, "reason": None, **row}
+    return {
+        "agreement_no": None,
+        "counter_code": None,
+        "stage": None,
+        "reason": None,
+        "merged_into": None,
+        **row,
+    }
 
 
 def _by_year(rows: list[dict[str, Any]]) -> dict[int, dict[str, Any]]:

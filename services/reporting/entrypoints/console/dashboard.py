@@ -2,31 +2,42 @@
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Request
+from typing import Final
+
 from fastapi.responses import Response
 
-from services.reporting.entrypoints.console.parts import Console
-from services.reporting.entrypoints.console.visitor import SignedIn
-from shared.auth.policy import permit
+from services.reporting.adapters.peers import Told
+from services.reporting.entrypoints.console.page import TIERS
+from services.reporting.entrypoints.console.parts import AtDesk, Desk
+from services.reporting.entrypoints.console.route import room
+
+STAFF_MAX: Final = 500
+
+router = room()
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-
-    @router.get("/")
-    async def dashboard(request: Request, who: SignedIn) -> Response:
-        refusal = permit(who.principal, "customers.read")
-        if refusal is not None:
-            return await console.pages.show(request, who, "no_room.html", status=403, sentence=refusal)
-        found = await console.read.dashboard(who.principal)
-        return await console.pages.show(
-            request, who, "dashboard.html", board=found, tiers=_pyramid(found["tiers"])
-        )
-
-    return router
+@router.get("/")
+async def dashboard(desk: AtDesk) -> Response:
+    if not desk.who.may("customers.read"):
+        return await organisation(desk)
+    found = await desk.read.dashboard(desk.principal)
+    return desk.show("dashboard.html", board=found, tiers=_pyramid(found["tiers"]))
 
 
-_ORDER = ("diamond", "platinum", "gold", "silver", "vip", "ordinary", "none")
+async def organisation(desk: Desk) -> Response:
+    """The first page of somebody who has no part in customer data: the units and people that they keep."""
+    desk.who.require("units.read")
+    staff = (
+        await desk.perhaps("registry", "/v1/staff", {"limit": STAFF_MAX})
+        if desk.who.may("staff.read")
+        else None
+    )
+    return desk.show(
+        "organisation.html",
+        tree=await desk.read.units(desk.principal),
+        staff=(staff or Told())["items"] or [],
+        more=bool((staff or Told())["next_cursor"]),
+    )
 
 
 def _pyramid(tiers: list[dict[str, object]]) -> dict[str, list[dict[str, object]]]:
@@ -36,5 +47,5 @@ def _pyramid(tiers: list[dict[str, object]]) -> dict[str, list[dict[str, object]
         if row["tier"] != "none":
             schemes.setdefault(str(row["scheme"]), []).append(row)
     for rows in schemes.values():
-        rows.sort(key=lambda row: _ORDER.index(str(row["tier"])) if row["tier"] in _ORDER else len(_ORDER))
+        rows.sort(key=lambda row: TIERS.index(str(row["tier"])) if row["tier"] in TIERS else len(TIERS))
     return schemes

@@ -6,41 +6,40 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import Response, StreamingResponse
 
-from services.reporting.entrypoints.console.parts import Console
+from services.reporting.entrypoints.console.parts import console_of
+from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.visitor import SignedIn
+from services.reporting.entrypoints.exports import Name
 
-Name = Literal[
-    "customers", "movements", "revenue", "declarations", "windows", "plans", "suspense", "dead-letters"
-]
 _KEPT = ("content-type", "content-disposition", "content-length")
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
+router = room()
 
-    @router.get("/exports/{name}.{form}")
-    async def export(request: Request, who: SignedIn, name: Name, form: Literal["csv", "xlsx"]) -> Response:
-        # A filter of the page that was left empty is none; where the page stood in its list does not matter.
-        asked = {
-            key: value
-            for key, value in request.query_params.items()
-            if value and key not in ("cursor", "lang")
-        }
-        stack = AsyncExitStack()
-        # Entered before the answer begins, so that a refusal is still a page of its own.
-        file = await stack.enter_async_context(
-            console.peers.download(who.on_behalf, "reporting", f"/v1/exports/{name}.{form}", asked)
-        )
 
-        async def pieces() -> AsyncIterator[bytes]:
-            async with stack:
-                async for piece in file.aiter_bytes():
-                    yield piece
+@router.get("/exports/{table}.{form}")
+async def export(request: Request, who: SignedIn, table: Name, form: Literal["csv", "xlsx"]) -> Response:
+    # A filter of the page that was left empty is none; where the page stood in its list does not matter.
+    asked = {
+        key: value for key, value in request.query_params.items() if value and key not in ("cursor", "lang")
+    }
+    console = console_of(request)
+    if "unit" in asked:
+        # As on the page, where a unit may be typed by its name.
+        asked["unit"] = (await console.directory.names(who)).unit_meant(asked["unit"]) or ""
+    stack = AsyncExitStack()
+    # Entered before the answer begins, so that a refusal is still a page of its own.
+    file = await stack.enter_async_context(
+        console.peers.download(who.on_behalf, "reporting", f"/v1/exports/{table}.{form}", asked)
+    )
 
-        headers = {key: file.headers[key] for key in _KEPT if key in file.headers}
-        return StreamingResponse(pieces(), headers={**headers, "cache-control": "no-store"})
+    async def pieces() -> AsyncIterator[bytes]:
+        async with stack:
+            async for piece in file.aiter_bytes():
+                yield piece
 
-    return router
+    headers = {key: file.headers[key] for key in _KEPT if key in file.headers}
+    return StreamingResponse(pieces(), headers={**headers, "cache-control": "no-store"})

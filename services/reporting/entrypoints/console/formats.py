@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any, Final
 
 from markupsafe import Markup, escape
 
-from services.reporting.texts import PageLanguage
 from shared.clock import SHANGHAI
+from shared.texts import Language
 
 NO_FIGURE: Final = "–"
 _WAN_FROM_FEN: Final = 1_000_000 * 100
@@ -42,13 +43,13 @@ def yuan_text(text: str | None) -> str:
         return text
 
 
-def large(fen: int | None, language: PageLanguage) -> tuple[str, str]:
+def large(fen: int | None, language: Language) -> tuple[str, str]:
     """A figure for a tile and its unit, short enough to be read at a glance."""
     if fen is None:
         return NO_FIGURE, ""
     if abs(fen) < _WAN_FROM_FEN:
-        return f"{_rounded(fen, 100):,}", "元" if language == "zh" else "yuan"
-    if language == "zh":
+        return f"{_rounded(fen, 100):,}", "元" if language != "en" else "yuan"
+    if language != "en":
         if abs(fen) >= 10_000_000_000 * 100:
             return f"{fen / 10_000_000_000:,.2f}", "亿元"
         return f"{fen / 1_000_000:,.1f}", "万元"
@@ -96,19 +97,25 @@ def day(value: date | str | None) -> Markup:
     return Markup('<time datetime="{}">{}</time>').format(text, text)
 
 
-def hours(value: float | int | None, language: PageLanguage) -> str:
-    """Hours left or gone: `5 小时 30 分`, `5 h 30 m`; days from three days on."""
+def hours(value: float | int | None, language: Language) -> str:
+    """Hours left or gone: `5 小时 30 分`, `5 h 30 m`, `48 小时`; days from three days on."""
     if value is None:
         return NO_FIGURE
     minutes = round(abs(value) * 60)
     whole, rest = divmod(minutes, 60)
-    zh = language == "zh"
+    zh = language != "en"
     if whole >= 72:
         days, left = divmod(whole, 24)
-        return f"{days} 天 {left} 小时" if zh else f"{days} d {left} h"
+        return _together((days, "天", "d"), (left, "小时", "h"), zh=zh)
     if whole == 0:
         return f"{rest} 分钟" if zh else f"{rest} min"
-    return f"{whole} 小时 {rest} 分" if zh else f"{whole} h {rest} m"
+    return _together((whole, "小时", "h"), (rest, "分", "m"), zh=zh)
+
+
+def _together(large: tuple[int, str, str], small: tuple[int, str, str], *, zh: bool) -> str:
+    """Two units of time; what is exactly so many of the larger one says no more."""
+    shown = [large] if small[0] == 0 else [large, small]
+    return " ".join(f"{number} {name_zh if zh else name_en}" for number, name_zh, name_en in shown)
 
 
 def until(value: datetime | str | None, now: datetime) -> float | None:
@@ -124,16 +131,23 @@ def share(part: Any, whole: Any) -> str:
     return f"{max(0.6, min(100.0, 100 * float(part) / float(whole))):.2f}"
 
 
-def joined(parts: list[Any] | tuple[Any, ...], language: PageLanguage) -> str:
-    return ("、" if language == "zh" else ", ").join(str(part) for part in parts)
+def laid_out(text: str) -> str:
+    """A message as people read it: JSON with a member a line, anything else as it is."""
+    try:
+        return json.dumps(json.loads(text), ensure_ascii=False, indent=2)
+    except (ValueError, RecursionError):
+        return text
+
+
+def joined(parts: list[Any] | tuple[Any, ...], language: Language) -> str:
+    return ("、" if language != "en" else ", ").join(str(part) for part in parts)
 
 
 def highlighted(text: str, asked: str | None) -> Markup:
-    """A name with the part that was searched for marked."""
-    if not asked:
-        return escape(text)
-    at = text.lower().find(asked.lower())
-    if at < 0:
-        return escape(text)
-    end = at + len(asked)
-    return Markup("{}<mark>{}</mark>{}").format(text[:at], text[at:end], text[end:])
+    """A name with the first of the words searched for marked, as far as it stands there letter for letter."""
+    for word in (asked or "").split():
+        at = text.lower().find(word.lower())
+        if at >= 0:
+            end = at + len(word)
+            return Markup("{}<mark>{}</mark>{}").format(text[:at], text[at:end], text[end:])
+    return escape(text)

@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
-from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from services.reporting.entrypoints.console.parts import Console
-from services.reporting.entrypoints.console.visitor import SignedIn
+from services.reporting.entrypoints.console.parts import AtDesk
+from services.reporting.entrypoints.console.route import room
+
+router = room()
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-
-    @router.get("/freshness")
-    async def freshness(request: Request, who: SignedIn) -> Response:
-        who.require("customers.read")
-        views: dict[str, dict[str, Any]] = {}
-        for row in await console.read.freshness(who.principal):
-            view = views.setdefault(row["view"], {"view": row["view"], "event_time": None, "partitions": []})
-            view["partitions"].append(row)
-            if row["event_time"] is not None:
-                view["event_time"] = max(row["event_time"], view["event_time"] or row["event_time"])
-        return await console.pages.show(request, who, "freshness.html", views=list(views.values()))
-
-    return router
+@router.get("/freshness")
+async def freshness(desk: AtDesk) -> Response:
+    desk.who.require("customers.read")
+    views: dict[str, dict[str, Any]] = {}
+    for row in await desk.read.freshness(desk.principal):
+        view = views.setdefault(row["view"], {"view": row["view"], "event_time": None, "partitions": []})
+        view["partitions"].append(row)
+        if row["event_time"] is not None:
+            view["event_time"] = max(row["event_time"], view["event_time"] or row["event_time"])
+    return desk.show("freshness.html", views=list(views.values()))

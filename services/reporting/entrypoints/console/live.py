@@ -15,13 +15,12 @@ from datetime import datetime
 from typing import Final
 
 import orjson
-from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 from starlette.types import Receive, Scope, Send
 
-from services.reporting.entrypoints.console.page import ConsoleRoute
-from services.reporting.entrypoints.console.visitor import SignedIn, Visitor, verifier
+from services.reporting.entrypoints.console.visitor import Visitor
 from shared.auth.tokens import TokenRefused, TokenVerifier
+from shared.clock import Clock
 from shared.ids import new_id
 
 BEAT_SECONDS: Final = 15.0
@@ -101,23 +100,7 @@ class Hub:
 AsOf = Callable[[Visitor], Awaitable[datetime | None]]
 
 
-def routes(hub: Hub, as_of: AsOf, route_class: type[ConsoleRoute]) -> APIRouter:
-    router = APIRouter(include_in_schema=False, route_class=route_class)
-
-    @router.get("/live")
-    async def live(request: Request, who: SignedIn) -> StreamingResponse:
-        stream = hub.open(who.principal.user)
-        if stream is None:
-            # Told as an event: a browser tells its page nothing about a refused stream, and tries again.
-            return StreamingResponse(
-                iter((b"event: too-many\ndata: {}\n\n",)), media_type="text/event-stream", headers=_HEADERS
-            )
-        return _StreamAnswer(hub, stream, _events(hub, stream, who, as_of, verifier(request)))
-
-    return router
-
-
-class _StreamAnswer(StreamingResponse):
+class StreamAnswer(StreamingResponse):
     """Gives the stream back however it ends, also where the browser left before the first byte."""
 
     def __init__(self, hub: Hub, stream: Stream, events: AsyncIterator[bytes]) -> None:
@@ -132,11 +115,31 @@ class _StreamAnswer(StreamingResponse):
             self._hub.close(self._stream)
 
 
-async def _events(
-    hub: Hub, stream: Stream, who: Visitor, as_of: AsOf, tokens: TokenVerifier
+def too_many() -> StreamingResponse:
+    """Told as an event: a browser tells its page nothing about a refused stream, and tries again."""
+    return StreamingResponse(
+        iter((b"event: too-many\ndata: {}\n\n",)), media_type="text/event-stream", headers=_HEADERS
+    )
+
+
+async def events(
+    hub: Hub, stream: Stream, who: Visitor, as_of: AsOf, tokens: TokenVerifier, clock: Clock
 ) -> AsyncIterator[bytes]:
+    """What one page hears, as server-sent events. `now` goes with each: the page's hours run by the server's clock, which
+    in a sandbox jumps."""
+
+    async def event(name: str, views: Iterable[str] = ()) -> bytes:
+        reached = await as_of(who) if who.may("customers.read") else None
+        told = {
+            "views": list(views),
+            "mark": hub.mark,
+            "as_of": None if reached is None else reached.isoformat(),
+            "now": clock.now().isoformat(),
+        }
+        return f"event: {name}\ndata: {orjson.dumps(told).decode()}\n\n".encode()
+
     yield f"retry: {_RETRY_MS}\n\n".encode()
-    yield await _event("beat", who, as_of, hub.mark)
+    yield await event("beat")
     while not hub.ending:
         try:
             async with asyncio.timeout(BEAT_SECONDS):
@@ -148,16 +151,10 @@ async def _events(
                 # The page goes to the sign-in page at its next request; its figures stop here.
                 yield b"event: signed-out\ndata: {}\n\n"
                 return
-            yield await _event("beat", who, as_of, hub.mark)
+            yield await event("beat")
             continue
         await asyncio.sleep(TOGETHER_SECONDS)
         stream.woken.clear()
         changed, stream.changed = stream.changed, set()
         if changed:
-            yield await _event("views", who, as_of, hub.mark, sorted(changed))
-
-
-async def _event(name: str, who: Visitor, as_of: AsOf, mark: str, views: Iterable[str] = ()) -> bytes:
-    reached = await as_of(who) if who.may("customers.read") else None
-    told = {"views": list(views), "mark": mark, "as_of": None if reached is None else reached.isoformat()}
-    return f"event: {name}\ndata: {orjson.dumps(told).decode()}\n\n".encode()
+            yield await event("views", sorted(changed))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache, partial
 from pathlib import Path
@@ -10,33 +11,23 @@ from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
 import orjson
-import structlog
 from fastapi import Request
-from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from fastapi.routing import APIRoute
+from fastapi.responses import HTMLResponse
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from services.reporting.entrypoints.console import formats
+from services.reporting.entrypoints.console.directory import Names
 from services.reporting.entrypoints.console.forms import Form
-from services.reporting.entrypoints.console.rooms import ROOMS, Room
+from services.reporting.entrypoints.console.rooms import ROOMS
 from services.reporting.entrypoints.console.static_files import StaticFiles
-from services.reporting.entrypoints.console.visitor import (
-    Manner,
-    NotSignedIn,
-    Visitor,
-    manner_of,
-    remember_language,
-    wire_language,
-)
-from services.reporting.texts import PageLanguage, say, word
+from services.reporting.entrypoints.console.visitor import Manner, Visitor, remember_language
 from shared.clock import SHANGHAI, Clock
 from shared.contracts.claims_v1 import PlanPhase, Stage
 from shared.contracts.topics import SERVICES
-from shared.problems import Problem, field_errors, title
-
-log = structlog.get_logger(__name__)
+from shared.kernel.reasons import DEAD_LETTER_REASONS
+from shared.problems import Problem, title
+from shared.texts import CATALOGUE, Language, say, short, word
 
 TEMPLATES: Final = Path(__file__).resolve().parents[2] / "templates"
 
@@ -55,14 +46,21 @@ _HEADERS: Final = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 
-TIERS: Final = ("diamond", "platinum", "gold", "silver", "vip", "ordinary", "none")
-"""Tiers that filters offer, the highest first."""
+TIERS: Final = tuple(key.removeprefix("tier.") for key in CATALOGUE if key.startswith("tier."))
+"""Tiers in the order of their names in `shared/texts/words/terms.py`, highest first; the place is the rank that colours it."""
 PLAN_STATES: Final[tuple[str, ...]] = get_args(PlanPhase)
 STAGES: Final[tuple[str, ...]] = get_args(Stage)
 LETTER_STATES: Final = ("open", "replayed", "closed", "all")
 STATUSES: Final = ("active", "retired", "merged", "annulled")
 
-Freshness = Callable[[Visitor], Awaitable[datetime | None]]
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What every page shows around its room, read before the room itself: up to when the views reflect what happened,
+    and the names of people and units."""
+
+    as_of: datetime | None = None
+    names: Names = field(default_factory=Names)
 
 
 @lru_cache(maxsize=1)
@@ -80,6 +78,8 @@ def environment() -> Environment:
     made.filters |= {
         "yuan": formats.yuan,
         "yuan_text": formats.yuan_text,
+        "fen": formats.fen_of,
+        "laid_out": formats.laid_out,
         "count": formats.count,
         "instant": formats.instant,
         "day": formats.day,
@@ -100,22 +100,18 @@ def environment() -> Environment:
 class Pages:
     """Shows templates to visitors."""
 
-    def __init__(
-        self, files: StaticFiles, clock: Clock, freshness: Freshness, mark: Callable[[], str] = str
-    ) -> None:
+    def __init__(self, files: StaticFiles, clock: Clock) -> None:
         self._files = files
-        self.mark = mark
-        """How much the live stream has told so far (`live.Hub.mark`)."""
         self._clock = clock
-        self._freshness = freshness
 
     def now(self) -> datetime:
         return self._clock.now()
 
-    async def show(
+    def show(
         self,
         request: Request,
         who: Visitor,
+        frame: Frame,
         template: str,
         *,
         status: int | None = None,
@@ -126,12 +122,18 @@ class Pages:
         """A page for somebody who has signed in. `refused` is told at its top, and `form` fills its fields."""
         if status is None:
             status = 200 if refused is None else refused.status
-        as_of = await self._freshness(who) if who.may("customers.read") else None
+        language = who.manner.language
         shown |= {
             "who": who,
-            "refused": None if refused is None else told(refused, who.manner.language),
+            "refused": None if refused is None else told(refused, language),
             "form": form or Form(),
-            "as_of": as_of,
+            "as_of": frame.as_of,
+            "units": sorted(frame.names.units.items()),
+            "person": lambda user: frame.names.person(user, language),
+            "people": lambda *users: formats.joined(
+                [frame.names.person(user, language) for user in users if user], language
+            ),
+            "unit": lambda code: frame.names.unit(code, language),
             "mark": getattr(request.state, "mark", ""),
             "rooms": [room for room in ROOMS if who.may(room.operation)],
             "done": _done(request),
@@ -155,8 +157,10 @@ class Pages:
                 **{
                     "t": partial(_say, language),
                     "w": partial(_word, language),
-                    "lang": language,
-                    "html_lang": wire_language(language),
+                    "query_value": lambda name: request.query_params.get(name, ""),
+                    "field_name": partial(_field_name, language),
+                    "lang": short(language),
+                    "html_lang": language,
                     "theme": manner.theme,
                     "static": self._files.url,
                     "now": self._clock.now(),
@@ -165,10 +169,12 @@ class Pages:
                     "query": _filters(request),
                     "month_names": [word("month", str(month), language) for month in range(1, 13)],
                     "tier_options": _options("tier", TIERS, language),
+                    "tier_rank": _rank,
                     "status_options": _options("status", STATUSES, language),
                     "plan_states": _options("plan", PLAN_STATES, language),
                     "stages": _options("stage", STAGES, language),
                     "service_options": _options("service", SERVICES, language),
+                    "letter_reasons": _options("letter", DEAD_LETTER_REASONS, language),
                     "letter_states": _options("letter_state", LETTER_STATES, language),
                     "with_query": partial(_with_query, request),
                     "large": lambda fen: formats.large(fen, language),
@@ -184,19 +190,18 @@ class Pages:
         return answer
 
 
-def told(problem: Problem, language: PageLanguage) -> dict[str, Any]:
+def told(problem: Problem, language: Language) -> dict[str, Any]:
     """A problem as a page shows it: a sentence, the fields that are wrong, and what to do about it."""
-    wire = wire_language(language)
-    errors = problem.extra.get("errors")
+    errors = problem.members.get("errors")
     return {
         "status": problem.status,
         "code": problem.code,
-        "title": title(problem.status, wire),
-        "detail": problem.detail(wire),
+        "title": title(problem.status, language),
+        "detail": problem.detail(language),
         "errors": {_field(fault): fault.get("detail") for fault in errors if isinstance(fault, dict)}
         if isinstance(errors, list)
         else {},
-        "members": problem.extra,
+        "members": problem.members,
         "advice": word("advice", problem.code, language) if problem.code in _ADVISED else None,
     }
 
@@ -217,81 +222,34 @@ def _field(fault: Mapping[str, Any]) -> str:
     return f"contact_{steps[2]}_{steps[1]}" if len(steps) == 3 and steps[0] == "contacts" else steps[0]
 
 
-def named(row: Mapping[str, Any], stem: str, language: PageLanguage) -> str:
+def named(row: Mapping[str, Any], stem: str, language: Language) -> str:
     """A unit's name in the reader's language, its code where the name has not been told yet."""
     of = stem.removesuffix("name")
-    return row.get(f"{stem}_{language}") or row.get(f"{of}code") or row.get("unit_code") or ""
+    return row.get(f"{stem}_{short(language)}") or row.get(f"{of}code") or row.get("unit_code") or ""
 
 
-class ConsoleRoute(APIRoute):
-    """A route whose refusals are pages, not JSON: the way to sign in, or a sentence that can be acted on."""
-
-    pages: Pages
-    """Set by `console()` on the class that it makes for its application."""
-
-    def get_route_handler(self) -> Callable[[Request], Any]:
-        handler = super().get_route_handler()
-
-        async def handled(request: Request) -> Response:
-            # Before anything is read, so that no change falls between the page and its stream.
-            request.state.mark = self.pages.mark()
-            try:
-                answer: Response = await handler(request)
-                return answer
-            except NotSignedIn as missing:
-                return _to_sign_in(request, expired=missing.expired)
-            except RequestValidationError as wrong:
-                faults = field_errors(wrong.errors(), wire_language(manner_of(request).language))
-                problem = Problem(
-                    422,
-                    "invalid_fields",
-                    "地址中的筛选条件不符合要求。",
-                    "A filter in the address breaks its rule.",
-                    errors=faults,
-                )
-                return self._told(request, problem)
-            except Problem as problem:
-                return self._told(request, problem)
-            except Exception:
-                # The cause goes to the log alone: it may hold values and the inner workings of the system.
-                log.exception("a page failed", path=request.url.path)
-                return self._told(
-                    request,
-                    Problem(
-                        500, "internal_error", "系统内部错误，已记录。", "An error on our side; it is logged."
-                    ),
-                )
-
-        return handled
-
-    def _told(self, request: Request, problem: Problem) -> Response:
-        manner = manner_of(request)
-        return self.pages.plain(
-            request, manner, "problem.html", status=problem.status, refused=told(problem, manner.language)
-        )
-
-
-def _to_sign_in(request: Request, *, expired: bool) -> Response:
-    asked = _here(request) if request.method == "GET" else request.url.path
-    query = {"next": asked} if asked != "/" else {}
-    if expired:
-        query["refused"] = "expired"
-    address = "/sign-in" + (f"?{urlencode(query)}" if query else "")
-    if request.headers.get("hx-request"):
-        # A fragment cannot show the sign-in page; the whole page goes there.
-        return Response(status_code=401, headers={"hx-redirect": address, "cache-control": "no-store"})
-    return RedirectResponse(address, 303, {"cache-control": "no-store"})
-
-
-def _options(kind: str, codes: Sequence[str], language: PageLanguage) -> list[tuple[str, str]]:
+def _options(kind: str, codes: Sequence[str], language: Language) -> list[tuple[str, str]]:
     return [(code, word(kind, code, language)) for code in codes]
 
 
-def _say(language: PageLanguage, key: str, **values: Any) -> str:
+def _rank(tier: object) -> str:
+    """The rank of a tier for its colour, `other` for one that nobody has named yet."""
+    return str(TIERS.index(tier)) if tier in TIERS else "other"
+
+
+def _field_name(language: Language, name: str) -> str:
+    """What a field of a form or a filter of an address is called, a contact's by its number."""
+    part, _, place = name.removeprefix("contact_").partition("_")
+    if name.startswith("contact_") and place.isdecimal():
+        return f"{say('declarations.contact', language, n=int(place) + 1)} {word('contact', part, language)}"
+    return word("field", name, language)
+
+
+def _say(language: Language, key: str, **values: Any) -> str:
     return say(key, language, **values)
 
 
-def _word(language: PageLanguage, kind: str, code: object) -> str:
+def _word(language: Language, kind: str, code: object) -> str:
     return formats.NO_FIGURE if code in (None, "") else word(kind, str(code), language)
 
 
@@ -323,6 +281,3 @@ def _with_query(request: Request, **changes: str | None) -> str:
     ]
     params += [(name, value) for name, value in changes.items() if value]
     return request.url.path + (f"?{urlencode(params)}" if params else "")
-
-
-__all__ = ["ConsoleRoute", "Pages", "Room", "environment", "named", "told"]

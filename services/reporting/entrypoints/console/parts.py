@@ -1,51 +1,145 @@
-"""What every room of the console is made with."""
+"""What every room of the console works with: the console of the process, and the desk of one visitor.
+
+Routes are functions at module level. They get a `Desk` by dependency (`AtDesk`): who is there, what the frame around
+every page shows, and the ways to read, to ask the other services and to answer.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from datetime import datetime
+from typing import Annotated, Any, Final
 
-from fastapi import APIRouter
+from fastapi import Depends, Path, Request
+from fastapi.responses import HTMLResponse
+from starlette.datastructures import QueryParams
 
-from services.reporting.adapters.peers import Peers
+from services.reporting.adapters.peers import Command, Peers, ServiceName, Told
 from services.reporting.adapters.read_models import ReadModels
-from services.reporting.entrypoints.console.page import ConsoleRoute, Pages
-from services.reporting.entrypoints.console.visitor import Visitor
+from services.reporting.entrypoints.console.directory import Directory, Names
+from services.reporting.entrypoints.console.forms import Form, submitted
+from services.reporting.entrypoints.console.live import Hub
+from services.reporting.entrypoints.console.page import Frame, Pages
+from services.reporting.entrypoints.console.visitor import SignedIn, Visitor
+from shared.auth.principals import Principal
+from shared.clock import Clock
 from shared.problems import Problem
+from shared.texts import Language
 
 ROWS: Final = 50
 """Rows on a page of a list."""
 
+Number = Annotated[int, Path(ge=0, lt=2**63)]
+"""A number in an address, as the database can hold it."""
+Id = Annotated[str, Path(max_length=64, pattern=r"^[^\x00]+$")]
+"""An id in an address: PostgreSQL takes no NUL in text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """Reads, the other services, and the templates."""
+    """The console of this process. Its routes find it in `app.state.console`."""
 
     read: ReadModels
     peers: Peers
     pages: Pages
-    route_class: type[ConsoleRoute]
+    hub: Hub
+    directory: Directory
+    clock: Clock
+    mode: str
 
-    def router(self) -> APIRouter:
-        return APIRouter(include_in_schema=False, route_class=self.route_class)
 
-    async def units(self, who: Visitor) -> list[Any]:
-        """Units that the person may choose from, for suggestions; none where the registry does not answer."""
-        found = await self.perhaps(
-            self.peers.get(who.on_behalf, "registry", "/v1/units", {"limit": 500, "unit": None})
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """One visitor's request: reads and commands on their behalf, and the pages that answer."""
+
+    console: Console
+    request: Request
+    who: Visitor
+    frame: Frame
+
+    @property
+    def read(self) -> ReadModels:
+        return self.console.read
+
+    @property
+    def principal(self) -> Principal:
+        return self.who.principal
+
+    @property
+    def language(self) -> Language:
+        return self.who.manner.language
+
+    @property
+    def names(self) -> Names:
+        return self.frame.names
+
+    @property
+    def query(self) -> QueryParams:
+        return self.request.query_params
+
+    @property
+    def now(self) -> datetime:
+        return self.console.clock.now()
+
+    def show(
+        self,
+        template: str,
+        *,
+        status: int | None = None,
+        refused: Problem | None = None,
+        form: Form | None = None,
+        **shown: Any,
+    ) -> HTMLResponse:
+        """See `Pages.show`."""
+        return self.console.pages.show(
+            self.request, self.who, self.frame, template, status=status, refused=refused, form=form, **shown
         )
-        return [] if found is None else list(found["items"] or [])
 
-    @staticmethod
-    async def perhaps(asked: Awaitable[Any]) -> Any:
+    async def form(self) -> Form:
+        """The form of this request. Raises the problems of `forms.submitted`."""
+        return await submitted(self.request, self.who)
+
+    async def get(self, service: ServiceName, path: str, params: Mapping[str, Any] | None = None) -> Told:
+        """What a service answers. Raises its problem."""
+        return await self.console.peers.get(self.who.on_behalf, service, path, params)
+
+    async def perhaps(
+        self, service: ServiceName, path: str, params: Mapping[str, Any] | None = None
+    ) -> Told | None:
         """An answer that a page can do without: None where the service is away, may not say it or does not know."""
         try:
-            return await asked
+            return await self.get(service, path, params)
         except Problem:
             return None
+
+    async def tell(self, command: Command) -> Told:
+        """Have a command done. Raises its problem."""
+        return await self.console.peers.tell(self.who.on_behalf, command)
 
     @staticmethod
     async def together(*asked: Awaitable[Any]) -> list[Any]:
         return list(await asyncio.gather(*asked))
+
+
+async def desk_of(request: Request, who: SignedIn) -> Desk:
+    console = console_of(request)
+    as_of, names = await asyncio.gather(
+        console.read.latest_event(who.principal) if who.may("customers.read") else _nothing(),
+        console.directory.names(who),
+    )
+    return Desk(console, request, who, Frame(as_of, names))
+
+
+AtDesk = Annotated[Desk, Depends(desk_of)]
+"""The type of a route's parameter: `async def page(desk: AtDesk) -> …`."""
+
+
+def console_of(request: Request) -> Console:
+    console: Console = request.app.state.console
+    return console
+
+
+async def _nothing() -> None:
+    return None

@@ -5,15 +5,16 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
 from services.reporting.adapters.read_models import PlanFilter
-from services.reporting.entrypoints.console.forms import Form, path_of, seen, submitted
-from services.reporting.entrypoints.console.parts import ROWS, Console
-from services.reporting.entrypoints.console.visitor import SignedIn, Visitor
-from services.reporting.entrypoints.http import NamePart, UnitFilter
+from services.reporting.entrypoints.console.filters import Code, Unit, Words
+from services.reporting.entrypoints.console.forms import Form, path_of, seen
+from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Id
+from services.reporting.entrypoints.console.route import room
+from services.reporting.entrypoints.console.visitor import Visitor
 from shared.paging import Cursor
 from shared.problems import Problem
 
@@ -65,155 +66,147 @@ _ACTS: Final[dict[str, tuple[str, ...]]] = {
 }
 """The acts on a plan and the fields that each takes from its form."""
 _WITH_EVIDENCE: Final = ("progress", "extend")
-_VERSIONED: Final = ("review", "judge", "extend")
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-    read, pages, peers = console.read, console.pages, console.peers
+router = room()
 
-    @router.get("/plans")
-    async def plans(
-        request: Request,
-        who: SignedIn,
-        q: NamePart = None,
-        unit: UnitFilter = None,
-        state: StateFilter = None,
-        standing: Standing = None,
-        mine: Mine = None,
-        cursor: Cursor = None,
-    ) -> Response:
-        who.require("plans.read")
-        asked = PlanFilter(
-            state=state or None,
-            unit=unit or None,
-            standing=standing or None,
-            mine=True if mine else None,
-            q=q or None,
+
+@router.get("/plans")
+async def plans(
+    desk: AtDesk,
+    q: Words = None,
+    unit: Unit = None,
+    state: StateFilter = None,
+    standing: Standing = None,
+    mine: Mine = None,
+    cursor: Cursor = None,
+) -> Response:
+    desk.who.require("plans.read")
+    asked = PlanFilter(
+        state=state or None,
+        unit=desk.names.unit_meant(unit),
+        standing=standing or None,
+        mine=True if mine else None,
+        q=q or None,
+    )
+    rows, following = await desk.read.plans(desk.principal, asked, cursor, ROWS)
+    return desk.show("plans.html", rows=rows, next_cursor=following, asked=desk.query)
+
+
+async def form_page(
+    desk: Desk,
+    *,
+    form: Form,
+    refused: Problem | None = None,
+    found: Told | None = None,
+) -> Response:
+    return desk.show(
+        "plan_form.html",
+        form=form,
+        refused=refused,
+        found=found,
+    )
+
+
+@router.get("/plans/new")
+async def new(desk: AtDesk, customer: Code = None) -> Response:
+    desk.who.require("plans.file")
+    values = {
+        "unit_code": desk.who.home_unit,
+        "kind": "regular",
+        "manager_a": desk.who.principal.user if desk.who.principal.holds("manager") else "",
+        "customer_code": customer or "",
+    }
+    return await form_page(desk, form=Form(values))
+
+
+@router.post("/plans/new")
+async def file(desk: AtDesk) -> Response:
+    form = await desk.form()
+    try:
+        told = await desk.tell(Command("claims", "/v1/plans", _body(form), form.key))
+    except Problem as refused:
+        return await form_page(desk, form=form.after(refused), refused=refused)
+    return seen(path_of("plans", told["plan_id"]), _filed(told))
+
+
+async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form | None = None) -> Response:
+    view = await desk.read.plan(desk.principal, number)
+    away: Problem | None = None
+    try:
+        found = await desk.get("claims", path_of("v1", "plans", number))
+    except Problem as missing:
+        if view is None or missing.status < 500:
+            raise
+        found, away = Told({**view, "steps": []}), missing
+    ranking = None
+    if found["state"] == "submitted" and desk.who.may("plans.review"):
+        ranking = await desk.perhaps("claims", path_of("v1", "plans", number, "ranking"))
+    return desk.show(
+        "plan.html",
+        refused=refused or away,
+        status=refused.status if refused else 200,
+        form=form,
+        found=found,
+        number=number,
+        view=view,
+        customer_seen=bool(found["customer_code"])
+        and desk.who.may("customers.read")
+        and await desk.read.customer(desk.principal, found["customer_code"]) is not None,
+        ranking=(ranking or Told())["items"] or [],
+        may=_may(desk.who, found) if away is None else set(),
+    )
+
+
+@router.get("/plans/{number}")
+async def plan(desk: AtDesk, number: Id) -> Response:
+    desk.who.require("plans.read")
+    return await one(desk, number)
+
+
+@router.get("/plans/{number}/edit")
+async def edit_page(desk: AtDesk, number: Id) -> Response:
+    found = await desk.get("claims", path_of("v1", "plans", number))
+    return await form_page(desk, form=_form_of(found), found=found)
+
+
+@router.post("/plans/{number}/edit")
+async def edit(desk: AtDesk, number: Id) -> Response:
+    form = await desk.form()
+    path = path_of("v1", "plans", number)
+    body: dict[str, Any] = {name: form[name] or None for name in _CHANGEABLE}
+    body["lines"] = list(form.all("lines"))
+    try:
+        told = await desk.tell(
+            Command("claims", path, body, f"{form.key}-edit", form["version"] or None, "PATCH"),
         )
-        rows, following = await read.plans(who.principal, asked, cursor, ROWS)
-        return await pages.show(
-            request, who, "plans.html", rows=rows, next_cursor=following, asked=request.query_params
+        if form["act"] == "submit":
+            told = await desk.tell(Command("claims", f"{path}/submit", {}, form.key, str(told["version"])))
+    except Problem as refused:
+        found = await desk.get("claims", path)
+        return await form_page(desk, form=form.after(refused), refused=refused, found=found)
+    return seen(path_of("plans", number), _filed(told))
+
+
+@router.post("/plans/{number}/{act}")
+async def act(desk: AtDesk, number: Id, act: str) -> Response:
+    if act not in _ACTS:
+        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+    form = await desk.form()
+    body = form.given(*_ACTS[act])
+    if act == "judge":
+        body["significant"] = form["significant"] == "yes"
+    if act in _WITH_EVIDENCE:
+        # One piece of evidence a line.
+        body["evidence"] = [line.strip() for line in form["evidence"].splitlines() if line.strip()]
+    try:
+        told = await desk.tell(
+            Command("claims", path_of("v1", "plans", number, act), body, form.key, form["version"] or None)
         )
-
-    async def form_page(
-        request: Request,
-        who: Visitor,
-        *,
-        form: Form,
-        refused: Problem | None = None,
-        found: Told | None = None,
-    ) -> Response:
-        return await pages.show(
-            request,
-            who,
-            "plan_form.html",
-            form=form,
-            refused=refused,
-            found=found,
-            units=await console.units(who),
-        )
-
-    @router.get("/plans/new")
-    async def new(request: Request, who: SignedIn) -> Response:
-        who.require("plans.file")
-        values = {
-            "unit_code": who.home_unit,
-            "kind": "regular",
-            "manager_a": who.principal.user if who.principal.holds("manager") else "",
-            "customer_code": request.query_params.get("customer", ""),
-        }
-        return await form_page(request, who, form=Form(values))
-
-    @router.post("/plans/new")
-    async def file(request: Request, who: SignedIn) -> Response:
-        form = await submitted(request, who)
-        try:
-            told = await peers.tell(who.on_behalf, Command("claims", "/v1/plans", _body(form), form.key))
-        except Problem as refused:
-            return await form_page(request, who, form=form.after(refused), refused=refused)
-        return seen(path_of("plans", told["plan_id"]), _filed(told))
-
-    async def one(
-        request: Request, who: Visitor, number: str, refused: Problem | None = None, form: Form | None = None
-    ) -> Response:
-        view = await read.plan(who.principal, number)
-        away: Problem | None = None
-        try:
-            found = await peers.get(who.on_behalf, "claims", path_of("v1", "plans", number))
-        except Problem as missing:
-            if view is None or missing.status < 500:
-                raise
-            found, away = Told({**view, "steps": []}), missing
-        ranking = None
-        if found["state"] == "submitted" and who.may("plans.review"):
-            ranking = await console.perhaps(
-                peers.get(who.on_behalf, "claims", path_of("v1", "plans", number, "ranking"))
-            )
-        return await pages.show(
-            request,
-            who,
-            "plan.html",
-            refused=refused or away,
-            status=refused.status if refused else 200,
-            form=form,
-            found=found,
-            number=number,
-            view=view,
-            ranking=(ranking or {}).get("items") or [],
-            may=_may(who, found) if away is None else set(),
-        )
-
-    @router.get("/plans/{number}")
-    async def plan(request: Request, who: SignedIn, number: str) -> Response:
-        who.require("plans.read")
-        return await one(request, who, number)
-
-    @router.get("/plans/{number}/edit")
-    async def edit_page(request: Request, who: SignedIn, number: str) -> Response:
-        found = await peers.get(who.on_behalf, "claims", path_of("v1", "plans", number))
-        return await form_page(request, who, form=_form_of(found), found=found)
-
-    @router.post("/plans/{number}/edit")
-    async def edit(request: Request, who: SignedIn, number: str) -> Response:
-        form = await submitted(request, who)
-        path = path_of("v1", "plans", number)
-        body: dict[str, Any] = {name: form[name] or None for name in _CHANGEABLE}
-        body["lines"] = list(form.all("lines"))
-        try:
-            told = await peers.tell(
-                who.on_behalf,
-                Command("claims", path, body, f"{form.key}-edit", form["version"] or None, "PATCH"),
-            )
-            if form["act"] == "submit":
-                told = await peers.tell(who.on_behalf, Command("claims", f"{path}/submit", {}, form.key))
-        except Problem as refused:
-            found = await peers.get(who.on_behalf, "claims", path)
-            return await form_page(request, who, form=form.after(refused), refused=refused, found=found)
-        return seen(path_of("plans", number), _filed(told))
-
-    @router.post("/plans/{number}/{act}")
-    async def act(request: Request, who: SignedIn, number: str, act: str) -> Response:
-        if act not in _ACTS:
-            raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
-        form = await submitted(request, who)
-        body = form.given(*_ACTS[act])
-        if act == "judge":
-            body["significant"] = form["significant"] == "yes"
-        if act in _WITH_EVIDENCE:
-            # One piece of evidence a line.
-            body["evidence"] = [line.strip() for line in form["evidence"].splitlines() if line.strip()]
-        version = (form["version"] or None) if act in _VERSIONED else None
-        try:
-            told = await peers.tell(
-                who.on_behalf, Command("claims", path_of("v1", "plans", number, act), body, form.key, version)
-            )
-        except Problem as refused:
-            return await one(request, who, number, refused, form.after(refused))
-        done = {"review": f"plan_{told['state']}", "submit": _filed(told)}.get(act, f"plan_{act}")
-        return seen(path_of("plans", number), done)
-
-    return router
+    except Problem as refused:
+        return await one(desk, number, refused, form.after(refused))
+    done = {"review": f"plan_{told['state']}", "submit": _filed(told)}.get(act, f"plan_{act}")
+    return seen(path_of("plans", number), done)
 
 
 def _may(who: Visitor, found: Told) -> set[str]:
@@ -226,7 +219,10 @@ def _may(who: Visitor, found: Told) -> set[str]:
         if state == "submitted":
             acts.add("review")
         if state == "active":
-            acts |= {"judge", "extend"}
+            acts.add("judge")
+            # An extension rests on significant progress (CLM-8), so it is offered once that was judged.
+            if found["significant"]:
+                acts.add("extend")
     if who.may("plans.progress"):
         if state == "active":
             acts.add("progress")

@@ -5,11 +5,12 @@ from __future__ import annotations
 
 from typing import get_args
 
-from fastapi import APIRouter, Request
+from fastapi import Request
 from fastapi.responses import RedirectResponse, Response
 
 from services.reporting.entrypoints.console.forms import read_form
-from services.reporting.entrypoints.console.parts import Console
+from services.reporting.entrypoints.console.parts import console_of
+from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.visitor import (
     LANGUAGE_COOKIE,
     THEME_COOKIE,
@@ -25,67 +26,69 @@ from services.reporting.entrypoints.console.visitor import (
 )
 from shared.auth.principals import Principal
 from shared.auth.tokens import TokenRefused
+from shared.texts import short
+
+router = room()
 
 
-def routes(console: Console, mode: str) -> APIRouter:
-    router = console.router()
-    people = _people(mode)
+def _page(request: Request, refused: str | None, following: str, status: int = 200) -> Response:
+    console = console_of(request)
+    return console.pages.plain(
+        request,
+        manner_of(request),
+        "sign_in.html",
+        status=status,
+        refused=refused,
+        next=following,
+        developers=_people(console.mode),
+    )
 
-    def form(request: Request, refused: str | None, following: str, status: int = 200) -> Response:
-        return console.pages.plain(
-            request,
-            manner_of(request),
-            "sign_in.html",
-            status=status,
-            refused=refused,
-            next=following,
-            people=people,
-        )
 
-    @router.get("/sign-in")
-    async def sign_in_page(request: Request) -> Response:
-        refused = "expired" if request.query_params.get("refused") == "expired" else None
-        return form(request, refused, local_path(request.query_params.get("next")))
+@router.get("/sign-in")
+async def sign_in_page(request: Request) -> Response:
+    refused = "expired" if request.query_params.get("refused") == "expired" else None
+    return _page(request, refused, local_path(request.query_params.get("next")))
 
-    @router.post("/sign-in")
-    async def sign_in(request: Request) -> Response:
-        refuse_other_sites(request)
-        given = await read_form(request)
-        following = local_path(given["next"])
-        if len(given["token"]) > TOKEN_BYTES_MAX:
-            return form(request, "too_long", following, 401)
-        try:
-            verifier(request).verify(given["token"])
-        except TokenRefused:
-            return form(request, "bad_token", following, 401)
-        answer = RedirectResponse(following, 303)
-        answer.set_cookie(
-            TOKEN_COOKIE, given["token"], httponly=True, samesite="strict", secure=secure(request), path="/"
-        )
-        if request.query_params.get("lang"):
-            choose(request, answer, LANGUAGE_COOKIE, manner_of(request).language)
-        return answer
 
-    @router.post("/sign-out")
-    async def sign_out(request: Request) -> Response:
-        refuse_other_sites(request)
-        answer = RedirectResponse("/sign-in", 303)
-        answer.delete_cookie(TOKEN_COOKIE, path="/")
-        return answer
+@router.post("/sign-in")
+async def sign_in(request: Request) -> Response:
+    refuse_other_sites(request)
+    given = await read_form(request)
+    following = local_path(given["next"])
+    if len(given["token"]) > TOKEN_BYTES_MAX:
+        return _page(request, "too_long", following, 401)
+    try:
+        verifier(request).verify(given["token"])
+    except TokenRefused:
+        return _page(request, "bad_token", following, 401)
+    answer = RedirectResponse(following, 303)
+    answer.set_cookie(
+        TOKEN_COOKIE, given["token"], httponly=True, samesite="strict", secure=secure(request), path="/"
+    )
+    if request.query_params.get("lang"):
+        choose(request, answer, LANGUAGE_COOKIE, short(manner_of(request).language))
+    return answer
 
-    @router.post("/display")
-    async def display(request: Request) -> Response:
-        refuse_other_sites(request)
-        given = await read_form(request)
-        # The address that was asked for may name a language itself, which would win over the choice.
-        answer = RedirectResponse(local_path(given["next"]).split("?lang=")[0], 303)
-        if given["language"] in ("zh", "en"):
-            choose(request, answer, LANGUAGE_COOKIE, given["language"])
-        if given["theme"] in get_args(Theme):
-            choose(request, answer, THEME_COOKIE, given["theme"])
-        return answer
 
-    return router
+@router.post("/sign-out")
+async def sign_out(request: Request) -> Response:
+    refuse_other_sites(request)
+    answer = RedirectResponse("/sign-in", 303)
+    answer.delete_cookie(TOKEN_COOKIE, path="/")
+    return answer
+
+
+@router.post("/display")
+async def display(request: Request) -> Response:
+    refuse_other_sites(request)
+    given = await read_form(request)
+    # The address that was asked for may name a language itself, which would win over the choice.
+    answer = RedirectResponse(local_path(given["next"]).split("?lang=")[0], 303)
+    if given["language"] in ("zh", "en"):
+        choose(request, answer, LANGUAGE_COOKIE, given["language"])
+    if given["theme"] in get_args(Theme):
+        choose(request, answer, THEME_COOKIE, given["theme"])
+    return answer
 
 
 def _people(mode: str) -> tuple[Principal, ...]:

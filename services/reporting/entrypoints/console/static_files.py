@@ -59,27 +59,27 @@ class StaticFiles:
         """The console's own, compressed once in a process."""
         return cls()
 
-    def router(self) -> APIRouter:
-        router = APIRouter(include_in_schema=False)
+    def get(self, name: str) -> StaticFile | None:
+        return self._files.get(name)
 
-        @router.get("/static/{digest}/{name:path}")
-        async def static(request: Request, digest: str, name: str) -> Response:
-            file = self._files.get(name)
-            if file is None:
-                raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
-            # An address with an old hash, from a page opened before an upgrade, gets the file of today; only the true
-            # address is kept for ever.
-            headers = {
-                "cache-control": _FOR_EVER if digest == file.digest else "no-cache",
-                "x-content-type-options": "nosniff",
-                "vary": "Accept-Encoding",
-            }
-            if "gzip" in request.headers.get("accept-encoding", ""):
-                return Response(
-                    file.zipped,
-                    headers={**headers, "content-encoding": "gzip"},
-                    media_type=file.media_type,
-                )
-            return Response(file.content, headers=headers, media_type=file.media_type)
 
-        return router
+router = APIRouter(include_in_schema=False)
+
+
+@router.get("/static/{digest}/{name:path}")
+async def static(request: Request, digest: str, name: str) -> Response:
+    file = StaticFiles.shipped().get(name)
+    if file is None:
+        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+    # An address with an old hash, from a page opened before an upgrade, gets the file of today; only the true address is
+    # kept for ever.
+    headers = {
+        "cache-control": _FOR_EVER if digest == file.digest else "no-cache",
+        "x-content-type-options": "nosniff",
+        "vary": "Accept-Encoding",
+    }
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        return Response(
+            file.zipped, headers={**headers, "content-encoding": "gzip"}, media_type=file.media_type
+        )
+    return Response(file.content, headers=headers, media_type=file.media_type)

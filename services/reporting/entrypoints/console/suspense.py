@@ -1,172 +1,175 @@
-"""Held transactions: what they hold up, a decision about one, and mapping the code that holds many."""
+"""Held transactions: what they hold up, a decision about one, and mapping the code that holds many.
+
+Tiles, groups and list come from one source under one scope: the view of what is held, within the reader's units. What is
+done about one goes to the services that own it, which know it by a number of their own; where they do not show it to the
+reader, the page says so and keeps what can be done without it.
+"""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
+from uuid import UUID
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
+from services.reporting.adapters.read_models import Row, SuspenseFilter
+from services.reporting.entrypoints.console.filters import Code
 from services.reporting.entrypoints.console.formats import fen_of
-from services.reporting.entrypoints.console.forms import Form, path_of, seen, submitted
-from services.reporting.entrypoints.console.parts import ROWS, Console
-from services.reporting.entrypoints.console.visitor import SignedIn, Visitor
+from services.reporting.entrypoints.console.forms import Form, path_of, seen
+from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk
+from services.reporting.entrypoints.console.route import room
+from services.reporting.entrypoints.console.standing import booked_one, effects
+from shared.kernel.reasons import HeldReason
+from shared.paging import Cursor
 from shared.problems import Problem
 
-Reason = Annotated[
-    Literal[
-        "",
-        "unknown_code",
-        "bad_check_digit",
-        "retired_code",
-        "conflict",
-        "over_reversal",
-        "reversal_mismatch",
-        "sale_unknown",
-        "future_date",
-        "year_too_old",
-    ]
-    | None,
-    Query(),
-]
-State = Annotated[Literal["", "held", "booked", "closed", "all"] | None, Query()]
-Code = Annotated[str | None, Query(max_length=64, pattern=r"^[^\x00]*$")]
-After = Annotated[int, Query(ge=0)]
+Reason = Annotated[Literal[""] | HeldReason | None, Query()]
+State = Annotated[Literal["", "held", "released", "closed", "all"] | None, Query()]
 
-MAPPABLE = ("unknown_code", "bad_check_digit", "retired_code")
+MAPPABLE: Final = ("unknown_code", "bad_check_digit", "retired_code")
 """Reasons that a mapping of the code to a customer removes."""
+_AT_TIERING: Final = {"held": "held", "released": "booked", "closed": "closed"}
+_LOOKED_AT: Final = 1_000
+_PAGES_MAX: Final = 5
+"""How many held ones of a code are looked through for the one that is meant, in pages of 1 000."""
+
+router = room()
 
 
-GROUPED_MAX = 1000
-"""Held transactions that are looked at to group them by code; the largest groups show among the first of them."""
+@router.get("/suspense")
+async def suspense(
+    desk: AtDesk, reason: Reason = None, state: State = None, code: Code = None, cursor: Cursor = None
+) -> Response:
+    desk.who.require("suspense.read")
+    summary = await desk.read.suspense_summary(desk.principal)
+    shown = state or "held"
+    asked = SuspenseFilter(None if shown == "all" else shown, reason or None, code or None)
+    rows, following = await desk.read.suspense(desk.principal, asked, cursor, ROWS)
+    grouped = reason in MAPPABLE and shown == "held" and not cursor and not code
+    return desk.show(
+        "suspense.html",
+        summary=summary,
+        rows=rows,
+        groups=await desk.read.suspense_codes(desk.principal, reason or "") if grouped else [],
+        next_cursor=following,
+        reason=reason or "",
+        state=shown,
+        asked=desk.query,
+    )
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-    read, pages, peers = console.read, console.pages, console.peers
+@router.get("/suspense/{item}")
+async def held(desk: AtDesk, item: UUID) -> Response:
+    desk.who.require("suspense.read")
+    return await one(desk, item)
 
-    async def listed(
-        request: Request,
-        who: Visitor,
-        reason: str | None,
-        state: str | None,
-        code: str | None,
-        cursor: int,
-    ) -> Response:
-        summary = await read.suspense_summary(who.principal)
-        away: Problem | None = None
-        grouped = reason in MAPPABLE and state in (None, "held") and not cursor and not code
-        try:
-            found = await peers.get(
-                who.on_behalf,
-                "tiering",
-                "/v1/suspense",
-                {
-                    "state": state or "held",
-                    "reason": reason,
-                    "customer_code": code,
-                    "after": cursor,
-                    "limit": GROUPED_MAX if grouped else ROWS,
-                },
-            )
-        except Problem as missing:
-            found, away = Told({"items": [], "more": False}), missing
-        rows = found["items"][:ROWS]
-        return await pages.show(
-            request,
-            who,
-            "suspense.html",
-            refused=away,
-            status=200,
-            summary=summary,
-            rows=rows,
-            groups=_by_code(found["items"]) if grouped else [],
-            next_cursor=str(rows[-1]["number"])
-            if rows and (found["more"] or len(found["items"]) > ROWS)
-            else None,
-            reason=reason or "",
-            state=state or "held",
-            asked=request.query_params,
+
+async def one(desk: Desk, item: UUID, refused: Problem | None = None, form: Form | None = None) -> Response:
+    found = await desk.read.suspense_item(desk.principal, item)
+    if found is None:
+        raise Problem(
+            404,
+            "not_in_suspense",
+            "没有这笔待处理交易，或不在您的机构范围内。",
+            "There is no such transaction in suspense within your scope.",
         )
+    own = await _at_tiering(desk, found)
+    mappable = found["reason"] in MAPPABLE and found["state"] == "held"
+    same: list[Row] = []
+    if mappable:
+        asked = SuspenseFilter("held", None, found["customer_code"])
+        same, _ = await desk.read.suspense(desk.principal, asked, None, _LOOKED_AT)
+    return desk.show(
+        "suspense_one.html",
+        refused=refused,
+        form=form,
+        found=found,
+        own=own,
+        data=(own or Told())["data"] or Told(),
+        same=same,
+        same_fen=sum(_signed(row) for row in same),
+        mappable=mappable,
+        conflict=await _conflict(desk, found)
+        if found["reason"] == "conflict" and found["state"] == "held"
+        else None,
+    )
 
-    @router.get("/suspense")
-    async def suspense(
-        request: Request,
-        who: SignedIn,
-        reason: Reason = None,
-        state: State = None,
-        code: Code = None,
-        cursor: After = 0,
-    ) -> Response:
-        who.require("suspense.read")
-        return await listed(request, who, reason or None, state or None, code or None, cursor)
 
-    async def one(
-        request: Request, who: Visitor, number: int, refused: Problem | None = None, form: Form | None = None
-    ) -> Response:
-        found = await peers.get(who.on_behalf, "tiering", path_of("v1", "suspense", number))
-        same = None
-        if found["reason"] in MAPPABLE:
-            same = await console.perhaps(
-                peers.get(
-                    who.on_behalf,
-                    "tiering",
-                    "/v1/suspense",
-                    {"state": "held", "customer_code": found["customer_code"], "limit": 1000},
-                )
-            )
-        return await pages.show(
-            request,
-            who,
-            "suspense_one.html",
-            refused=refused,
-            form=form,
-            found=found,
-            same=[] if same is None else same["items"],
-            mappable=found["reason"] in MAPPABLE and found["state"] == "held",
-        )
+@router.post("/suspense/{item}/decision")
+async def decide(desk: AtDesk, item: UUID) -> Response:
+    form = await desk.form()
+    if not form["number"].isdecimal():
+        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+    path = path_of("v1", "suspense", form["number"], "decision")
+    try:
+        await desk.tell(Command("tiering", path, form.given("decision", "comment"), form.key))
+    except Problem as refused:
+        return await one(desk, item, refused, form.after(refused))
+    return seen(path_of("suspense", item), "suspense_decided")
 
-    @router.get("/suspense/{number}")
-    async def held(request: Request, who: SignedIn, number: int) -> Response:
-        who.require("suspense.read")
-        return await one(request, who, number)
 
-    @router.post("/suspense/{number}/decision")
-    async def decide(request: Request, who: SignedIn, number: int) -> Response:
-        form = await submitted(request, who)
-        command = Command(
+@router.post("/suspense/{item}/map")
+async def map_code(desk: AtDesk, item: UUID) -> Response:
+    form = await desk.form()
+    body = form.given("code", "customer_code", "valid_from", "valid_to")
+    try:
+        await desk.tell(Command("registry", "/v1/counter-codes", body, form.key))
+    except Problem as refused:
+        return await one(desk, item, refused, form.after(refused))
+    return seen("/suspense", "code_mapped")
+
+
+async def _at_tiering(desk: Desk, found: Row) -> Told | None:
+    """The same held transaction as its owner tells it, with the number by which it is decided; None where the owner does
+    not show it."""
+    after: Any = 0
+    for _ in range(_PAGES_MAX):
+        page = await desk.perhaps(
             "tiering",
-            path_of("v1", "suspense", number, "decision"),
-            form.given("decision", "comment"),
-            form.key,
+            "/v1/suspense",
+            {
+                "state": _AT_TIERING.get(found["state"], "all"),
+                "reason": found["reason"],
+                "customer_code": found["customer_code"],
+                "after": after,
+                "limit": _LOOKED_AT,
+            },
         )
-        try:
-            await peers.tell(who.on_behalf, command)
-        except Problem as refused:
-            return await one(request, who, number, refused, form.after(refused))
-        return seen(path_of("suspense", number), "suspense_decided")
-
-    @router.post("/suspense/{number}/map")
-    async def map_code(request: Request, who: SignedIn, number: int) -> Response:
-        form = await submitted(request, who)
-        body = form.given("code", "customer_code", "valid_from", "valid_to")
-        try:
-            await peers.tell(who.on_behalf, Command("registry", "/v1/counter-codes", body, form.key))
-        except Problem as refused:
-            return await one(request, who, number, refused, form.after(refused))
-        return seen("/suspense", "code_mapped")
-
-    return router
+        if page is None:
+            return None
+        for one_of_them in page["items"] or []:
+            if _is(one_of_them, found):
+                return Told(one_of_them)
+        if not page["more"]:
+            return None
+        after = page["next"]
+    return None
 
 
-def _by_code(items: list[Told]) -> list[dict[str, object]]:
-    """What waits behind each code, the largest sum first: mapping one code books all of it."""
-    groups: dict[str, dict[str, Any]] = {}
-    for item in items:
-        code = item["customer_code"]
-        group = groups.setdefault(code, {"code": code, "count": 0, "fen": 0, "number": item["number"]})
-        group["count"] += 1
-        said = item["data"] or {}
-        group["fen"] += fen_of(said.get("amount")) * (-1 if said.get("kind") == "reversal" else 1)
-    return sorted(groups.values(), key=lambda group: (-group["fen"], group["code"]))
+def _is(told: Told, found: Row) -> bool:
+    data = told["data"] or Told()
+    return bool(
+        told["source"] == found["source"]
+        and told["id"] == found["id"]
+        and told["counter_id"] == found["counter_id"]
+        and data["line"] == found["line"]
+        and data["kind"] == found["kind"]
+        and fen_of(data["amount"]) == found["amount_fen"]
+    )
+
+
+def _signed(row: Row) -> int:
+    return -int(row["amount_fen"]) if row["kind"] == "reversal" else int(row["amount_fen"])
+
+
+async def _conflict(desk: Desk, found: Row) -> dict[str, Any]:
+    """What is booked under the same identity, as far as its owner tells it, and what replacing it would do."""
+    path = path_of("v1", "customers", found["customer_code"], "tiers")
+    told = await desk.perhaps("tiering", path, {"explain": "true"})
+    booked = booked_one(told, found["source"], found["id"])
+    if told is None or booked is None:
+        return {"booked": None, "effects": []}
+    before = -fen_of(booked["amount"]) if booked["kind"] == "reversal" else fen_of(booked["amount"])
+    return {"booked": booked, "effects": effects(told, booked, _signed(found) - before)}

@@ -18,12 +18,11 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import OnBehalf
-from services.reporting.texts import PageLanguage
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.auth.tokens import TokenRefused, TokenVerifier
 from shared.problems import Problem
-from shared.texts import Language, language_of
+from shared.texts import Language, language_of, short
 
 TOKEN_COOKIE: Final = "keypost_token"  # noqa: S105 - a cookie's name.
 LANGUAGE_COOKIE: Final = "keypost_language"
@@ -47,7 +46,7 @@ class NotSignedIn(Exception):
 class Manner:
     """How a page is shown, also to somebody who has not signed in."""
 
-    language: PageLanguage
+    language: Language
     theme: Theme
 
 
@@ -67,7 +66,7 @@ class Visitor:
         """Raises the problem 403 `forbidden`."""
         refusal = permit(self.principal, operation)
         if refusal is not None:
-            raise Problem(403, "forbidden", refusal.zh, refusal.en, operation=operation)
+            raise Problem(refusal)
 
     @property
     def home_unit(self) -> str:
@@ -82,11 +81,7 @@ class Visitor:
 
     @property
     def on_behalf(self) -> OnBehalf:
-        return OnBehalf(self.token, wire_language(self.manner.language))
-
-
-def wire_language(language: PageLanguage) -> Language:
-    return "en" if language == "en" else "zh-CN"
+        return OnBehalf(self.token, self.manner.language)
 
 
 async def visitor(request: Request) -> Visitor:
@@ -114,17 +109,16 @@ def manner_of(request: Request) -> Manner:
         asked = language_of(request.headers.get("accept-language"))
     theme = cookie(request, THEME_COOKIE)
     return Manner(
-        "en" if asked.lower().startswith("en") else "zh",
+        "en" if asked.lower().startswith("en") else "zh-CN",
         cast(Theme, theme) if theme in get_args(Theme) else "auto",
     )
 
 
 def remember_language(request: Request, response: Response) -> None:
     """A language asked for in the address is kept for the pages that follow."""
-    if request.query_params.get("lang") and not cookie(request, LANGUAGE_COOKIE).startswith(
-        manner_of(request).language
-    ):
-        choose(request, response, LANGUAGE_COOKIE, manner_of(request).language)
+    chosen = short(manner_of(request).language)
+    if request.query_params.get("lang") and not cookie(request, LANGUAGE_COOKIE).startswith(chosen):
+        choose(request, response, LANGUAGE_COOKIE, chosen)
 
 
 def choose(request: Request, response: Response, name: str, value: str) -> None:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query
 from fastapi.responses import Response
 
+from services.reporting.entrypoints.console.filters import Unit
+from services.reporting.entrypoints.console.forms import path_of
 from services.reporting.entrypoints.console.page import named
-from services.reporting.entrypoints.console.parts import Console
-from services.reporting.entrypoints.console.visitor import SignedIn
-from services.reporting.entrypoints.http import UnitFilter
-from services.reporting.texts import word
+from services.reporting.entrypoints.console.parts import AtDesk
+from services.reporting.entrypoints.console.route import room
+from shared.clock import business_date
+from shared.texts import Language, word
 
 Span = Annotated[Literal["", "month", "quarter", "year"] | None, Query()]
 State = Annotated[Literal["", "now", "all"] | None, Query()]
@@ -27,54 +29,47 @@ _ON_THE_LINE_MAX: Final = 60
 """More bars than this are not readable; the table shows them all."""
 
 
-def routes(console: Console) -> APIRouter:
-    router = console.router()
-
-    @router.get("/windows")
-    async def windows(
-        request: Request, who: SignedIn, unit: UnitFilter = None, span: Span = None, show: State = None
-    ) -> Response:
-        who.require("windows.read")
-        now = console.pages.now()
-        back, forth = _SPANS[span or "quarter"]
-        rows = await console.read.windows(
-            who.principal, now - back, now + forth, unit or None, (show or "all") == "all"
-        )
-        # Those that run come first, the next to end at the top; then what is over, the latest first.
-        running = [row for row in rows if row["state"] in ("active", "settling")]
-        over = [row for row in rows if row["state"] not in ("active", "settling")]
-        running.sort(key=lambda row: (row["ends_at"], row["plan_id"]))
-        over.sort(key=lambda row: (row["ends_at"], row["plan_id"]), reverse=True)
-        rows = [*running, *over]
-        language = who.manner.language
-        line = {
-            "from": (now - back).isoformat(),
-            "to": (now + forth).isoformat(),
-            "now": now.isoformat(),
-            "today": word("windows", "today", language),
-            "bars": [_bar(row, language) for row in rows[:_ON_THE_LINE_MAX]],
-        }
-        return await console.pages.show(
-            request,
-            who,
-            "windows.html",
-            rows=rows,
-            running=len(running),
-            ending=sum(
-                row["state"] == "active" and row["ends_at"] <= now + timedelta(days=7) for row in rows
-            ),
-            settling=sum(row["state"] == "settling" for row in rows),
-            line=line,
-            more=max(0, len(rows) - _ON_THE_LINE_MAX),
-            span=span or "quarter",
-            asked=request.query_params,
-        )
-
-    return router
+router = room()
 
 
-def _bar(row: dict[str, Any], language: Any) -> dict[str, Any]:
+@router.get("/windows")
+async def windows(desk: AtDesk, unit: Unit = None, span: Span = None, show: State = None) -> Response:
+    desk.who.require("windows.read")
+    now = desk.now
+    back, forth = _SPANS[span or "quarter"]
+    rows = await desk.read.windows(
+        desk.principal, now - back, now + forth, desk.names.unit_meant(unit), (show or "all") == "all"
+    )
+    # Those that run come first, the next to end at the top; then what is over, the latest first.
+    running = [row for row in rows if row["state"] in ("active", "settling")]
+    over = [row for row in rows if row["state"] not in ("active", "settling")]
+    running.sort(key=lambda row: (row["ends_at"], row["plan_id"]))
+    over.sort(key=lambda row: (row["ends_at"], row["plan_id"]), reverse=True)
+    rows = [*running, *over]
+    language = desk.language
+    line = {
+        "from": (now - back).isoformat(),
+        "to": (now + forth).isoformat(),
+        "now": now.isoformat(),
+        "today": word("windows", "today", language),
+        "bars": [_bar(row, language) for row in rows[:_ON_THE_LINE_MAX]],
+    }
+    return desk.show(
+        "windows.html",
+        rows=rows,
+        running=len(running),
+        ending=sum(row["state"] == "active" and row["ends_at"] <= now + timedelta(days=7) for row in rows),
+        settling=sum(row["state"] == "settling" for row in rows),
+        line=line,
+        more=max(0, len(rows) - _ON_THE_LINE_MAX),
+        span=span or "quarter",
+        asked=desk.query,
+    )
+
+
+def _bar(row: dict[str, Any], language: Language) -> dict[str, Any]:
     end: datetime = row["ends_at"]
+    settling = row["state"] == "settling" and row["settled_at"]
     return {
         "name": row["name"] or row["window_key"],
         "unit": named(row, "unit_name", language),
@@ -82,8 +77,9 @@ def _bar(row: dict[str, Any], language: Any) -> dict[str, Any]:
         "word": word("plan", row["state"], language),
         "from": row["opens_at"].isoformat(),
         "to": end.isoformat(),
-        "settled": row["settled_at"].isoformat()
-        if row["state"] == "settling" and row["settled_at"]
-        else None,
-        "last_day": None if row["last_day"] is None else row["last_day"].isoformat(),
+        "settled": row["settled_at"].isoformat() if settling else None,
+        # Days are those of Shanghai: the instant itself is on another day in London.
+        "first_day": business_date(row["opens_at"]).isoformat(),
+        "last_day": (row["last_day"] or business_date(end)).isoformat(),
+        "leads": path_of("plans", row["plan_id"]) if row["plan_seen"] else None,
     }
