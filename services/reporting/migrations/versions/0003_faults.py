@@ -4,14 +4,14 @@ from alembic import op
 
 from shared.messaging.tables import add_faults, drop_faults
 
-revision = "0004"
-down_revision = "0003"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    add_faults(op, "claims")
+    add_faults(op, "reporting")
 
 
 def downgrade() -> None:

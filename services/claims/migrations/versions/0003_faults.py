@@ -4,14 +4,14 @@ from alembic import op
 
 from shared.messaging.tables import add_faults, drop_faults
 
-revision = "0005"
-down_revision = "0004"
+revision = "0003"
+down_revision = "0002"
 branch_labels = None
 depends_on = None
 
 
 def upgrade() -> None:
-    add_faults(op, "reporting")
+    add_faults(op, "claims")
 
 
 def downgrade() -> None:

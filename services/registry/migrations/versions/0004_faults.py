@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.messaging.tables import add_faults, drop_faults
 
-revision = "0006"
-down_revision = "0005"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 
