@@ -93,14 +93,15 @@ async def test_contacts_are_whole_for_those_whose_turn_it_is_and_masked_for_ever
         "auditor",
         "province",
         "national",
-        "service:subscriber",
-        "service:verifier",
     )
     assert (found["contacts"], found["address"]) == whole
     for user in ("manager", "manager-b", "reviewer-kunshan"):
         assert await seen(user) == whole, user
     for user in ("centre", "operator", *onlookers):
         assert await seen(user) == masked, user
+    for machine in ("service:subscriber", "service:verifier"):
+        assert (await registry.get(path, machine)).status_code == 403, machine
+        assert (await registry.get(f"{path}/evidence", machine)).status_code == 403, machine
     # The centre's turn: not the unit's any more.
     passed = await acted(registry, "reviewer-kunshan", found, "pre-review", decision="pass")
     assert (passed["contacts"], passed["address"]) == masked
