@@ -22,9 +22,10 @@ from services.tiering.adapters.code_shape import reason_for_unknown
 from services.tiering.adapters.ledger_store import PostgresLedger
 from services.tiering.adapters.memory import Memory
 from services.tiering.adapters.scheme_files import load_schemes
+from services.tiering.domain.booking import Rulebook
 from services.tiering.domain.holding import DatePolicy
 from services.tiering.handlers.book_transactions import BookTransactions
-from services.tiering.handlers.books import Rulebook
+from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.learn_customers import LearnCustomers
 from shared.clock import SystemClock, business_date
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS
@@ -46,14 +47,14 @@ async def measure(engines: Engines, events: int, batch: int, profile: bool) -> N
     await upgrade("tiering", engines.dsn("tiering_owner", database, "postgresql+asyncpg"))
     engine = create_engine(engines.dsn("tiering_writer", database, "postgresql+asyncpg"), "bench")
     unit_of_work = UnitOfWork(engine, SystemClock(), "tiering")
-    schemes = load_schemes()
-    rules = Rulebook(schemes, DatePolicy(), reason_for_unknown)
+    rules = Rulebook(load_schemes(), DatePolicy(), reason_for_unknown)
     memory = Memory()
 
-    def open_store(work: Work) -> PostgresLedger:
-        return PostgresLedger(work, {scheme.code: scheme for scheme in schemes}, memory, _never)
+    def open_ledger(work: Work) -> PostgresLedger:
+        return PostgresLedger(work, memory)
 
-    learn, book = LearnCustomers(rules, open_store), BookTransactions(rules, open_store, sandbox=False)
+    learn = LearnCustomers(rules, open_ledger, Keeper(_never))
+    book = BookTransactions(rules, open_ledger, Keeper(_never), sandbox=False)
     states = [
         Record(CUSTOMERS, 0, number, *state.outgoing(id=state.event_id, time=state.as_of), 0)
         for number, state in enumerate(workload.customer_states())

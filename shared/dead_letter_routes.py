@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import base64
-import binascii
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
+from typing_extensions import TypedDict
 
 from shared.auth.http import Caller, require
+from shared.http_fields import Position, RowNumber
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging import dead_letters
-from shared.messaging.dead_letters import NotReplayable, Row
+from shared.messaging.dead_letters import Cut, NotReplayable, Row
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
-
-Number = Annotated[int, Path(ge=1, lt=2**63)]
 
 
 class Replay(BaseModel):
@@ -28,6 +27,61 @@ class Replay(BaseModel):
     value_base64: str | None = None
 
 
+State = Literal["open", "replayed", "closed"]
+
+
+class DeadLetterItem(TypedDict):
+    """A message that was given up, or many in a row, and what became of them; instants are ISO 8601. `cut` says of
+    each part that was too large to be kept how long it is, and its hash."""
+
+    id: int
+    service: str
+    reason: str
+    detail: str
+    state: State
+    topic: str
+    partition: int
+    offset: int
+    last_offset: int
+    records: int
+    reasons: dict[str, int]
+    cut: Cut | None
+    failed_at: str
+    decided_by: str | None
+    decided_at: str | None
+
+
+class HeaderBytes(TypedDict):
+    name: str
+    value_base64: str | None
+
+
+class DeadLetterMessage(DeadLetterItem):
+    """With its bytes: base64 for what may be anything, and text where it is text."""
+
+    key_base64: str | None
+    value_base64: str | None
+    value_text: str | None
+    headers: list[HeaderBytes]
+
+
+class DeadLetterPage(TypedDict):
+    """`next` is the `after` of the page that follows."""
+
+    items: list[DeadLetterItem]
+    next: str
+    more: bool
+
+
+class DisposalAnswer(TypedDict):
+    id: int
+    state: State
+
+
+class ReplayAnswer(DisposalAnswer):
+    topic: str
+
+
 def routes(unit_of_work: UnitOfWork) -> APIRouter:
     """Read by the batch writer's role: a dead letter belongs to no unit, and only grants on the root reach here."""
     router = APIRouter(prefix="/v1/dead-letters", tags=["dead letters"])
@@ -36,9 +90,9 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
     async def list_dead_letters(
         caller: Caller,
         state: Literal["open", "replayed", "closed", "all"] = "open",
-        after: Annotated[int, Query(ge=0, lt=2**63)] = 0,
+        after: Position = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> dict[str, Any]:
+    ) -> DeadLetterPage:
         """Messages that could not be read or handled, in the order of failing."""
         require(caller, "dead_letters.read")
         async with unit_of_work.engine.connect() as connection:
@@ -50,26 +104,26 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         }
 
     @router.get("/{number}")
-    async def show_dead_letter(caller: Caller, number: Number) -> dict[str, Any]:
+    async def show_dead_letter(caller: Caller, number: RowNumber) -> DeadLetterMessage:
         """One dead letter with its bytes."""
         require(caller, "dead_letters.read")
         async with unit_of_work.engine.connect() as connection:
             row = await dead_letters.one(connection, number)
         if row is None:
             raise _refused("unknown", number)
-        return {**told(unit_of_work.service, row), **_bytes(row)}
+        return _message(unit_of_work.service, row)
 
     @router.post("/{number}/replay")
     async def replay_dead_letter(
-        caller: Caller, number: Number, asked: Replay, idempotency_key: IdempotencyKey = None
-    ) -> dict[str, Any]:
+        caller: Caller, number: RowNumber, asked: Replay, idempotency_key: IdempotencyKey = None
+    ) -> ReplayAnswer:
         """Send one back to the topic it came from; a second call is refused."""
         require(caller, "dead_letters.replay")
         try:
             value = (
                 None if asked.value_base64 is None else base64.b64decode(asked.value_base64, validate=True)
             )
-        except binascii.Error as error:
+        except ValueError as error:
             raise Problem(
                 422, "bad_base64", "value_base64 不是有效的 Base64。", "value_base64 is not Base64."
             ) from error
@@ -82,13 +136,13 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
             return {"id": number, "state": "replayed", "topic": row.topic}
 
         once = Asked(f"dead-letters/{number}/replay", caller.user, idempotency_key, asked.model_dump())
-        answer: dict[str, Any] = await answered_once(unit_of_work, once, run)
+        answer: ReplayAnswer = await answered_once(unit_of_work, once, run)
         return answer
 
     @router.post("/{number}/close")
     async def close_dead_letter(
-        caller: Caller, number: Number, idempotency_key: IdempotencyKey = None
-    ) -> dict[str, Any]:
+        caller: Caller, number: RowNumber, idempotency_key: IdempotencyKey = None
+    ) -> DisposalAnswer:
         """Dispose of one without sending it back."""
         require(caller, "dead_letters.replay")
 
@@ -98,13 +152,13 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
             return {"id": number, "state": "closed"}
 
         once = Asked(f"dead-letters/{number}/close", caller.user, idempotency_key, None)
-        answer: dict[str, Any] = await answered_once(unit_of_work, once, run)
+        answer: DisposalAnswer = await answered_once(unit_of_work, once, run)
         return answer
 
     return router
 
 
-def told(service: str, row: Row) -> dict[str, Any]:
+def told(service: str, row: Row) -> DeadLetterItem:
     return {
         "id": row.id,
         "service": service,
@@ -120,13 +174,13 @@ def told(service: str, row: Row) -> dict[str, Any]:
         "cut": row.cut,
         "failed_at": row.failed_at.isoformat(),
         "decided_by": row.decided_by,
-        "decided_at": row.decided_at and row.decided_at.isoformat(),
+        "decided_at": None if row.decided_at is None else row.decided_at.isoformat(),
     }
 
 
-def _bytes(row: Row) -> dict[str, Any]:
-    """The message as it came: base64 for what may be anything, and text where it is text."""
+def _message(service: str, row: Row) -> DeadLetterMessage:
     return {
+        **told(service, row),
         "key_base64": _base64(row.key),
         "value_base64": _base64(row.value),
         "value_text": None if row.value is None else row.value.decode("utf-8", "replace"),

@@ -4,21 +4,54 @@ from __future__ import annotations
 
 from html import escape
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, Literal
 
-from fastapi import APIRouter, FastAPI, Response
+from fastapi import APIRouter, Depends, FastAPI, Response
 from fastapi.responses import HTMLResponse, JSONResponse, PlainTextResponse
 from sqlalchemy.ext.asyncio import AsyncConnection
+from typing_extensions import TypedDict
 
 from shared import health, metrics, problems, rewind_routes
 from shared.auth.http import Caller, require
 from shared.auth.tokens import TokenVerifier
 from shared.body_limit import BodyLimit
+from shared.http_fields import refuse_nul
 from shared.messaging import faults, outbox, positions, timers
 from shared.service import Service
 
 ROOT: Final = Path(__file__).resolve().parents[1]
 DESCRIPTIONS: Final = ROOT / "docs" / "asyncapi"
+
+
+class FaultItem(TypedDict):
+    """What background work has given up, an item of a task; instants are ISO 8601."""
+
+    task: str
+    item: str
+    error: str
+    failures: int
+    first_failed_at: str
+    failed_at: str
+
+
+class Progress(TypedDict):
+    """What a service has read and what it has still to do; instants are ISO 8601."""
+
+    service: str
+    positions: dict[str, dict[str, int]]
+    """topic → partition → the next offset."""
+    outbox_pending: int
+    timers_due: int
+    next_timer_at: str | None
+    work_pending: int
+    faults: list[FaultItem]
+    as_of: str
+
+
+class Readiness(TypedDict):
+    status: Literal["ready", "not ready"]
+    reasons: dict[str, str]
+    warnings: dict[str, str]
 
 
 def create_app(service: Service) -> FastAPI:
@@ -29,6 +62,7 @@ def create_app(service: Service) -> FastAPI:
         # FastAPI's own pages load their scripts from a network that an installation may not reach.
         docs_url=None,
         redoc_url=None,
+        dependencies=[Depends(refuse_nul)],
     )
     settings = service.platform.settings
     if settings.jwks_file is not None:
@@ -61,7 +95,7 @@ def _common(service: Service, app: FastAPI) -> APIRouter:
         """The process answers."""
         return {"status": "live"}
 
-    @router.get("/health/ready")
+    @router.get("/health/ready", response_model=Readiness)
     async def ready() -> JSONResponse:
         """Whether the service does its work; 503 with the reasons where it does not. `warnings` name what a person has to
         look at although it does: what background work has given up."""
@@ -90,7 +124,7 @@ def _common(service: Service, app: FastAPI) -> APIRouter:
         return PlainTextResponse("no description", 404)
 
     @router.get("/ops/progress")
-    async def ops_progress(caller: Caller) -> dict[str, Any]:
+    async def ops_progress(caller: Caller) -> Progress:
         """How far this service has come: what it has read, and what it has still to publish, fire or do."""
         require(caller, "ops.progress")
         return await progress(service)
@@ -98,7 +132,7 @@ def _common(service: Service, app: FastAPI) -> APIRouter:
     return router
 
 
-async def progress(service: Service) -> dict[str, Any]:
+async def progress(service: Service) -> Progress:
     """One consistent picture: everything from one snapshot of the database, so that work which passes from a topic
     to the outbox between two questions is seen in one place or the other."""
     # Before the snapshot: rows that the relay publishes after it may count as pending, never the other way round.
@@ -124,7 +158,10 @@ async def progress(service: Service) -> dict[str, Any]:
         "work_pending": pending,
         "faults": [
             {
-                **fault._asdict(),
+                "task": fault.task,
+                "item": fault.item,
+                "error": fault.error,
+                "failures": fault.failures,
                 "first_failed_at": fault.first_failed_at.isoformat(),
                 "failed_at": fault.failed_at.isoformat(),
             }

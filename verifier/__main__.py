@@ -18,6 +18,7 @@ from verifier.check_books import check_books
 from verifier.check_changes import check_changes
 from verifier.check_codes import check_codes
 from verifier.check_customers import check_customers
+from verifier.check_evidence import check_evidence
 from verifier.check_ledger import check_ledger
 from verifier.check_offsets import check_offsets
 from verifier.check_revenue import check_revenue
@@ -45,6 +46,7 @@ TABLES: Final = {
         "standings",
         "tier_changes",
         "closes",
+        "evidence_totals",
     ),
     "claims": ("customers", *WINDOW_TABLES),
     "reporting": ("customer_view", "tier_view", "tier_movement_view"),
@@ -91,6 +93,7 @@ async def one_pass(settings: Settings) -> Report:
             marks = await check_ledger(tiering, merges, report)
             expected = await check_books(tiering, schemes, marks, groups, merges, report)
             await check_revenue(sources, expected, report)
+            await check_evidence(tiering, report)
             await check_changes(sources, report)
             await check_tier_states(sources, schemes, report)
             await check_offsets(sources, report)

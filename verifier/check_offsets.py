@@ -42,6 +42,8 @@ class Kept(NamedTuple):
     seq: int | None
     booked: tuple[object, ...] | None
     held: tuple[Said, ...] = ()
+    evidence: tuple[object, ...] | None = None
+    """None where the booking has none at all: of bookings made by an earlier version it was not kept."""
 
 
 def arrival_of(record: Record) -> Arrival | None:
@@ -58,7 +60,9 @@ def accounted(arrival: Arrival, kept: Kept | None) -> bool:
     """Whether what is kept under its identity says the same as the record."""
     if kept is None:
         return False
-    return kept.booked == arrival.said.kept or arrival.said in kept.held
+    if kept.booked == arrival.said.kept and kept.evidence in (None, arrival.said.evidence):
+        return True
+    return arrival.said in kept.held
 
 
 def digest_of(key: bytes | None, value: bytes | None) -> bytes:
@@ -222,13 +226,22 @@ def _undone(arrival: Arrival, back: Kept | None) -> bool:
 
 _BOOKED: Final = (
     "SELECT i.identity, i.seq, l.customer_code, l.counter_id, l.line, l.kind, l.amount_fen, l.occurred_at, "
-    "l.business_date, l.settlement, l.pieces FROM identities i LEFT JOIN ledger l ON l.seq = i.seq "
+    "l.business_date, l.settlement, l.pieces, l.manager_id, l.clerk_id, l.payer_uscc, l.payer_name_hash, l.product, "
+    "l.destination FROM identities i LEFT JOIN ledger l ON l.seq = i.seq "
     "WHERE i.identity = ANY($1::uuid[])"
 )
 
 
 async def _booked(db: Snapshot, identities: Iterable[UUID]) -> dict[UUID, Kept]:
-    return {row[0]: Kept(row[1], _content(row)) for row in await db.rows(_BOOKED, list(identities))}
+    return {
+        row[0]: Kept(row[1], _content(row), evidence=_evidence(row))
+        for row in await db.rows(_BOOKED, list(identities))
+    }
+
+
+def _evidence(row: Row) -> tuple[object, ...] | None:
+    said = tuple(row)[11:]
+    return said if any(value is not None for value in said) else None
 
 
 def _content(row: Row) -> tuple[object, ...] | None:

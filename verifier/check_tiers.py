@@ -448,7 +448,7 @@ class Tiers:
         last = self._rules.marks[-1].year if self._rules.marks else None
         by_hand = standing.granted or any(change.event.get("reason") in _BY_HAND for change in chain)
         behind = last is not None and standing.tier > 0 and standing.closed_through < last
-        if not version.continuous or by_hand:
+        if by_hand:
             return
         if behind:
             if not self._rules.closing:

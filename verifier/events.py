@@ -56,8 +56,13 @@ class Said(NamedTuple):
 
     @property
     def kept(self) -> tuple[object, ...]:
-        """The part that the ledger keeps: all but the evidence and the sale's name, of which it keeps the identity."""
+        """The part that the ledger has always kept: all but the evidence and the sale's name, of which it keeps the
+        identity."""
         return self[:9]
+
+    @property
+    def evidence(self) -> tuple[object, ...]:
+        return self[10:]
 
 
 def read_event(record: Record) -> Event:
@@ -65,7 +70,7 @@ def read_event(record: Record) -> Event:
     headers = dict(record.headers or ())
     media = _text_of(headers.get("content-type")).partition(";")[0].strip().lower()
     bound = any(name.startswith("ce_") for name in headers)
-    if media == _STRUCTURED or (not bound and headers.get("content-type") is None):
+    if media == _STRUCTURED or not bound:
         document = _json(record.value)
         if not isinstance(document, dict) or "specversion" not in document:
             raise UnreadableError("no event")
@@ -76,8 +81,6 @@ def read_event(record: Record) -> Event:
             except ValueError:
                 raise UnreadableError("data_base64") from None
         return _event(document, data)
-    if not bound:
-        raise UnreadableError("no event")
     attributes = {name[3:]: _text_of(value) for name, value in headers.items() if name.startswith("ce_")}
     return _event(attributes, _json(record.value))
 

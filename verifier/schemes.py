@@ -1,9 +1,12 @@
-"""The schemes' thresholds, read from their YAML files by this package's own reader."""
+"""The schemes' thresholds, read from their YAML files by this package's own reader.
+
+A key that this reader does not follow would make it prove something else than what the file says, so it refuses the file.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import date
 from fractions import Fraction
@@ -12,9 +15,17 @@ from typing import Any
 
 import yaml
 
+from verifier.settings import SettingsError
 from verifier.words import LINES, fen_of
 
 NONE = "none"
+_FILE = {"scheme", "name", "signed_by", "versions"}
+_VERSION = {
+    "version", "effective_on", "lines", "revenue_basis", "evaluated", "needs_agreement", "city_group_basis_points",
+    "granted_to_upstream", "levels",
+}  # fmt: skip
+_LEVEL = {"code", "name", "yearly", "by_city_group"}
+_SIGNERS = {"centre", "province", "national"}
 
 
 @dataclass(frozen=True)
@@ -28,7 +39,6 @@ class SchemeVersion:
     needs_agreement: bool
     codes: tuple[str, ...]
     thresholds: dict[int | None, tuple[int, ...]]
-    continuous: bool = True
 
     def limits(self, group: int | None) -> tuple[int, ...]:
         """The thresholds of a city group; a group without a coefficient counts in full."""
@@ -55,13 +65,40 @@ class SchemeVersion:
 
 
 def read_schemes(folder: Path) -> list[SchemeVersion]:
-    """Every version of every scheme in the folder, by scheme and version."""
-    found = [
-        version
-        for path in sorted(folder.glob("*.yaml"))
-        for version in versions_of(yaml.safe_load(path.read_text(encoding="utf-8")))
-    ]
+    """Every version of every scheme in the folder, by scheme and version. Raises SettingsError for a file with a key, or a
+    value of one, that is not followed here."""
+    found: list[SchemeVersion] = []
+    for path in sorted(folder.glob("*.yaml")):
+        document = yaml.safe_load(path.read_text(encoding="utf-8"))
+        problems = [f"{path.name}: {problem}" for problem in not_followed(document)]
+        if problems:
+            raise SettingsError("\n".join(problems))
+        found += versions_of(document)
     return sorted(found, key=lambda one: (one.scheme, one.version))
+
+
+def not_followed(document: dict[str, Any]) -> Iterator[str]:
+    """The keys of a file that this reader knows nothing of, and the values that it does not compute by."""
+    yield from _unknown(document, _FILE, "")
+    signer = document.get("signed_by", {}).get("role")
+    if signer not in _SIGNERS:
+        yield f"signed_by.role: {signer}; allowed: {', '.join(sorted(_SIGNERS))}"
+    versions = document.get("versions", [])
+    if len(versions) != 1:
+        yield f"versions: {len(versions)}; allowed: one"
+    for number, version in enumerate(versions):
+        place = f"versions.{number}."
+        yield from _unknown(version, _VERSION, place)
+        if version.get("evaluated") != "continuously":
+            yield f"{place}evaluated: {version.get('evaluated')}; allowed: continuously"
+        for level in version.get("levels", []):
+            yield from _unknown(level, _LEVEL, f"{place}levels.")
+
+
+def _unknown(said: dict[str, Any], known: set[str], place: str) -> Iterator[str]:
+    for key in said:
+        if key not in known:
+            yield f"{place}{key}: unknown key; allowed: {', '.join(sorted(known))}"
 
 
 def versions_of(document: dict[str, Any]) -> list[SchemeVersion]:
@@ -91,7 +128,6 @@ def _version(scheme: str, said: dict[str, Any]) -> SchemeVersion:
         needs_agreement=bool(said["needs_agreement"]),
         codes=tuple(str(level["code"]) for level in levels),
         thresholds=thresholds,
-        continuous=said.get("evaluated", "continuously") == "continuously",
     )
 
 

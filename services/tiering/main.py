@@ -10,6 +10,7 @@ from services.tiering.adapters.memory import Memory
 from services.tiering.adapters.read_models import work_pending
 from services.tiering.adapters.revenue_store import PostgresRevenue
 from services.tiering.adapters.scheme_files import load_schemes
+from services.tiering.domain.booking import Rulebook
 from services.tiering.domain.holding import DatePolicy
 from services.tiering.entrypoints import closes as close_routes
 from services.tiering.entrypoints import suspense as suspense_routes
@@ -17,14 +18,13 @@ from services.tiering.entrypoints import tiers as tier_routes
 from services.tiering.entrypoints import transactions as transaction_routes
 from services.tiering.entrypoints.closing import carry_out_closes
 from services.tiering.entrypoints.revenue import Signs, tell_revenue
-from services.tiering.entrypoints.timers import TieringTimers
+from services.tiering.entrypoints.timers import ReversalWaits, TieringTimers
 from services.tiering.handlers.book_transactions import BookTransactions
-from services.tiering.handlers.books import Rulebook
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense
+from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.learn_customers import LearnCustomers
 from services.tiering.handlers.learn_units import LearnUnits
-from services.tiering.handlers.ports import LedgerStore
 from services.tiering.handlers.tell_revenue import TellRevenue
 from services.tiering.settings import TieringSettings
 from shared import dead_letter_routes
@@ -37,18 +37,20 @@ from shared.service import Platform, Service
 def build(platform: Platform) -> Service:
     settings = cast(TieringSettings, platform.settings)
     schemes = load_schemes()
-    by_code = {scheme.code: scheme for scheme in schemes}
     memory = Memory(settings.remembered_accounts)
     dates = DatePolicy(settings.future_days, settings.correction_horizon_years)
-    rules = Rulebook(schemes, dates, reason_for_unknown, SYSTEMS)
+    rules = Rulebook(schemes, dates, reason_for_unknown)
     signs = Signs()
 
-    def open_store(work: Work) -> LedgerStore:
+    def open_ledger(work: Work) -> PostgresLedger:
         signs.begin(work)
-        return PostgresLedger(work, by_code, memory, timers.start_waiting)
+        return PostgresLedger(work, memory)
 
-    closes = CloseYear(rules, open_store)
-    suspense = DecideSuspense(rules, open_store)
+    keeper = Keeper(ReversalWaits(settings.reversal_wait_days).start, SYSTEMS)
+    booking = BookTransactions(rules, open_ledger, keeper, sandbox=settings.mode == "sandbox")
+    learning = LearnCustomers(rules, open_ledger, keeper)
+    closes = CloseYear(rules, open_ledger, keeper)
+    suspense = DecideSuspense(rules, open_ledger, keeper)
     timers = TieringTimers(settings, closes, suspense)
     unit_of_work = platform.unit_of_work
 
@@ -63,11 +65,11 @@ def build(platform: Platform) -> Service:
             platform.consumer(
                 "transactions",
                 (COUNTER_TRANSACTIONS, *(system.transactions_topic for system in SYSTEMS)),
-                BookTransactions(rules, open_store, sandbox=settings.mode == "sandbox"),
+                booking,
                 max_records=settings.batch_records,
             ),
-            platform.consumer("customers", (CUSTOMERS,), LearnCustomers(rules, open_store)),
-            platform.consumer("units", (UNITS,), LearnUnits(rules, open_store)),
+            platform.consumer("customers", (CUSTOMERS,), learning),
+            platform.consumer("units", (UNITS,), LearnUnits(rules, open_ledger, keeper)),
         ),
         timers=timers.handlers,
         routers=(

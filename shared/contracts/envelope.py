@@ -5,8 +5,10 @@ carries the stable reason for the dead letter. One pass decodes the JSON. The ru
 
 * a value longer than 262 144 bytes is `oversized`, before anything else is looked at;
 * `content-type: application/cloudevents+json` means structured mode; otherwise any `ce_*` header means binary
-  mode; with neither a content type nor such a header a JSON object with `specversion` is structured; all else
-  is `not_cloudevent` (or `not_json`, when it is not even that);
+  mode; with neither a content type nor such a header a JSON object with `specversion` is structured; so is, under
+  the content type of JSON and without such a header, an object with `specversion`, `id`, `source` and `type`
+  (an old but common library writes its events so); all else is `not_cloudevent` (or `not_json`, when it is not
+  even that);
 * header values are plain UTF-8: the Kafka binding, unlike the one for HTTP, knows no percent-encoding;
 * JSON means RFC 8259 in UTF-8: no byte order mark, no NaN, at most 64 levels, no name twice in one object
   (which of two amounts would be meant?). A number beyond the range of a double is a number, and breaks the
@@ -24,7 +26,8 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, ClassVar, Final, NamedTuple, NoReturn, Protocol, Self
+from enum import Enum
+from typing import Any, ClassVar, Final, NamedTuple, Protocol, Self
 
 import orjson
 from pydantic import ValidationError
@@ -39,11 +42,10 @@ from shared.contracts.fields import (
     printed_instant,
     text,
 )
+from shared.contracts.json_text import decode_json
 
 VALUE_BYTES_MAX: Final = 262_144
 """The longest value that is read; a longer one is `oversized`."""
-DEPTH_MAX: Final = 64
-"""Levels of nesting that are read; none of our messages has more than four."""
 
 STRUCTURED: Final = "application/cloudevents+json"
 JSON: Final = "application/json"
@@ -96,6 +98,14 @@ class Outgoing(NamedTuple):
     headers: Headers
 
 
+class Mode(Enum):
+    """How a record says that it is an event; PLAIN is a structured event whose content type only says JSON."""
+
+    BINARY = "binary"
+    STRUCTURED = "structured"
+    PLAIN = "plain"
+
+
 class Decoded(NamedTuple):
     """The attributes as they came (not yet checked) and the data; the step shared with the fast reader."""
 
@@ -134,8 +144,9 @@ def decode(record: Readable, wanted_type: str | None = None) -> Decoded:
     headers = dict(record.headers)
     if len(headers) != len(record.headers):
         _refuse_contradictions(record.headers)
-    if _is_structured(headers):
-        document = decode_json(value)
+    mode = _mode(headers)
+    if mode is not Mode.BINARY:
+        document = decode_json(value) if mode is Mode.STRUCTURED else _plain_event(value)
         if type(document) is not dict:
             raise Unreadable("not_cloudevent", "a structured event is a JSON object")
         _check_version(document.get("specversion"))
@@ -163,21 +174,41 @@ _DECIDING: Final = frozenset({"content-type", *(header for header, _ in _NEEDED)
 _VERSION: Final = re.compile(r"1\.[0-9]{1,4}")
 
 
-def _is_structured(headers: Mapping[str, bytes | None]) -> bool:
+def _mode(headers: Mapping[str, bytes | None]) -> Mode:
     content_type = headers.get("content-type")
+    media = JSON
     if content_type and content_type != b"application/json":
         media = _header_text("content-type", content_type).partition(";")[0].strip().lower()
         if media == STRUCTURED:
-            return True
+            return Mode.STRUCTURED
         if media.startswith("application/cloudevents"):
             raise Unreadable("not_cloudevent", "events come one a record and in the JSON format")
     if "ce_specversion" in headers or any(name.startswith("ce_") for name in headers):
-        return False
-    if content_type:
-        raise Unreadable(
-            "not_cloudevent", "there are no ce_ headers and the content type is not that of an event"
-        )
-    return True
+        return Mode.BINARY
+    if not content_type:
+        return Mode.STRUCTURED
+    if media in (JSON, "text/json") or media.endswith("+json"):
+        return Mode.PLAIN
+    raise Unreadable(
+        "not_cloudevent", "there are no ce_ headers and the content type is not that of an event"
+    )
+
+
+_IDENTIFYING: Final = ("specversion", "id", "source", "type")
+
+
+def _plain_event(value: bytes | None) -> Any:
+    """A structured event whose content type only says JSON; anything else under it is none."""
+    try:
+        document = decode_json(value)
+    except Unreadable:
+        document = None
+    if type(document) is dict and all(document.get(name) is not None for name in _IDENTIFYING):
+        return document
+    raise Unreadable(
+        "not_cloudevent",
+        f"there are no ce_ headers and the value is not a JSON object with {', '.join(_IDENTIFYING)}",
+    )
 
 
 def _attributes(headers: Mapping[str, bytes | None]) -> dict[str, str]:
@@ -253,8 +284,19 @@ def _object(data: Any) -> dict[str, Any]:
     if data is None:
         raise missing("data")
     if type(data) is not dict:
-        raise Unreadable("bad_field", "data is not an object")
+        raise no_object(data)
     return data
+
+
+def no_object(data: object) -> Unreadable:
+    """That the data is no object; of a string that holds one, the commonest slip of event libraries, exactly
+    that.
+    """
+    if type(data) is str:
+        with contextlib.suppress(Unreadable, UnicodeEncodeError):
+            if type(decode_json(data.encode())) is dict:
+                return Unreadable("bad_field", "data is a string holding JSON, not the JSON object itself")
+    return Unreadable("bad_field", "data is not an object")
 
 
 def _time(value: object) -> datetime | None:
@@ -284,89 +326,6 @@ def traceparent_of(attributes: Mapping[str, Any], headers: Headers) -> str | Non
                 given = value.decode("ascii", "replace")
                 break
     return given if type(given) is str and _TRACEPARENT.fullmatch(given) is not None else None
-
-
-# --- JSON ---------------------------------------------------------------------------------------------------
-
-
-def decode_json(value: bytes | None) -> Any:
-    """The JSON document in `value`. Raises `Unreadable` with `not_json` or `bad_encoding`.
-
-    The fast parser keeps the last of two equal names silently. They are found by counting quotation marks: a
-    document has two for each name and each string, and more only where something was overwritten or a mark
-    was escaped.
-    """
-    if value is None:
-        raise Unreadable("not_json", "there is no value")
-    try:
-        document = orjson.loads(value)
-        if value.count(b'"') == 2 * _strings(document, DEPTH_MAX):
-            return document
-    except orjson.JSONDecodeError:
-        pass
-    return _decode_carefully(value)
-
-
-def _strings(document: Any, room: int) -> int:
-    """How many names and strings a document holds. Raises `Unreadable` when it has more than `room`
-    levels.
-    """
-    kind = type(document)
-    if kind is str:
-        return 1
-    if kind is dict:
-        found = len(document)
-        members = document.values()
-    elif kind is list:
-        found = 0
-        members = document
-    else:
-        return 0
-    if room == 0:
-        raise Unreadable("not_json", f"the value has more than {DEPTH_MAX} levels")
-    kinds = list(map(type, members))
-    found += kinds.count(str)
-    # Transactions are flat, and counting types at once is half the price of looking at each member.
-    if dict in kinds or list in kinds:
-        for member in members:
-            if type(member) is dict or type(member) is list:
-                found += _strings(member, room - 1)
-    return found
-
-
-def _decode_carefully(value: bytes) -> Any:
-    if value[:2] in (b"\xff\xfe", b"\xfe\xff") or b"\x00" in value[:2]:
-        raise Unreadable("bad_encoding", "the value is UTF-16 or UTF-32, not UTF-8")
-    try:
-        content = value.decode()
-    except UnicodeDecodeError:
-        raise Unreadable("bad_encoding", "the value is not UTF-8") from None
-    try:
-        document = json.loads(
-            content, object_pairs_hook=_unambiguous, parse_constant=_refuse_constant, parse_int=_integer
-        )
-    except RecursionError:
-        raise Unreadable("not_json", f"the value has more than {DEPTH_MAX} levels") from None
-    except json.JSONDecodeError as fault:
-        raise Unreadable("not_json", f"the value is not JSON: {fault.msg} at character {fault.pos}") from None
-    _strings(document, DEPTH_MAX)
-    return document
-
-
-def _unambiguous(members: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(members)
-    if len(found) != len(members):
-        raise Unreadable("not_json", "a name is given twice in one object")
-    return found
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise Unreadable("not_json", f"{name} is not JSON")
-
-
-def _integer(digits: str) -> int | float:
-    # An integer of thousands of digits takes quadratic time to read; no field here takes one beyond 64 bits.
-    return int(digits) if len(digits) <= 32 else float(digits)
 
 
 # --- Messages -----------------------------------------------------------------------------------------------
@@ -402,6 +361,31 @@ def write(
         headers.append(("ce_traceparent", traceparent.encode()))
     value = data if isinstance(data, bytes) else orjson.dumps(data)
     return Outgoing(None if subject is None else subject.encode(), value, tuple(headers))
+
+
+def structured(
+    *,
+    type: str,
+    source: str,
+    id: str,
+    time: str,
+    subject: str,
+    data: Mapping[str, Any],
+    traceparent: str | None = None,
+) -> dict[str, Any]:
+    """The same event in structured mode, as a JSON object; `time` is printed already."""
+    event = {
+        "specversion": "1.0",
+        "id": id,
+        "source": source,
+        "type": type,
+        "time": time,
+        "subject": subject,
+        "datacontenttype": JSON,
+        "dataschema": schema_uri(type),
+        "data": data,
+    }
+    return event if traceparent is None else {**event, "traceparent": traceparent}
 
 
 def schema_uri(type: str) -> str:

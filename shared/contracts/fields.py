@@ -4,6 +4,10 @@ is said.
 Each rule exists once, as a plain function that raises `Unreadable`. The fast reader of counter transactions
 calls the functions directly, the pydantic models of the other messages use the annotated types at the end of
 this module. Details name the field and its rule, never the value: values may be personal data.
+
+Every date and every instant lies between 1901-01-01 and 2199-12-31 in Asia/Shanghai (`shared.kernel.days`),
+so that whatever is accepted can be booked, closed, told and stored. The published schemas keep their patterns;
+the range is stated in words, because a pattern made narrower would be a new version.
 """
 
 from __future__ import annotations
@@ -16,7 +20,7 @@ from typing import Annotated, Any, Final, Literal, NamedTuple
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, ValidationInfo, WithJsonSchema
 
-from shared.clock import SHANGHAI, business_date
+from shared.kernel.days import FIRST_DAY, LAST_DAY, SHANGHAI, day_of, within_range
 from shared.money import AMOUNT_PATTERN, format_yuan, parse_printed_yuan, parse_yuan
 
 Reason = Literal[
@@ -121,29 +125,37 @@ _INSTANT_LENGTH_MAX: Final = 60
 _LEAP_SECONDS: Final = {(6, 30), (12, 31)}
 _FIXED_OFFSET_SINCE: Final = 1992
 """From this year on Shanghai has kept +08:00; before, it had summer time and, long ago, local mean time."""
+RANGE: Final = f"{FIRST_DAY.isoformat()} to {LAST_DAY.isoformat()}"
+"""The days that may be named, in words."""
 
 
 def day(value: object, name: str) -> date:
-    """A calendar date in the form `2026-01-15`, no other form of ISO 8601."""
+    """A calendar date in the form `2026-01-15`, no other form of ISO 8601, within the range."""
     if type(value) is not str:
         raise missing(name) if value is None else Unreadable("bad_field", f"{name} is not a date")
     if len(value) != 10:
         raise Unreadable("bad_field", f"{name} is not a date of the form 2026-01-15")
     try:
-        return _day(value)
+        found, possible = _day(value)
     except ValueError:
         raise Unreadable("bad_field", f"{name} is not a date of the form 2026-01-15") from None
+    if not possible:
+        raise outside(name)
+    return found
 
 
 @lru_cache(maxsize=8192)
-def _day(value: str) -> date:
+def _day(value: str) -> tuple[date, bool]:
+    """The date, and whether it lies within the range."""
     if _DATE.fullmatch(value) is None:
         raise ValueError(value)
-    return date.fromisoformat(value)
+    found = date.fromisoformat(value)
+    return found, within_range(found)
 
 
 def instant(value: object, name: str) -> datetime:
-    """An RFC 3339 instant, which always has an offset, in UTC; digits beyond the microsecond are cut off.
+    """An RFC 3339 instant, which always has an offset, in UTC, on a day within the range; digits beyond the
+    microsecond are cut off.
 
     `23:59:60` UTC on 30 June or 31 December is the leap second that the RFC allows, and reads as the second
     after it, as PostgreSQL reads it; any other second 60 and hour 24 are no time of the day.
@@ -160,26 +172,34 @@ def instant_and_business_date(value: object, name: str) -> tuple[datetime, date]
         raise Unreadable("bad_field", f"{name} is not an RFC 3339 instant with its offset")
     try:
         if form[1] == "60":
-            return _leap_second(value, form.start(1))
-        local = datetime.fromisoformat(value.upper())
-        if local.year >= _FIXED_OFFSET_SINCE and value.endswith("+08:00"):
-            return local.astimezone(UTC), local.date()
-        moment = local.astimezone(UTC)
-        return moment, business_date(moment)
+            moment = _leap_second(value, form.start(1))
+        else:
+            local = datetime.fromisoformat(value.upper())
+            if _FIXED_OFFSET_SINCE <= local.year <= LAST_DAY.year and value.endswith("+08:00"):
+                return local.astimezone(UTC), local.date()
+            moment = local.astimezone(UTC)
+        business_day = day_of(moment)
     except (ValueError, OverflowError):
         raise Unreadable("bad_field", f"{name} is not an instant of the calendar") from None
+    if not within_range(business_day):
+        raise outside(name)
+    return moment, business_day
 
 
-def _leap_second(value: str, seconds_at: int) -> tuple[datetime, date]:
+def _leap_second(value: str, seconds_at: int) -> datetime:
     whole = f"{value[:seconds_at]}59{value[seconds_at + 2 :]}".upper()
     last = datetime.fromisoformat(whole).astimezone(UTC)
     if (last.month, last.day) not in _LEAP_SECONDS or (last.hour, last.minute) != (23, 59):
         raise ValueError("no leap second was ever inserted at this instant")
-    return last + timedelta(seconds=1), business_date(last)
+    return last + timedelta(seconds=1)
 
 
 def missing(name: str) -> Unreadable:
     return Unreadable("missing_field", f"{name} is missing")
+
+
+def outside(name: str) -> Unreadable:
+    return Unreadable("bad_field", f"{name} lies outside {RANGE}")
 
 
 def _normal(value: str, name: str, length_max: int) -> str:
@@ -231,12 +251,25 @@ def _instant_or_datetime(value: object) -> datetime:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise Unreadable("bad_field", "the value has no offset")
+        if not FIRST_DAY.year < value.year < LAST_DAY.year and not _within_range(value):
+            raise outside("the value")
         return value
     return instant(value, "the value")
 
 
+def _within_range(moment: datetime) -> bool:
+    try:
+        return within_range(day_of(moment))
+    except OverflowError:
+        return False
+
+
 def _day_or_date(value: object) -> date:
-    return value if type(value) is date else day(value, "the value")
+    if type(value) is not date:
+        return day(value, "the value")
+    if not within_range(value):
+        raise outside("the value")
+    return value
 
 
 NO_CONTROL: Final = r"^[^\u0000-\u001f\u007f-\u009f]+$"

@@ -6,13 +6,14 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Final, Literal
+from collections.abc import Mapping
+from typing import Any, ClassVar, Final, Literal
 
 from pydantic import Field
 
 from shared.contracts import topics
 from shared.contracts.counter_v1 import Kind, Line
-from shared.contracts.envelope import Message, Outgoing
+from shared.contracts.envelope import Message, Outgoing, structured
 from shared.contracts.fields import Code, Count, Day, Figure, Instant, Part, Text
 
 SOURCE: Final = "/tiering"
@@ -97,6 +98,19 @@ class TierChanged(Message):
         return self.outgoing(id=self.event_id, time=self.decided_at, traceparent=traceparent)
 
 
+def structured_change(data: Mapping[str, Any], traceparent: str | None) -> dict[str, Any]:
+    """The event of a tier change in structured mode, from its data as it was published."""
+    return structured(
+        type=TierChanged.TYPE,
+        source=SOURCE,
+        id=f"{data['customer_code']}|{data['scheme']}|{data['version']}",
+        time=data["decided_at"],
+        subject=data["customer_code"],
+        data=data,
+        traceparent=traceparent,
+    )
+
+
 class TierState(Message):
     """The latest tier of a customer under one scheme; follows also what changes no tier, such as
     `key_account`.
@@ -132,6 +146,22 @@ class MonthRevenue(Part):
     transactions: Count
 
 
+EvidenceKind = Literal["counter_id", "payer_uscc", "payer_name_hash", "product", "destination"]
+EVIDENCE_MAX: Final = 100
+"""Values of each kind that a state tells."""
+
+
+class EvidenceTotal(Part):
+    """What a customer's bookings of a year add up to that came with one piece of evidence."""
+
+    kind: EvidenceKind = Field(description="The field of the counter's transactions.")
+    value: Text
+    amount_fen: Figure = Field(alias="amount", description="Yuan, net of reversals; may be negative.")
+    transactions: Count
+    first_on: Day = Field(description="The first business date of these bookings in the year.")
+    last_on: Day
+
+
 class RevenueState(Message):
     """Booked revenue of a customer in one year, by month and line: the ledger's totals as they now are.
 
@@ -150,6 +180,11 @@ class RevenueState(Message):
     )
     merged_into: Code | None = Field(default=None, description="The survivor that the revenue went to.")
     as_of: Instant
+    evidence: tuple[EvidenceTotal, ...] = Field(
+        default=(),
+        description="By what counters said beside: who paid, where, for what, to where. Evidence only. Of each kind "
+        f"the {EVIDENCE_MAX} largest amounts; bookings that came without are in none.",
+    )
 
     @property
     def key(self) -> str:

@@ -13,8 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.contracts.counter_v1 import ReadTransaction, read_transaction
-from shared.contracts.envelope import DEPTH_MAX, VALUE_BYTES_MAX, Envelope, Headers, read, write
+from shared.contracts.envelope import VALUE_BYTES_MAX, Envelope, Headers, read, write
 from shared.contracts.fields import Invalid
+from shared.contracts.json_text import DEPTH_MAX
 from shared.messaging.records import Record
 from tests.contracts.records import ATTRIBUTES, SALE, TRACE, binary, changed, record, structured
 
@@ -54,6 +55,8 @@ def _reason(of: Record) -> str | None:
         binary(headers=(("reply_to", b"registry.customers.v1"),)),
         structured(),
         structured(content_type=None),
+        structured(content_type=b"application/json"),
+        structured(content_type=b"application/json; charset=utf-8"),
         structured(content_type=b"application/cloudevents+json; charset=UTF-8"),
         structured(content_type=b"Application/CloudEvents+JSON ;charset=utf-8"),
         structured(attributes={"time": None, "subject": None, "extension": {"any": "thing"}}),
@@ -159,7 +162,21 @@ REFUSED: list[tuple[str, Record, str]] = [
     ("too long and no event at all", record(b"x" * (VALUE_BYTES_MAX + 1)), "oversized"),
     ("no headers and no event", record(SALE_JSON), "not_cloudevent"),
     ("only a content type", record(SALE_JSON, (("content-type", b"application/json"),)), "not_cloudevent"),
-    ("an event under a plain content type", structured(content_type=b"application/json"), "not_cloudevent"),
+    *(
+        (
+            f"an event without {name} under a plain content type",
+            structured(attributes={name: None}, content_type=b"application/json"),
+            "not_cloudevent",
+        )
+        for name in ("specversion", "id", "source", "type")
+    ),
+    (
+        "no JSON under a plain content type",
+        record(b"{", (("content-type", b"application/json"),)),
+        "not_cloudevent",
+    ),
+    ("an event under the content type of text", structured(content_type=b"text/plain"), "not_cloudevent"),
+    ("a time before the range", binary(attributes={"time": "1900-12-31T23:59:59+08:00"}), "bad_field"),
     ("a batch", structured(content_type=b"application/cloudevents-batch+json"), "not_cloudevent"),
     ("another format", structured(content_type=b"application/cloudevents+avro"), "not_cloudevent"),
     ("a content type that is no text", binary(content_type=b"\xff"), "bad_encoding"),
@@ -289,7 +306,9 @@ printable = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, ma
     id=printable,
     source=printable,
     subject=st.none() | printable,
-    time=st.datetimes(timezones=st.just(UTC), min_value=datetime(1900, 1, 1), max_value=datetime(9000, 1, 1)),
+    time=st.datetimes(
+        timezones=st.just(UTC), min_value=datetime(1901, 1, 1), max_value=datetime(2199, 12, 31)
+    ),
     data=st.dictionaries(printable, st.none() | st.booleans() | st.integers(-(2**53), 2**53) | printable),
     traceparent=st.sampled_from([None, TRACE]),
 )

@@ -53,6 +53,7 @@ async def test_a_book_made_by_the_services_has_no_difference(book: WholeBook) ->
         "rows of tier_view",
         "rows of tier_movement_view",
         "years of revenue",
+        "evidence totals",
     ):
         assert report.compared[what] > 0, what
 
@@ -75,12 +76,26 @@ CORRUPTIONS = {
     "a customer": ("reporting", "customer_view", "name = 'x'", ("customers", "name")),
     "a merge undone": ("tiering", "accounts", "merged_into = NULL", ("totals", "month total")),
     "a merge's place": ("tiering", "accounts", "merged_seq = 0", ("totals", "booked for")),
+    "a sum of evidence": (
+        "tiering",
+        "evidence_totals",
+        "bookings = bookings + 1",
+        ("evidence", "amount, bookings and days"),
+    ),
     "a known agreement": ("tiering", "accounts", "agreements = '[]'", ("customers", "agreements")),
 }
-ALWAYS = ("a total", "a change's version", "an amount", "a view's tier", "a merge undone")
+ALWAYS = (
+    "a total",
+    "a change's version",
+    "an amount",
+    "a view's tier",
+    "a merge undone",
+    "a sum of evidence",
+)
 """What every run of the tests corrupts; the rest belongs to the long tests, because each is a whole pass."""
 FIRST = {
     "month_totals": "(account, month, line) = (SELECT account, month, line FROM month_totals ORDER BY 1, 2, 3 LIMIT 1)",
+    "evidence_totals": "account = (SELECT min(account) FROM evidence_totals) AND kind = 0",
     "standings": "(account, scheme) = (SELECT account, scheme FROM standings WHERE version > 1 ORDER BY 1, 2 LIMIT 1)",
     "tier_changes": "number = (SELECT max(number) FROM tier_changes)",
     "identities": "seq = (SELECT max(seq) - 1 FROM identities)",

@@ -19,14 +19,14 @@ from services.tiering.adapters.ledger_store import PostgresLedger
 from services.tiering.adapters.memory import Memory
 from services.tiering.adapters.revenue_store import PostgresRevenue
 from services.tiering.adapters.scheme_files import load_schemes
+from services.tiering.domain.booking import Rulebook
 from services.tiering.domain.closing import CloseRefused
 from services.tiering.domain.holding import DatePolicy
-from services.tiering.domain.scheme import LINES
-from services.tiering.entrypoints.timers import TieringTimers
+from services.tiering.entrypoints.timers import ReversalWaits, TieringTimers
 from services.tiering.handlers.book_transactions import BookTransactions
-from services.tiering.handlers.books import Rulebook
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense, Refused
+from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.learn_customers import LearnCustomers
 from services.tiering.handlers.learn_units import LearnUnits
 from services.tiering.handlers.ports import Decision
@@ -36,6 +36,7 @@ from shared.contracts.counter_systems import CounterSystem
 from shared.contracts.registry_v1 import AgreementState, CounterCode, CustomerState, UnitState
 from shared.contracts.tiering_v1 import RevenueState
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, REVENUE, UNITS
+from shared.kernel.lines import LINES
 from shared.messaging.records import Record
 from shared.messaging.timers import Timer
 from shared.messaging.unit_of_work import UnitOfWork
@@ -78,20 +79,20 @@ class LedgerBench:
         self.clock = StillClock(start)
         self.batch = batch
         self.unit_of_work = UnitOfWork(engine, self.clock, "tiering")
-        schemes = load_schemes()
-        by_code = {scheme.code: scheme for scheme in schemes}
         memory = Memory(remembered)
-        rules = Rulebook(schemes, DatePolicy(), reason_for_unknown, systems)
+        rules = Rulebook(load_schemes(), DatePolicy(), reason_for_unknown)
+        settings = TieringSettings.model_construct()
 
-        def open_store(work: Work) -> PostgresLedger:
-            return PostgresLedger(work, by_code, memory, self.timers.start_waiting)
+        def open_ledger(work: Work) -> PostgresLedger:
+            return PostgresLedger(work, memory)
 
-        self.book = BookTransactions(rules, open_store, sandbox=True)
-        self.learn = LearnCustomers(rules, open_store)
-        self.learn_units = LearnUnits(rules, open_store)
-        self.closes = CloseYear(rules, open_store)
-        self.suspense = DecideSuspense(rules, open_store)
-        self.timers = TieringTimers(TieringSettings.model_construct(), self.closes, self.suspense)
+        keeper = Keeper(ReversalWaits(settings.reversal_wait_days).start, systems)
+        self.book = BookTransactions(rules, open_ledger, keeper, sandbox=True)
+        self.learn = LearnCustomers(rules, open_ledger, keeper)
+        self.learn_units = LearnUnits(rules, open_ledger, keeper)
+        self.closes = CloseYear(rules, open_ledger, keeper)
+        self.suspense = DecideSuspense(rules, open_ledger, keeper)
+        self.timers = TieringTimers(settings, self.closes, self.suspense)
         self.revenue = TellRevenue(PostgresRevenue)
         self._versions: dict[str, int] = {}
         self._offset = 0

@@ -12,6 +12,7 @@ from services.reporting.adapters.reads.rows import Row
 from services.reporting.entrypoints.rebuilder import Rebuilder
 from shared.auth.http import Caller, require
 from shared.contracts.fields import Instant, Part
+from shared.http_fields import RowNumber
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -125,7 +126,7 @@ def rebuild_routes(unit_of_work: UnitOfWork, rebuilder: Rebuilder) -> APIRouter:
         return RebuildStates(items=[_shown(row) for row in rows])
 
     @router.get("/rebuilds/{number}")
-    async def one(caller: Caller, number: int) -> RebuildState:
+    async def one(caller: Caller, number: RowNumber) -> RebuildState:
         """How far a rebuild is, and what it found."""
         require(caller, "views.rebuild")
         return await _state(unit_of_work, number)

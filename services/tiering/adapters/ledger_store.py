@@ -7,7 +7,7 @@ without gaps and in the order of commits.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import date
 from typing import Any
 from uuid import UUID
@@ -15,38 +15,28 @@ from uuid import UUID
 from services.tiering.adapters import rows
 from services.tiering.adapters.memory import Memory
 from services.tiering.domain.account import Account, Binding
+from services.tiering.domain.booking import Outcome, Pages
 from services.tiering.domain.closing import ClosedYears
+from services.tiering.domain.entries import Arrival, BookedSale, HeldTransaction, LedgerHead, TierChange
 from services.tiering.domain.holding import HoldReason
-from services.tiering.domain.scheme import Scheme
-from services.tiering.handlers.books import NO_STANDING, Books, Pages
 from services.tiering.handlers.ports import Close, Decision, Described
-from services.tiering.handlers.postings import Arrived, BookedSale, Head, Hold
-from services.tiering.handlers.telling import holding, tier_changed, tier_states
 from shared.contracts.registry_v1 import UnitState
-from shared.messaging.records import Outgoing
+from shared.contracts.tiering_v1 import TierChanged
 from shared.messaging.work import Work
-
-Schedule = Callable[[Work, Hold], Any]
-"""Starts the timer of a reversal that waits for its sale; given by the composition root."""
 
 
 class PostgresLedger:
-    """One unit of work's view of the ledger."""
+    """One unit of work's view of the ledger: all of the stores that the handlers ask for."""
 
-    def __init__(
-        self, work: Work, schemes: Mapping[str, Scheme], memory: Memory, start_waiting: Schedule
-    ) -> None:
+    def __init__(self, work: Work, memory: Memory) -> None:
         self._work = work
-        self._schemes = schemes
         self._memory = memory
-        self._start_waiting = start_waiting
         self._changed_codes: set[str] = set()
-        self._decision: Decision | None = None
         self._waits = False
 
     # -- reading ----------------------------------------------------------------------------------------------------
 
-    async def open(self) -> tuple[Head, ClosedYears]:
+    async def open(self) -> tuple[LedgerHead, ClosedYears]:
         db = await self._work.raw()
         head = await db.fetchrow(
             "UPDATE ledger_head SET epoch = epoch + 1 RETURNING epoch, seq, hold_number, account_number"
@@ -57,7 +47,7 @@ class PostgresLedger:
         self._waits = await db.fetchval(
             "SELECT EXISTS (SELECT FROM suspense WHERE state = 'held' AND waits_for IS NOT NULL)"
         )
-        return Head(*head), ClosedYears({row["year"]: row["closed_at"] for row in closed})
+        return LedgerHead(*head), ClosedYears({row["year"]: row["closed_at"] for row in closed})
 
     async def seen(self, identities: Sequence[UUID]) -> Mapping[UUID, UUID]:
         db = await self._work.raw()
@@ -160,7 +150,7 @@ class PostgresLedger:
         )
         return {row[0]: BookedSale(*list(row)[1:]) for row in found}
 
-    async def waiting_for(self, identities: Collection[UUID]) -> list[Hold]:
+    async def waiting_for(self, identities: Collection[UUID]) -> list[HeldTransaction]:
         if not self._waits or not identities:
             return []
         db = await self._work.raw()
@@ -170,7 +160,9 @@ class PostgresLedger:
         )
         return [rows.hold(row) for row in found]
 
-    async def held_for_codes(self, codes: Collection[str], reasons: Collection[HoldReason]) -> list[Hold]:
+    async def held_for_codes(
+        self, codes: Collection[str], reasons: Collection[HoldReason]
+    ) -> list[HeldTransaction]:
         db = await self._work.raw()
         found = await db.fetch(
             "SELECT * FROM suspense WHERE state = 'held' AND customer_code = ANY($1::text[]) "
@@ -182,7 +174,7 @@ class PostgresLedger:
 
     async def held_at_counters(
         self, counters: Collection[str], reasons: Collection[HoldReason]
-    ) -> list[Hold]:
+    ) -> list[HeldTransaction]:
         db = await self._work.raw()
         found = await db.fetch(
             "SELECT * FROM suspense WHERE state = 'held' AND counter_id = ANY($1::text[]) "
@@ -204,19 +196,19 @@ class PostgresLedger:
         found = await db.fetch(rows.MERGED_INTO, list(accounts))
         return [row[0] for row in found]
 
-    async def hold(self, number: int) -> Hold | None:
+    async def hold(self, number: int) -> HeldTransaction | None:
         db = await self._work.raw()
         row = await db.fetchrow("SELECT * FROM suspense WHERE number = $1 AND state = 'held'", number)
         return None if row is None else rows.hold(row)
 
-    async def held_under(self, identity: UUID) -> list[Hold]:
+    async def held_under(self, identity: UUID) -> list[HeldTransaction]:
         db = await self._work.raw()
         found = await db.fetch(
             "SELECT * FROM suspense WHERE state = 'held' AND identity = $1 ORDER BY number", identity
         )
         return [rows.hold(row) for row in found]
 
-    async def first_of(self, identity: UUID) -> tuple[Arrived, int] | None:
+    async def first_of(self, identity: UUID) -> tuple[Arrival, int] | None:
         db = await self._work.raw()
         row = await db.fetchrow(
             "SELECT l.*, i.content FROM identities i JOIN ledger l ON l.seq = i.seq WHERE i.identity = $1",
@@ -298,7 +290,7 @@ class PostgresLedger:
         await db.execute(rows.DUE_BY_MERGE, alias, survivor)
         await db.execute(rows.MOVE_TOTALS, alias, survivor)
 
-    async def decide(self, decision: Decision) -> None:
+    async def record_decision(self, decision: Decision) -> None:
         db = await self._work.raw()
         await db.execute(
             "UPDATE suspense SET decided_by = $2, decision = $3, comment = $4 WHERE number = $1",
@@ -307,16 +299,15 @@ class PostgresLedger:
             decision.decision,
             decision.comment,
         )
-        self._decision = decision
 
-    async def keep(self, books: Books) -> None:
-        pages = books.pages
+    async def keep(self, outcome: Outcome, changes: Sequence[tuple[TierChange, TierChanged]]) -> None:
+        pages, head = outcome.pages, outcome.head
         db = await self._work.raw()
         if pages.claimed or pages.booked:
             await self._keep_identities(db, pages)
         if pages.postings:
             await db.copy_records_to_table(
-                "ledger", records=rows.ledger_rows(pages.postings, books.now), columns=rows.LEDGER_COLUMNS
+                "ledger", records=rows.ledger_rows(pages.postings, outcome.now), columns=rows.LEDGER_COLUMNS
             )
             await db.execute(rows.ADD_TO_TOTALS, *rows.columns_of_totals(pages.deltas))
             years = {month // 100 for _, month, _ in pages.deltas}
@@ -330,23 +321,26 @@ class PostgresLedger:
                 list(pages.reversed_fen),
                 list(pages.reversed_fen.values()),
             )
-        await self._keep_suspense(db, books)
+        await self._keep_suspense(db, outcome)
         if pages.standings:
             await db.executemany(
-                rows.UPSERT_STANDING, rows.values_of_standings(books.accounts, pages.standings)
+                rows.UPSERT_STANDING, rows.values_of_standings(outcome.accounts, pages.standings)
             )
-        if pages.changes:
-            await self._keep_changes(db, pages)
+        if changes:
+            await db.copy_records_to_table(
+                "tier_changes",
+                records=[rows.values_of_change(change, event) for change, event in changes],
+                columns=rows.CHANGE_COLUMNS,
+            )
         await db.execute(
             "UPDATE ledger_head SET seq = $1, hold_number = $2, account_number = $3",
-            books.seq,
-            books.hold_number,
-            books.account_number,
+            head.seq,
+            head.hold_number,
+            head.account_number,
         )
-        self._tell(books)
-        books.pages = Pages()
-        epoch, accounts, codes = books.head.epoch, books.accounts, self._changed_codes
-        self._work.after_commit(lambda: self._memory.committed(epoch, accounts, codes))
+        self._work.after_commit(
+            lambda: self._memory.committed(head.epoch, outcome.accounts, self._changed_codes)
+        )
 
     async def _keep_identities(self, db: Any, pages: Pages) -> None:
         claimed, booked = pages.claimed, pages.booked
@@ -365,12 +359,12 @@ class PostgresLedger:
                 list(older.values()),
             )
 
-    async def _keep_suspense(self, db: Any, books: Books) -> None:
-        pages = books.pages
+    async def _keep_suspense(self, db: Any, outcome: Outcome) -> None:
+        pages = outcome.pages
         if pages.new_holds:
             await db.copy_records_to_table(
                 "suspense",
-                records=[rows.values_of_hold(hold, books.now) for hold in pages.new_holds],
+                records=[rows.values_of_hold(hold, outcome.now) for hold in pages.new_holds],
                 columns=rows.SUSPENSE_COLUMNS,
             )
         new = {hold.number for hold in pages.new_holds}
@@ -378,53 +372,5 @@ class PostgresLedger:
         if changed:
             await db.executemany(
                 "UPDATE suspense SET state = $2, reason = $3, waits_for = $4, ended_at = $5 WHERE number = $1",
-                [
-                    (
-                        one.number,
-                        one.state.value,
-                        one.reason.value,
-                        one.waits_for,
-                        rows.ended_at(one, books.now),
-                    )
-                    for one in changed
-                ],
+                [rows.values_of_changed_hold(hold, outcome.now) for hold in changed],
             )
-        for one in (*pages.new_holds, *changed):
-            if one.waits_for is not None:
-                await self._start_waiting(self._work, one)
-
-    async def _keep_changes(self, db: Any, pages: Pages) -> None:
-        changes = []
-        for changed in pages.changes:
-            version = next(
-                version
-                for version in self._schemes[changed.scheme].versions
-                if version.version == changed.scheme_version
-            )
-            event = tier_changed(changed, version)
-            changes.append(
-                (
-                    changed.account,
-                    changed.scheme,
-                    changed.standing.version,
-                    changed.code,
-                    changed.unit_path,
-                    event.model_dump_json().encode(),
-                    changed.traceparent,
-                    changed.decided_at,
-                )
-            )
-            self._work.publish(Outgoing(event.TOPIC, *event.record(changed.traceparent)))
-        await db.copy_records_to_table("tier_changes", records=changes, columns=rows.CHANGE_COLUMNS)
-
-    def _tell(self, books: Books) -> None:
-        for state in tier_states(books, self._schemes):
-            identifier = f"tier|{state.key}|{books.head.epoch}"
-            self._work.publish(Outgoing(state.TOPIC, *state.outgoing(id=identifier, time=books.now)))
-        decided_by = self._decision.by if self._decision else None
-        for news in books.pages.news:
-            for outgoing in holding(news, books, decided_by):
-                self._work.publish(outgoing)
-
-
-__all__ = ["NO_STANDING", "PostgresLedger"]

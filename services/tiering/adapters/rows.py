@@ -9,21 +9,28 @@ from typing import Any, Final
 
 from services.tiering.domain.account import Account, Status
 from services.tiering.domain.agreement import Agreement, Cover
+from services.tiering.domain.booking import Delta
+from services.tiering.domain.entries import (
+    Arrival,
+    HeldTransaction,
+    HoldState,
+    Posting,
+    TierChange,
+    Transaction,
+)
 from services.tiering.domain.holding import HoldReason
-from services.tiering.domain.scheme import LINES
 from services.tiering.domain.standing import Direction, Move, Reason, Standing
-from services.tiering.handlers.books import Delta
+from services.tiering.handlers.arrivals import read_again, written
 from services.tiering.handlers.ports import Close
-from services.tiering.handlers.postings import Arrived, Hold, HoldState, Posting
-from shared.contracts.counter_v1 import Transaction, identity, transaction_of
-from shared.contracts.fields import Invalid
+from shared.contracts.tiering_v1 import TierChanged
+from shared.kernel.lines import LINES
 
 Row = Mapping[str, Any]
 
 LEDGER_COLUMNS: Final = (
     "seq", "identity", "source", "id", "account", "customer_code", "line", "kind", "business_date", "amount_fen",
     "pieces", "counter_id", "unit_code", "manager", "settlement", "occurred_at", "arrived_at", "booked_at", "late",
-    "reverses", "traceparent",
+    "reverses", "traceparent", "manager_id", "clerk_id", "payer_uscc", "payer_name_hash", "product", "destination",
 )  # fmt: skip
 
 
@@ -34,7 +41,7 @@ def ledger_rows(postings: Sequence[Posting], booked_at: datetime) -> Iterator[tu
         yield (
             seq, identity_, source, id, account, said.customer_code, line, said.kind, said.business_date, amount_fen,
             _signed_pieces(said), said.counter_id, unit_code, manager, said.settlement, said.occurred_at, arrived_at,
-            booked_at, late, reverses, traceparent,
+            booked_at, late, reverses, traceparent, *said[10:],
         )  # fmt: skip
 
 
@@ -43,9 +50,9 @@ def _signed_pieces(said: Transaction) -> int | None:
     return -said.pieces if said.pieces and said.kind == "reversal" else said.pieces
 
 
-def arrived_of_posting(row: Row) -> Arrived:
-    """A booking as the transaction it came from, as far as the ledger keeps it (evidence fields are not kept)."""
-    return Arrived(
+def arrived_of_posting(row: Row) -> Arrival:
+    """A booking as the transaction it came from; of a reversal, `reverses` keeps the sale's identity and not its id."""
+    return Arrival(
         identity=row["identity"],
         content=row["content"],
         source=row["source"],
@@ -61,12 +68,12 @@ def arrived_of_posting(row: Row) -> Arrived:
             settlement=row["settlement"],
             pieces=None if row["pieces"] is None else abs(row["pieces"]),
             reverses=None,
-            manager_id=None,
-            clerk_id=None,
-            payer_uscc=None,
-            payer_name_hash=None,
-            product=None,
-            destination=None,
+            manager_id=row["manager_id"],
+            clerk_id=row["clerk_id"],
+            payer_uscc=row["payer_uscc"],
+            payer_name_hash=row["payer_name_hash"],
+            product=row["product"],
+            destination=row["destination"],
         ),
         arrived_at=row["arrived_at"],
         traceparent=row["traceparent"],
@@ -104,27 +111,28 @@ SUSPENSE_COLUMNS: Final = (
 )  # fmt: skip
 
 
-def values_of_hold(hold: Hold, now: datetime) -> tuple[Any, ...]:
+def values_of_hold(hold: HeldTransaction, now: datetime) -> tuple[Any, ...]:
     arrived = hold.arrived
     said = arrived.transaction
     return (
         hold.number, arrived.identity, arrived.content, arrived.source, arrived.id, said.customer_code,
         said.counter_id, hold.reason.value, hold.state.value, hold.waits_for,
-        json.dumps(said.to_data(), ensure_ascii=False), arrived.traceparent, arrived.arrived_at, now,
+        json.dumps(written(said), ensure_ascii=False), arrived.traceparent, arrived.arrived_at, now,
         ended_at(hold, now),
     )  # fmt: skip
 
 
-def ended_at(hold: Hold, now: datetime) -> datetime | None:
+def values_of_changed_hold(hold: HeldTransaction, now: datetime) -> tuple[Any, ...]:
+    return hold.number, hold.state.value, hold.reason.value, hold.waits_for, ended_at(hold, now)
+
+
+def ended_at(hold: HeldTransaction, now: datetime) -> datetime | None:
     return None if hold.state is HoldState.HELD else now
 
 
-def hold(row: Row) -> Hold:
-    said = transaction_of(_json(row["transaction"]))
-    if isinstance(said, Invalid):
-        # What was accepted once stays readable for ever (PLT-6), so this is a fault of ours and not of the data.
-        raise ValueError(f"row {row['number']} of suspense cannot be read any more: {said.detail}")
-    arrived = Arrived(
+def hold(row: Row) -> HeldTransaction:
+    said, reverses = read_again(_json(row["transaction"]), row["source"])
+    arrived = Arrival(
         identity=row["identity"],
         content=row["content"],
         source=row["source"],
@@ -132,9 +140,11 @@ def hold(row: Row) -> Hold:
         transaction=said,
         arrived_at=row["arrived_at"],
         traceparent=row["traceparent"],
-        reverses=None if said.reverses is None else identity(row["source"], said.reverses),
+        reverses=reverses,
     )
-    return Hold(row["number"], arrived, HoldReason(row["reason"]), row["waits_for"], HoldState(row["state"]))
+    return HeldTransaction(
+        row["number"], arrived, HoldReason(row["reason"]), row["waits_for"], HoldState(row["state"])
+    )
 
 
 def account(row: Row) -> Account:
@@ -289,6 +299,13 @@ def standing(row: Row) -> Standing:
 CHANGE_COLUMNS: Final = (
     "account", "scheme", "version", "customer_code", "unit_path", "event", "traceparent", "decided_at",
 )  # fmt: skip
+
+
+def values_of_change(change: TierChange, event: TierChanged) -> tuple[Any, ...]:
+    return (
+        change.account, change.scheme.scheme, change.standing.version, change.code, change.unit_path,
+        event.model_dump_json().encode(), change.traceparent, change.decided_at,
+    )  # fmt: skip
 
 
 def close(row: Row) -> Close:

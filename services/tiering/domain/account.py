@@ -13,8 +13,8 @@ from enum import StrEnum
 from typing import Final
 
 from services.tiering.domain.agreement import Agreement
-from services.tiering.domain.scheme import LINES
 from services.tiering.domain.standing import Standing
+from shared.kernel.lines import LINES
 
 
 class Status(StrEnum):

@@ -13,8 +13,9 @@ from datetime import date
 from itertools import pairwise
 from typing import Final
 
-LINES: Final = ("letters", "logistics", "express", "parcels", "press", "finance", "information", "philately")
-LINE_NUMBER: Final = {line: number for number, line in enumerate(LINES)}
+from shared.kernel.lines import LINES
+
+LINE_NUMBER: Final[dict[str, int]] = {line: number for number, line in enumerate(LINES)}
 
 NO_TIER: Final = 0
 NO_TIER_CODE: Final = "none"
@@ -105,17 +106,21 @@ class Scheme:
 
 
 def order_problems(versions: Sequence[SchemeVersion]) -> list[str]:
-    """What is wrong with a scheme's versions, in words; empty when nothing is."""
+    """What is wrong with a scheme's versions, in both languages; empty when nothing is."""
     problems = []
     for version in versions:
         for group in (None, *version.city_group_basis_points):
             thresholds = version.thresholds(group)
             if not thresholds or thresholds[0] <= 0:
-                problems.append(f"version {version.version}: the lowest threshold must be above zero")
+                problems.append(
+                    f"versions：最低标准须大于零 / version {version.version}: the lowest threshold must be above zero"
+                )
             if any(low >= high for low, high in pairwise(thresholds)):
-                problems.append(f"version {version.version}: thresholds must rise from level to level")
+                problems.append(
+                    f"versions：各级标准须逐级升高 / version {version.version}: thresholds must rise from level to level"
+                )
     starts = [version.effective_on for version in versions]
     dated = [start for start in starts if start is not None]
     if None in starts[1:] or dated != sorted(set(dated)):
-        problems.append("versions must follow one another by their dates")
+        problems.append("versions：版本须按日期先后排列 / versions must follow one another by their dates")
     return problems

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from datetime import date
 from enum import StrEnum
+from typing import Final
 
 from services.tiering.domain.agreement import NEVER_COVERED, Cover
 from services.tiering.domain.scheme import NO_TIER, SchemeVersion
@@ -59,6 +60,10 @@ class Standing:
     def key_account(self, scheme: SchemeVersion) -> bool:
         """TIE-20: a tier above none and, where the scheme asks for one, an agreement in force."""
         return self.tier > NO_TIER and (self.cover.in_force or not scheme.needs_agreement)
+
+
+NO_STANDING: Final = Standing()
+"""Of a customer that has never held a tier, nor an agreement."""
 
 
 def moved(standing: Standing, move: Move) -> Standing:

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.tiering.adapters import read_models
 from services.tiering.domain.closing import CloseRefused
+from services.tiering.entrypoints.answers import CloseAnswer, CloseList, Rehearsal, iso
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.ports import Close
 from shared.auth.http import Caller, require
@@ -40,7 +41,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: CloseYear) -
     @router.post("")
     async def close_period(
         caller: Caller, asked: CloseRequest, response: Response, idempotency_key: IdempotencyKey = None
-    ) -> dict[str, Any]:
+    ) -> CloseAnswer | Rehearsal:
         """Close a year. It is recorded at once and carried out in the background; a second call changes nothing."""
         require(caller, "periods.close")
         year = _year_of(asked.period)
@@ -70,41 +71,41 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: CloseYear) -
             close = await commands.request(work, year, caller.user)
             if isinstance(close, CloseRefused):
                 raise _refused(close)
-            return told(close)
+            return answer_of(close)
 
         once = Asked("closes", caller.user, idempotency_key, asked.model_dump())
-        answer: dict[str, Any] = await answered_once(unit_of_work, once, request)
+        answer: CloseAnswer = await answered_once(unit_of_work, once, request)
         response.status_code = 200 if answer["state"] == "done" else 202
         return answer
 
     @router.get("")
-    async def list_closes(caller: Caller) -> dict[str, Any]:
+    async def list_closes(caller: Caller) -> CloseList:
         """Every close asked for so far."""
         require(caller, "tiers.read")
         async with reading(engine, caller, "tiers.read") as connection:
-            return {"items": [told(close) for close in await read_models.closes(connection)]}
+            return {"items": [answer_of(close) for close in await read_models.closes(connection)]}
 
     @router.get("/{period}")
-    async def show_close(caller: Caller, period: str) -> dict[str, Any]:
+    async def show_close(caller: Caller, period: str) -> CloseAnswer:
         """How far a close is."""
         require(caller, "tiers.read")
         async with reading(engine, caller, "tiers.read") as connection:
             found = await read_models.closes(connection, _year_of(period))
         if not found:
             raise Problem(404, "not_closed", f"{period}尚未结账。", f"{period} has not been closed.")
-        return told(found[0])
+        return answer_of(found[0])
 
     return router
 
 
-def told(close: Close) -> dict[str, Any]:
+def answer_of(close: Close) -> CloseAnswer:
     return {
         "period": str(close.year),
         "state": close.state,
         "requested_by": close.requested_by,
         "requested_at": close.requested_at.isoformat(),
-        "closed_at": close.closed_at and close.closed_at.isoformat(),
-        "finished_at": close.finished_at and close.finished_at.isoformat(),
+        "closed_at": iso(close.closed_at),
+        "finished_at": iso(close.finished_at),
         "holders": close.holders,
         "settled": close.settled,
         "moves": close.moves,

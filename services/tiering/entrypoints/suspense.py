@@ -11,9 +11,11 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.tiering.adapters import read_models
 from services.tiering.domain.holding import HoldReason
+from services.tiering.entrypoints.answers import DecisionAnswer, SuspenseItem, SuspensePage
 from services.tiering.handlers.decide_suspense import DecideSuspense, Refused, allowed_for
 from services.tiering.handlers.ports import Decision
 from shared.auth.http import Caller, require
+from shared.http_fields import Position, RowNumber, StorableText
 from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
@@ -27,7 +29,7 @@ class DecisionRequest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     decision: Literal["keep", "replace", "book", "close"]
-    comment: Annotated[str, Field(min_length=1, max_length=500)]
+    comment: Annotated[StorableText, Field(min_length=1, max_length=500)]
 
 
 def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspense) -> APIRouter:
@@ -39,9 +41,9 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
         state: Literal["held", "booked", "closed", "all"] = "held",
         reason: HoldReason | None = None,
         customer_code: str | None = None,
-        after: Annotated[int, Query(ge=0)] = 0,
+        after: Position = 0,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    ) -> dict[str, Any]:
+    ) -> SuspensePage:
         """Transactions in suspense, in order of arrival."""
         require(caller, "suspense.read")
         async with reading(engine, caller, "suspense.read") as connection:
@@ -54,25 +56,25 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
                 limit,
             )
         return {
-            "items": [_told(row) for row in found],
+            "items": [_item(row) for row in found],
             "next": str(found[-1]["number"]) if found else str(after),
             "more": len(found) == limit,
         }
 
     @router.get("/{number}")
-    async def show_suspense(caller: Caller, number: int) -> dict[str, Any]:
+    async def show_suspense(caller: Caller, number: RowNumber) -> SuspenseItem:
         """One transaction in suspense."""
         require(caller, "suspense.read")
         async with reading(engine, caller, "suspense.read") as connection:
             row = await read_models.suspended(connection, number)
         if row is None:
             raise _unknown(number)
-        return _told(row)
+        return _item(row)
 
     @router.post("/{number}/decision")
     async def decide(
-        caller: Caller, number: int, asked: DecisionRequest, idempotency_key: IdempotencyKey = None
-    ) -> dict[str, Any]:
+        caller: Caller, number: RowNumber, asked: DecisionRequest, idempotency_key: IdempotencyKey = None
+    ) -> DecisionAnswer:
         """Decide about one transaction; a second decision is refused."""
         require(caller, "suspense.decide")
         async with reading(engine, caller, "suspense.decide") as connection:
@@ -88,13 +90,13 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
             return {"number": number, "state": outcome.state.value, "reason": outcome.reason.value}
 
         request = Asked(f"suspense/{number}", caller.user, idempotency_key, asked.model_dump())
-        answer: dict[str, Any] = await answered_once(unit_of_work, request, run)
+        answer: DecisionAnswer = await answered_once(unit_of_work, request, run)
         return answer
 
     return router
 
 
-def _told(row: read_models.Row) -> dict[str, Any]:
+def _item(row: read_models.Row) -> SuspenseItem:
     said = row["transaction"]
     reason = HoldReason(row["reason"])
     return {

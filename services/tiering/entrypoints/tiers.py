@@ -4,22 +4,32 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Request
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from services.tiering.adapters import read_models
 from services.tiering.domain.account import Account
-from services.tiering.domain.explanation import explain
-from services.tiering.domain.scheme import LINES, Scheme, SchemeVersion
+from services.tiering.domain.explanation import NextLevel, explain
+from services.tiering.domain.scheme import Scheme, SchemeVersion
 from services.tiering.domain.standing import Standing
+from services.tiering.entrypoints.answers import (
+    CustomerTiers,
+    NextLevelAnswer,
+    TierAnswer,
+    TierChangePage,
+    TierEvidence,
+    TierName,
+    iso,
+)
 from services.tiering.entrypoints.sentences import lines_notice, merge_notice, sentences, tier_name
 from shared.auth.http import Caller, require
 from shared.auth.policy import lines_shown
 from shared.clock import Clock, business_date
-from shared.contracts.envelope import schema_uri
-from shared.contracts.tiering_v1 import SOURCE, TierChanged
+from shared.contracts.tiering_v1 import structured_change
+from shared.http_fields import StatedDay
+from shared.kernel.lines import LINES
 from shared.money import format_yuan
 from shared.problems import Problem
 from shared.scope import reading
@@ -37,9 +47,9 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
         caller: Caller,
         code: str,
         scheme: str | None = None,
-        as_of: date | None = None,
+        as_of: StatedDay | None = None,
         explain: bool = False,
-    ) -> dict[str, Any]:
+    ) -> CustomerTiers:
         """A customer's tier under each scheme, since when and why; with `explain` the transactions behind it. A merged
         customer's code is answered for its survivor, and `notice` says so."""
         require(caller, "evidence.read" if explain else "tiers.read")
@@ -88,7 +98,7 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
         customer_code: str | None = None,
         scheme: str | None = None,
-    ) -> dict[str, Any]:
+    ) -> TierChangePage:
         """Every tier change as a structured CloudEvent, in order: the feed for subscribers without Kafka. At least once;
         keep the highest `version` seen of each customer and scheme and you are always right."""
         require(caller, "tiers.read")
@@ -96,30 +106,12 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
         async with reading(engine, caller, "tiers.read") as connection:
             found = await read_models.feed(connection, position, limit, customer_code, scheme)
         return {
-            "items": [structured(json.loads(row["event"]), row["traceparent"]) for row in found],
+            "items": [structured_change(json.loads(row["event"]), row["traceparent"]) for row in found],
             "next": str(found[-1]["number"]) if found else str(position),
             "more": len(found) == limit,
         }
 
     return router
-
-
-def structured(data: dict[str, Any], traceparent: str | None) -> dict[str, Any]:
-    """A stored change as it stands on the topic, in structured mode."""
-    event = {
-        "specversion": "1.0",
-        "id": f"{data['customer_code']}|{data['scheme']}|{data['version']}",
-        "source": SOURCE,
-        "type": TierChanged.TYPE,
-        "time": data["decided_at"],
-        "subject": data["customer_code"],
-        "datacontenttype": "application/json",
-        "dataschema": schema_uri(TierChanged.TYPE),
-        "data": data,
-    }
-    if traceparent is not None:
-        event["traceparent"] = traceparent
-    return event
 
 
 def _cursor(after: str) -> int:
@@ -157,7 +149,7 @@ class _Teller:
         whoever sees no more is told the tier without it."""
         return self._lines is None or self._lines >= {LINES[line] for line in version.lines}
 
-    async def tier(self, scheme: Scheme, as_of: date | None, with_evidence: bool) -> dict[str, Any] | None:
+    async def tier(self, scheme: Scheme, as_of: date | None, with_evidence: bool) -> TierAnswer | None:
         version = scheme.on(as_of or self._today)
         if version is None:
             return None
@@ -167,29 +159,27 @@ class _Teller:
         explanation = explain(version, standing, self._account, self._last_closed, self._today)
         whole = self._sees_all_of(version)
         ahead = explanation.next_level if whole else None
-        told: dict[str, Any] = {
-            **self._names(version, standing.tier),
+        names = self._names(version, standing.tier)
+        told: TierAnswer = {
+            "scheme": names["scheme"],
+            "scheme_version": names["scheme_version"],
+            "tier": names["tier"],
+            "tier_name": names["tier_name"],
             "version": standing.version,
-            "since": standing.effective_on and standing.effective_on.isoformat(),
-            "reason": standing.last_move and standing.last_move.reason.value,
+            "since": iso(standing.effective_on),
+            "reason": standing.last_move.reason.value if standing.last_move else None,
             "key_account": standing.key_account(version),
             "agreement": {
                 "needed": version.needs_agreement,
                 "in_force": standing.cover.in_force,
-                "signed_on": standing.cover.signed_on and standing.cover.signed_on.isoformat(),
-                "ended_on": standing.cover.ended_on and standing.cover.ended_on.isoformat(),
+                "signed_on": iso(standing.cover.signed_on),
+                "ended_on": iso(standing.cover.ended_on),
             },
             "totals": {str(year): format_yuan(fen) for year, fen in explanation.totals_fen.items()}
             if whole
             else {},
             "revenue_basis": version.basis_en if self._language == "en" else version.basis_zh,
-            "next_level": ahead
-            and {
-                **self._names(version, ahead.tier),
-                "threshold": format_yuan(ahead.threshold_fen),
-                "missing": format_yuan(ahead.missing_fen),
-                "year": ahead.year,
-            },
+            "next_level": None if ahead is None else self._ahead(version, ahead),
             "explanation": sentences(version, standing, explanation, self._language)
             if whole
             else [lines_notice(self._language)],
@@ -198,7 +188,7 @@ class _Teller:
             told["evidence"] = await self._evidence(version, standing)
         return told
 
-    def _names(self, version: SchemeVersion, tier: int) -> dict[str, Any]:
+    def _names(self, version: SchemeVersion, tier: int) -> TierName:
         return {
             "scheme": version.scheme,
             "scheme_version": version.version,
@@ -206,21 +196,33 @@ class _Teller:
             "tier_name": tier_name(version, tier, self._language),
         }
 
-    async def _past(self, version: SchemeVersion, as_of: date) -> dict[str, Any]:
+    def _ahead(self, version: SchemeVersion, ahead: NextLevel) -> NextLevelAnswer:
+        return {
+            **self._names(version, ahead.tier),
+            "threshold": format_yuan(ahead.threshold_fen),
+            "missing": format_yuan(ahead.missing_fen),
+            "year": ahead.year,
+        }
+
+    async def _past(self, version: SchemeVersion, as_of: date) -> TierAnswer:
         """The tier in effect on a past day: `effective_on` never falls from version to version."""
         changes = await read_models.changes_of(self._connection, self._account.number, version.scheme, as_of)
         last = changes[-1] if changes else None
         codes = [version.tier_code(tier) for tier in range(len(version.levels) + 1)]
         tier = codes.index(last["to_tier"]) if last else 0
+        names = self._names(version, tier)
         return {
-            **self._names(version, tier),
+            "scheme": names["scheme"],
+            "scheme_version": names["scheme_version"],
+            "tier": names["tier"],
+            "tier_name": names["tier_name"],
             "version": last["version"] if last else 0,
             "since": last["effective_on"] if last else None,
             "reason": last["reason"] if last else None,
             "change": last,
         }
 
-    async def _evidence(self, version: SchemeVersion, standing: Standing) -> dict[str, Any]:
+    async def _evidence(self, version: SchemeVersion, standing: Standing) -> TierEvidence:
         """The changes that led here, and the bookings that the deciding year's total rests on, the latest 100."""
         move = standing.last_move
         year = move.year if move else self._today.year

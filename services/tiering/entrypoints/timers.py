@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from sqlalchemy import text
 
+from services.tiering.domain.entries import HeldTransaction
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.decide_suspense import DecideSuspense
-from services.tiering.handlers.postings import Hold
 from services.tiering.settings import TieringSettings
 from shared.clock import SHANGHAI, business_date
 from shared.messaging import timers
@@ -21,8 +22,20 @@ YEAR_CLOSE: Final = "year_close"
 REVERSAL_WAIT: Final = "reversal_wait"
 
 
+@dataclass(frozen=True)
+class ReversalWaits:
+    """How long a reversal waits for its sale, from its own arrival (TIE-4)."""
+
+    days: int
+
+    async def start(self, work: Work, held: HeldTransaction) -> None:
+        """Start the timer of one."""
+        due_at = held.arrived.arrived_at + timedelta(days=self.days)
+        await timers.schedule(work, REVERSAL_WAIT, str(held.number), due_at)
+
+
 class TieringTimers:
-    """Starts and handles the timers of tiering."""
+    """Starts the timer of the year and handles those of tiering."""
 
     def __init__(self, settings: TieringSettings, closes: CloseYear, suspense: DecideSuspense) -> None:
         self._settings = settings
@@ -47,11 +60,6 @@ class TieringTimers:
             )
             if not known:
                 await self._schedule(work, business_date(work.now).year)
-
-    async def start_waiting(self, work: Work, hold: Hold) -> None:
-        """A reversal waits for its sale this long from its own arrival."""
-        due_at = hold.arrived.arrived_at + timedelta(days=self._settings.reversal_wait_days)
-        await timers.schedule(work, REVERSAL_WAIT, str(hold.number), due_at)
 
     async def _schedule(self, work: Work, year: int) -> None:
         await timers.schedule(work, YEAR_CLOSE, str(year), self.close_of(year))

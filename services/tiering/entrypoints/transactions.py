@@ -9,13 +9,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from hashlib import sha256
+from typing import Any, Final
 
 import orjson
-from fastapi import APIRouter, Body
+from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from services.tiering.adapters.places import Place, places_of
+from services.tiering.entrypoints.json_items import NoArrayError, items_of
 from shared.auth.http import Caller, require
 from shared.auth.policy import Sending, permit_publishing
 from shared.auth.principals import Principal
@@ -26,6 +28,7 @@ from shared.idempotency import Asked, IdempotencyKey, answered_once
 from shared.messaging.records import Outgoing, Record
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
+from shared.problems import Problem
 
 ITEMS_MAX = 1000
 OUT_OF_SCOPE = "out_of_scope"
@@ -56,9 +59,6 @@ class Answer(BaseModel):
     items: list[Item]
 
 
-Events = Annotated[list[Any], Body(max_length=ITEMS_MAX, description="CloudEvents in structured mode.")]
-
-
 @dataclass(frozen=True, slots=True)
 class Published:
     """The answers to some events, and the accepted ones by the places of their answers."""
@@ -77,12 +77,12 @@ class Published:
         ]
 
 
-def read_items(events: list[Any]) -> Published:
-    """Check each event as the consumer will: what is accepted here is never a dead letter there."""
+def read_items(events: Sequence[bytes]) -> Published:
+    """Check each event as the consumer will, from its own bytes: what is accepted here is never a dead letter there, and one
+    that is rejected costs its neighbours nothing."""
     published = Published()
     for index, event in enumerate(events):
-        record = Record(TransactionData.TOPIC, 0, 0, None, orjson.dumps(event), _HEADERS, 0)
-        reading = read_transaction(record)
+        reading = read_transaction(Record(TransactionData.TOPIC, 0, 0, None, event, _HEADERS, 0))
         if isinstance(reading, ReadTransaction):
             published.sound[index] = reading
             published.items.append(Item(index=index, status="accepted", source=reading.source, id=reading.id))
@@ -91,6 +91,48 @@ def read_items(events: list[Any]) -> Published:
                 Item(index=index, status="rejected", reason=reading.reason, detail=reading.detail)
             )
     return published
+
+
+def events_of(body: bytes) -> list[bytes]:
+    """The events of a call, each as its bytes. Raises `Problem`."""
+    try:
+        events = items_of(body)
+    except NoArrayError as error:
+        raise Problem(
+            400, "not_json", "请求内容不是有效的 JSON 数组。", "The body is not a valid JSON array."
+        ) from error
+    if len(events) > ITEMS_MAX:
+        raise Problem(
+            422,
+            "too_many_items",
+            f"一次最多提交{ITEMS_MAX}笔交易。",
+            f"One call takes {ITEMS_MAX} transactions at most.",
+            items_max=ITEMS_MAX,
+        )
+    return events
+
+
+def _as_asked(body: bytes) -> Any:
+    """What tells one call from another under one key: the JSON, or, where only some items can be read, the bytes."""
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return sha256(body).hexdigest()
+
+
+_BODY: Final = {
+    "required": True,
+    "content": {
+        "application/json": {
+            "schema": {
+                "type": "array",
+                "maxItems": ITEMS_MAX,
+                "items": {},
+                "description": "CloudEvents in structured mode.",
+            }
+        }
+    },
+}
 
 
 def within_rights(read: Published, places: Sequence[Place], caller: Principal) -> Published:
@@ -124,13 +166,14 @@ def topic_of(source: str, systems: Sequence[CounterSystem]) -> str:
 def routes(unit_of_work: UnitOfWork, systems: Sequence[CounterSystem] = ()) -> APIRouter:
     router = APIRouter(prefix="/v1", tags=["transactions"])
 
-    @router.post("/transactions")
+    @router.post("/transactions", openapi_extra={"requestBody": _BODY})
     async def publish_transactions(
-        caller: Caller, events: Events, idempotency_key: IdempotencyKey = None
+        caller: Caller, request: Request, idempotency_key: IdempotencyKey = None
     ) -> Answer:
         """Publish up to 1 000 counter transactions; every one gets its own answer."""
         require(caller, "transactions.publish")
-        read = read_items(events)
+        body = await request.body()
+        read = read_items(events_of(body))
 
         async def publish(work: Work) -> Any:
             places = await places_of(work, [one.transaction for one in read.sound.values()])
@@ -138,10 +181,12 @@ def routes(unit_of_work: UnitOfWork, systems: Sequence[CounterSystem] = ()) -> A
             for one, made in zip(permitted.sound.values(), permitted.outgoing, strict=True):
                 work.publish(made._replace(topic=topic_of(one.source, systems)))
             accepted = len(permitted.sound)
-            answer = Answer(accepted=accepted, rejected=len(events) - accepted, items=permitted.items)
+            answer = Answer(
+                accepted=accepted, rejected=len(permitted.items) - accepted, items=permitted.items
+            )
             return answer.model_dump()
 
-        asked = Asked("transactions", caller.user, idempotency_key, events)
+        asked = Asked("transactions", caller.user, idempotency_key, _as_asked(body))
         return Answer.model_validate(await answered_once(unit_of_work, asked, publish))
 
     return router

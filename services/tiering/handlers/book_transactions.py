@@ -1,4 +1,4 @@
-"""Book a batch of counter transactions (TIE-1 to TIE-7, TIE-24): read, recognise, place one by one, keep.
+"""Book a batch of counter transactions (TIE-1 to TIE-7, TIE-24): read, recognise, place one by one, keep and tell.
 
 A counter system with a topic of its own speaks for its own sources and counters there. What it sends in another one's name
 is a dead letter (`bad_field`) and claims no identity, so that nobody can take the next number of another (ADR 11).
@@ -6,20 +6,21 @@ is a dead letter (`bad_field`) and claims no identity, so that nobody can take t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
+from services.tiering.domain.booking import Books, Rulebook
+from services.tiering.domain.entries import Arrival
 from services.tiering.domain.holding import HoldReason, date_reason
-from services.tiering.handlers.books import Books, Rulebook
-from services.tiering.handlers.ports import LedgerStore, OpenStore
-from services.tiering.handlers.postings import Arrived
+from services.tiering.handlers.arrivals import arrival_of
+from services.tiering.handlers.keeping import Keeper
+from services.tiering.handlers.ports import LedgerStore
 from services.tiering.handlers.preparing import prepare
 from services.tiering.handlers.telling import rejections
 from shared.clock import business_date
 from shared.contracts.counter_systems import reserved_for
-from shared.contracts.counter_v1 import ReadTransaction, identity, read_transaction
+from shared.contracts.counter_v1 import ReadTransaction, read_transaction
 from shared.contracts.fields import Invalid
-from shared.ids import uuid_of
 from shared.messaging.metrics import DUPLICATES
 from shared.messaging.records import Record
 from shared.messaging.work import Work
@@ -29,9 +30,12 @@ class BookTransactions:
     """The handler of `counter.transactions.v1`. In a sandbox a record arrives when it is first read, because the
     broker's clock is not the sandbox's; elsewhere when the broker appended it."""
 
-    def __init__(self, rules: Rulebook, open_store: OpenStore, sandbox: bool) -> None:
+    def __init__(
+        self, rules: Rulebook, open_store: Callable[[Work], LedgerStore], keeper: Keeper, sandbox: bool
+    ) -> None:
         self._rules = rules
         self._open_store = open_store
+        self._keeper = keeper
         self._sandbox = sandbox
 
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
@@ -45,36 +49,39 @@ class BookTransactions:
         if read:
             store = self._open_store(work)
             head, closed = await store.open()
-            if self._rules.systems:
+            if self._keeper.systems:
                 read = await self._in_their_own_names(work, store, read)
-            arrived = [self._arrived(reading, record, work.now) for record, reading in read]
+            arrived = [arrival_of(reading, self._arrived_at(record, work.now)) for record, reading in read]
             books = Books(self._rules, head, closed, work.now)
             fresh, duplicates = await self._recognise(books, store, arrived)
             work.after_commit(lambda: DUPLICATES.labels(work.consumer).inc(duplicates))
             await prepare(books, store, fresh)
             self._place(books, fresh)
-            await store.keep(books)
+            await self._keeper.keep(work, store, books)
 
     def discard(self) -> None:
         """Nothing to drop: the store remembers accounts only after their commit (see adapters.memory)."""
 
+    def _arrived_at(self, record: Record, now: datetime) -> datetime:
+        return now if self._sandbox else datetime.fromtimestamp(record.timestamp_ms / 1000, UTC)
+
     def _reject(self, work: Work, record: Record, invalid: Invalid) -> None:
         work.dead_letter(record, invalid.reason, invalid.detail)
-        for receipt in rejections(record, invalid, work.now, self._rules.systems):
+        for receipt in rejections(record, invalid, work.now, self._keeper.systems):
             work.publish(receipt)
 
     async def _in_their_own_names(
         self, work: Work, store: LedgerStore, read: Sequence[tuple[Record, ReadTransaction]]
     ) -> list[tuple[Record, ReadTransaction]]:
         """What its sender may send; the rest is rejected."""
-        systems = {system.transactions_topic: system for system in self._rules.systems}
+        systems = {system.transactions_topic: system for system in self._keeper.systems}
         counters = {one.transaction.counter_id for record, one in read if record.topic in systems}
         paths = await store.unit_paths(counters) if counters else {}
         rightful = []
         for record, reading in read:
             system = systems.get(record.topic)
             if system is None:
-                owner = reserved_for(self._rules.systems, reading.source)
+                owner = reserved_for(self._keeper.systems, reading.source)
                 field = None if owner is None else "source"
                 why = "" if owner is None else f"comes by {owner.transactions_topic} alone"
             else:
@@ -87,27 +94,14 @@ class BookTransactions:
                 self._reject(work, record, Invalid("bad_field", f"{field} {why}"))
         return rightful
 
-    def _arrived(self, reading: ReadTransaction, record: Record, now: datetime) -> Arrived:
-        transaction = reading.transaction
-        return Arrived(
-            identity=identity(reading.source, reading.id),
-            content=uuid_of(transaction.content_hash()),
-            source=reading.source,
-            id=reading.id,
-            transaction=transaction,
-            arrived_at=now if self._sandbox else datetime.fromtimestamp(record.timestamp_ms / 1000, UTC),
-            traceparent=reading.traceparent,
-            reverses=None if transaction.reverses is None else identity(reading.source, transaction.reverses),
-        )
-
     async def _recognise(
-        self, books: Books, store: LedgerStore, arrived: Sequence[Arrived]
-    ) -> tuple[list[Arrived], int]:
+        self, books: Books, store: LedgerStore, arrived: Sequence[Arrival]
+    ) -> tuple[list[Arrival], int]:
         """Those that never arrived before, and how many others only came again. A second arrival with the same
         content changes nothing, for ever; one with other content is a conflict, held once for each content (TIE-1)."""
         known = dict(await store.seen([one.identity for one in arrived]))
-        fresh: list[Arrived] = []
-        differing: list[Arrived] = []
+        fresh: list[Arrival] = []
+        differing: list[Arrival] = []
         for one in arrived:
             content = known.get(one.identity)
             if content is None:
@@ -126,7 +120,7 @@ class BookTransactions:
                     conflicts += 1
         return fresh, len(arrived) - len(fresh) - conflicts
 
-    def _place(self, books: Books, fresh: Sequence[Arrived]) -> None:
+    def _place(self, books: Books, fresh: Sequence[Arrival]) -> None:
         today = business_date(books.now)
         policy = self._rules.dates
         closed = books.closed

@@ -1,20 +1,21 @@
 """Close a year (TIE-9): request it, begin it at one recorded instant, and settle the holders chunk by chunk.
 
 Transactions keep flowing meanwhile. From the instant on the year counts as closed for every booking, and whoever touches
-a customer first, a booking or the sweep, settles that customer's close before anything else (see books.admit).
+a customer first, a booking or the sweep, settles that customer's close before anything else (see Books.admit).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
+from services.tiering.domain.booking import Books, Rulebook
 from services.tiering.domain.closing import ClosedYears, CloseRefused, at_close, refusal
-from services.tiering.domain.standing import Move
-from services.tiering.handlers.books import NO_STANDING, Books, Rulebook
-from services.tiering.handlers.ports import Close, LedgerStore, OpenStore
+from services.tiering.domain.standing import NO_STANDING, Move
+from services.tiering.handlers.keeping import Keeper
+from services.tiering.handlers.ports import Close, CloseStore
 from shared.clock import business_date
 from shared.failpoints import failpoint
 from shared.messaging.work import Work
@@ -39,9 +40,10 @@ class Rehearsed:
 class CloseYear:
     """Commands on closes; each runs in a unit of work of its own."""
 
-    def __init__(self, rules: Rulebook, open_store: OpenStore) -> None:
+    def __init__(self, rules: Rulebook, open_store: Callable[[Work], CloseStore], keeper: Keeper) -> None:
         self._rules = rules
         self._open_store = open_store
+        self._keeper = keeper
 
     async def request(self, work: Work, year: int, by: str) -> Close | CloseRefused:
         """Record that a year is to be closed; asking again changes nothing."""
@@ -104,13 +106,12 @@ class CloseYear:
         close = _earliest(await store.closes())
         await self._settle(work, store, Books(self._rules, head, closed, work.now), close, numbers)
 
-    @staticmethod
     async def _settle(
-        work: Work, store: LedgerStore, books: Books, close: Close | None, numbers: Sequence[int]
+        self, work: Work, store: CloseStore, books: Books, close: Close | None, numbers: Sequence[int]
     ) -> None:
         books.admit(await store.accounts(numbers))
         moves = len(books.pages.changes)
-        await store.keep(books)
+        await self._keeper.keep(work, store, books)
         if close is not None:
             await store.record_close(
                 replace(close, settled=close.settled + len(numbers), moves=close.moves + moves)
@@ -132,7 +133,7 @@ class CloseYear:
             found += await self._rehearse_some(store, numbers[start : start + CHUNK], year)
         return found
 
-    async def _rehearse_some(self, store: LedgerStore, numbers: Sequence[int], year: int) -> list[Rehearsed]:
+    async def _rehearse_some(self, store: CloseStore, numbers: Sequence[int], year: int) -> list[Rehearsed]:
         found = []
         for account in (await store.accounts(numbers)).values():
             for scheme in self._rules.schemes:
@@ -148,7 +149,7 @@ class CloseYear:
 
     @staticmethod
     async def _refusal(
-        store: LedgerStore, year: int, today: date, closes: Sequence[Close]
+        store: CloseStore, year: int, today: date, closes: Sequence[Close]
     ) -> CloseRefused | None:
         """A close that waits for its turn counts as done here: it will be, before the one that is asked for."""
         asked = ClosedYears({close.year: close.requested_at for close in closes})

@@ -7,16 +7,17 @@ business date, so that totals follow and the ledger shows what happened.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Literal
 
+from services.tiering.domain.booking import Books, Rulebook
+from services.tiering.domain.entries import Arrival, HeldTransaction, HoldState
 from services.tiering.domain.holding import FOR_A_STEWARD, HoldReason
-from services.tiering.handlers.books import Books, Rulebook
-from services.tiering.handlers.ports import Decision, LedgerStore, OpenStore
-from services.tiering.handlers.postings import Arrived, Hold, HoldState
+from services.tiering.handlers.arrivals import renamed
+from services.tiering.handlers.keeping import Keeper
+from services.tiering.handlers.ports import Decision, SuspenseStore
 from services.tiering.handlers.preparing import bring, prepare
-from shared.contracts.counter_v1 import Kind, identity
-from shared.ids import uuid_of
 from shared.messaging.work import Work
 
 DECISIONS: Final = ("keep", "replace", "book", "close")
@@ -43,11 +44,12 @@ def allowed_for(reason: HoldReason) -> tuple[str, ...]:
 class DecideSuspense:
     """Commands on rows of suspense."""
 
-    def __init__(self, rules: Rulebook, open_store: OpenStore) -> None:
+    def __init__(self, rules: Rulebook, open_store: Callable[[Work], SuspenseStore], keeper: Keeper) -> None:
         self._rules = rules
         self._open_store = open_store
+        self._keeper = keeper
 
-    async def decide(self, work: Work, decision: Decision) -> Hold | Refused:
+    async def decide(self, work: Work, decision: Decision) -> HeldTransaction | Refused:
         store = self._open_store(work)
         books = await self._books(work, store)
         hold = await store.hold(decision.number)
@@ -57,7 +59,7 @@ class DecideSuspense:
         if decision.decision not in allowed:
             return Refused("not_for_reason", hold.reason, allowed)
         books.holds[hold.number] = hold
-        await store.decide(decision)
+        await store.record_decision(decision)
         if decision.decision == "book":
             await prepare(books, store, [hold.arrived])
             books.place(hold.arrived, hold)
@@ -65,7 +67,7 @@ class DecideSuspense:
             await self._replace(books, store, hold)
         else:
             books.close_hold(hold)
-        await store.keep(books)
+        await self._keeper.keep(work, store, books, decision.by)
         return hold
 
     async def end_waiting(self, work: Work, number: int) -> None:
@@ -80,23 +82,23 @@ class DecideSuspense:
         hold.arrived = unnamed
         await prepare(books, store, [unnamed])
         books.place(unnamed, hold)
-        await store.keep(books)
+        await self._keeper.keep(work, store, books)
 
-    async def _books(self, work: Work, store: LedgerStore) -> Books:
+    async def _books(self, work: Work, store: SuspenseStore) -> Books:
         head, closed = await store.open()
         return Books(self._rules, head, closed, work.now)
 
-    async def _replace(self, books: Books, store: LedgerStore, hold: Hold) -> None:
+    async def _replace(self, books: Books, store: SuspenseStore, hold: HeldTransaction) -> None:
         first = await store.first_of(hold.arrived.identity)
         for other in await store.held_under(hold.arrived.identity):
             if other.reason is not HoldReason.CONFLICT:
                 # The first content waits itself: it must never be booked beside the one that replaces it.
                 books.close_hold(books.holds.setdefault(other.number, other))
-        second = _renamed(hold.arrived, "~2")
+        second = renamed(hold.arrived, "~2")
         await prepare(books, store, [second])
         if first is not None:
             booked, number = first
-            back = _renamed(_opposite(booked), "~1")
+            back = renamed(_opposite(booked), "~1")
             await bring(books, store, [number])
             books.claim(back)
             books.book(back, books.survivor(number))
@@ -109,20 +111,11 @@ class DecideSuspense:
         books.end_hold(hold, HoldState.BOOKED, "released")
 
 
-def _renamed(arrived: Arrived, suffix: str) -> Arrived:
-    name = arrived.id + suffix
-    return arrived._replace(
-        identity=identity(arrived.source, name),
-        content=uuid_of(arrived.transaction.content_hash()),
-        id=name,
-    )
-
-
-def _opposite(arrived: Arrived) -> Arrived:
+def _opposite(arrived: Arrival) -> Arrival:
     """The booking that undoes another: same date, line and amount, the other kind, and no sale named."""
-    kind: Kind = "reversal" if arrived.transaction.kind == "sale" else "sale"
+    kind: Literal["sale", "reversal"] = "reversal" if arrived.transaction.kind == "sale" else "sale"
     return arrived._replace(transaction=arrived.transaction._replace(kind=kind, reverses=None), reverses=None)
 
 
-def _without_sale(arrived: Arrived) -> Arrived:
+def _without_sale(arrived: Arrival) -> Arrival:
     return arrived._replace(transaction=arrived.transaction._replace(reverses=None), reverses=None)

@@ -8,18 +8,18 @@ can be read again from its beginning. The two states of a merge lie on two parti
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
 
 from services.tiering.domain.account import Account, Binding, Status
 from services.tiering.domain.agreement import Agreement, cover_after
+from services.tiering.domain.booking import Books, Rulebook
 from services.tiering.domain.holding import FREED_BY_CODE, FREED_BY_MERGE
 from services.tiering.domain.merging import joined_agreements
 from services.tiering.domain.promotion import on_grant, on_signing
 from services.tiering.domain.scheme import LINE_NUMBER
-from services.tiering.domain.standing import caught_up
-from services.tiering.handlers.books import NO_STANDING, Books, Rulebook
+from services.tiering.domain.standing import NO_STANDING, caught_up
+from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.merge_accounts import (
     belong,
     merge_accounts,
@@ -27,22 +27,14 @@ from services.tiering.handlers.merge_accounts import (
     own_code,
     rise_of,
 )
-from services.tiering.handlers.ports import Described, LedgerStore, OpenStore
+from services.tiering.handlers.ports import CustomerStore, Described
 from services.tiering.handlers.preparing import bring, prepare
 from shared.clock import business_date
-from shared.contracts import envelope
-from shared.contracts.fields import Invalid
 from shared.contracts.registry_v1 import CustomerState
+from shared.contracts.topics import CUSTOMERS
 from shared.messaging.records import Record
+from shared.messaging.states import Told, read_states
 from shared.messaging.work import Work
-
-
-class Told(NamedTuple):
-    """A customer's state and the event that told it."""
-
-    state: CustomerState
-    cause: tuple[str, str]
-    traceparent: str | None
 
 
 @dataclass(slots=True)
@@ -60,19 +52,13 @@ class _Step:
 class LearnCustomers:
     """The handler of `registry.customers.v1`."""
 
-    def __init__(self, rules: Rulebook, open_store: OpenStore) -> None:
+    def __init__(self, rules: Rulebook, open_store: Callable[[Work], CustomerStore], keeper: Keeper) -> None:
         self._rules = rules
         self._open_store = open_store
+        self._keeper = keeper
 
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
-        told = []
-        for record in records:
-            read = envelope.read(record)
-            state = read if isinstance(read, Invalid) else CustomerState.of(read)
-            if isinstance(state, Invalid):
-                work.dead_letter(record, state.reason, state.detail)
-            elif not isinstance(read, Invalid):
-                told.append(Told(state, (read.source, read.id), read.traceparent))
+        told: list[Told[CustomerState]] = read_states(work, records, {CUSTOMERS: CustomerState})
         if not told:
             return
         store = self._open_store(work)
@@ -82,12 +68,12 @@ class LearnCustomers:
             await self._learn(books, store, wave)
             # Kept wave by wave: the rise of a total is looked up in the ledger, so what an earlier state freed must be
             # there before a later state of the same customer is judged.
-            await store.keep(books)
+            await self._keeper.keep(work, store, books)
 
     def discard(self) -> None:
         """Nothing to drop: the store remembers accounts only after their commit."""
 
-    async def _learn(self, books: Books, store: LedgerStore, wave: Sequence[Told]) -> None:
+    async def _learn(self, books: Books, store: CustomerStore, wave: Sequence[Told[CustomerState]]) -> None:
         known = dict(await store.accounts_by_code([code for told in wave for code in _named(told.state)]))
         await bring(books, store, [*known.values(), *await store.merged_into(known.values())])
         step = _Step(known)
@@ -108,7 +94,7 @@ class LearnCustomers:
                 books.place(hold.arrived, hold)
 
     async def _learn_one(
-        self, books: Books, store: LedgerStore, account: Account, told: Told, step: _Step
+        self, books: Books, store: CustomerStore, account: Account, told: Told[CustomerState], step: _Step
     ) -> None:
         state, known = told.state, account.agreements
         _describe(books, account, state)
@@ -121,7 +107,9 @@ class LearnCustomers:
                 heir.agreements = joined_agreements(heir.agreements, account.agreements)
             pairs.append((account, survivor))
         for alias, survivor in pairs:
-            if await merge_accounts(books, store, alias, survivor, state.as_of, told.cause, told.traceparent):
+            if await merge_accounts(
+                books, store, alias, survivor, state.as_of, _cause(told), told.event.traceparent
+            ):
                 step.merged |= books.parts(books.survivor(survivor.number).number)
         for alias, _ in pairs if account.merged_into is None else ():
             # From now on the codes of its counters are told as this customer's.
@@ -139,9 +127,9 @@ class LearnCustomers:
     async def _follow_agreements(
         self,
         books: Books,
-        store: LedgerStore,
+        store: CustomerStore,
         account: Account,
-        told: Told,
+        told: Told[CustomerState],
         known: tuple[Agreement, ...],
     ) -> None:
         today = business_date(books.now)
@@ -163,12 +151,16 @@ class LearnCustomers:
             if granted != before.granted:
                 move = on_grant(version, after, account.city_group, account.totals, today, last_closed)
                 if move is not None:
-                    after = books.move(account, version, after, move, told.cause, told.traceparent)
+                    after = books.move(account, version, after, move, _cause(told), told.event.traceparent)
             if cover.in_force and not before.cover.in_force:
                 rose_on = await rise_of(books, store, version, after, account)
                 signing = on_signing(version, after, account.city_group, account.totals, last_closed, rose_on)
                 if signing is not None:
-                    books.move(account, version, after, signing, told.cause, told.traceparent)
+                    books.move(account, version, after, signing, _cause(told), told.event.traceparent)
+
+
+def _cause(told: Told[CustomerState]) -> tuple[str, str]:
+    return told.event.source, told.event.id
 
 
 def _named(state: CustomerState) -> list[str]:
@@ -177,9 +169,9 @@ def _named(state: CustomerState) -> list[str]:
     return [state.customer_code, *state.aliases, *merged_into]
 
 
-def _waves(told: Sequence[Told]) -> Iterator[list[Told]]:
+def _waves(told: Sequence[Told[CustomerState]]) -> Iterator[list[Told[CustomerState]]]:
     """Parts in order, none of which names one customer in two states."""
-    wave: list[Told] = []
+    wave: list[Told[CustomerState]] = []
     seen: set[str] = set()
     for one in told:
         named = _named(one.state)

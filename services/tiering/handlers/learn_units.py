@@ -6,12 +6,13 @@ placed again once the unit is known or stands elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
+from services.tiering.domain.booking import Books, Rulebook
 from services.tiering.domain.holding import FREED_BY_CODE
-from services.tiering.handlers.books import Books, Rulebook
-from services.tiering.handlers.ports import OpenStore
+from services.tiering.handlers.keeping import Keeper
+from services.tiering.handlers.ports import UnitStore
 from services.tiering.handlers.preparing import prepare
 from shared.contracts.envelope import Message
 from shared.contracts.registry_v1 import UnitState
@@ -25,9 +26,10 @@ KINDS: Final[dict[str, type[Message]]] = {UnitState.TOPIC: UnitState}
 class LearnUnits:
     """The handler of `registry.units.v1`."""
 
-    def __init__(self, rules: Rulebook, open_store: OpenStore) -> None:
+    def __init__(self, rules: Rulebook, open_store: Callable[[Work], UnitStore], keeper: Keeper) -> None:
         self._rules = rules
         self._open_store = open_store
+        self._keeper = keeper
 
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
         told = newest(
@@ -45,7 +47,7 @@ class LearnUnits:
             await prepare(books, store, [hold.arrived for hold in holds])
             for hold in holds:
                 books.place(hold.arrived, hold)
-        await store.keep(books)
+        await self._keeper.keep(work, store, books)
 
     def discard(self) -> None:
         """Nothing to drop: everything is in the database."""

@@ -12,18 +12,18 @@ from datetime import date, datetime
 
 from services.tiering.domain.account import Account, Binding
 from services.tiering.domain.agreement import NEVER_COVERED
+from services.tiering.domain.booking import Books
 from services.tiering.domain.merging import alias_at_merge, joined_cover, survivor_at_merge, take_totals
 from services.tiering.domain.promotion import deciding_year, last_rise
 from services.tiering.domain.scheme import SchemeVersion
-from services.tiering.domain.standing import Standing, caught_up
-from services.tiering.handlers.books import NO_STANDING, Books
-from services.tiering.handlers.ports import LedgerStore
+from services.tiering.domain.standing import NO_STANDING, Standing, caught_up
+from services.tiering.handlers.ports import CustomerStore
 from shared.clock import business_date
 
 
 async def merge_accounts(
     books: Books,
-    store: LedgerStore,
+    store: CustomerStore,
     one: Account,
     other: Account,
     at: datetime,
@@ -51,7 +51,7 @@ async def merge_accounts(
 
 async def _join_standings(
     books: Books,
-    store: LedgerStore,
+    store: CustomerStore,
     version: SchemeVersion,
     alias: Account,
     survivor: Account,
@@ -64,7 +64,7 @@ async def _join_standings(
         left, end = alias_at_merge(gone, day)
         books.keep_standing(alias, version.scheme, left)
         if end is not None:
-            books.tell(alias, version, left, end, cause, traceparent)
+            books.note_change(alias, version, left, end, cause, traceparent)
     last_closed = books.closed.last
     before = survivor.standings.get(version.scheme, NO_STANDING)
     cover = joined_cover(before.cover, gone.cover if gone is not None else NEVER_COVERED)
@@ -80,7 +80,7 @@ async def _join_standings(
 
 
 async def rise_of(
-    books: Books, store: LedgerStore, version: SchemeVersion, standing: Standing, account: Account
+    books: Books, store: CustomerStore, version: SchemeVersion, standing: Standing, account: Account
 ) -> date | None:
     """When the deciding year last rose to its level, over the bookings of all that the account was merged from; looked up
     only where it may promote."""

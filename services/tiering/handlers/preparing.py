@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from services.tiering.handlers.books import Books
+from services.tiering.domain.booking import Books
+from services.tiering.domain.entries import Arrival
 from services.tiering.handlers.ports import LedgerStore
-from services.tiering.handlers.postings import Arrived
 
 
-async def prepare(books: Books, store: LedgerStore, transactions: Sequence[Arrived]) -> None:
+async def prepare(books: Books, store: LedgerStore, transactions: Sequence[Arrival]) -> None:
     """Read everything that placing these transactions may need."""
     sales = [arrived.identity for arrived in transactions if arrived.transaction.kind == "sale"]
     waiting = await store.waiting_for(sales)
-    followers: list[Arrived] = []
+    followers: list[Arrival] = []
     for found in waiting:
         hold = books.holds.setdefault(found.number, found)
         if hold is found and hold.waits_for is not None:

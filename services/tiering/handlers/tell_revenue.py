@@ -6,22 +6,25 @@ changes again before it is told is told once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime
-from typing import Final, NamedTuple, Protocol
+from datetime import date, datetime
+from typing import Final, NamedTuple, Protocol, get_args
 
 import orjson
 
-from services.tiering.domain.scheme import LINES
 from shared.contracts import envelope
 from shared.contracts.fields import printed_instant
-from shared.contracts.tiering_v1 import RevenueState
+from shared.contracts.tiering_v1 import EVIDENCE_MAX, EvidenceKind, RevenueState
+from shared.kernel.lines import LINES
 from shared.messaging.records import Outgoing
 from shared.messaging.work import Work
 from shared.money import format_yuan
 
 AT_ONCE: Final = 500
 """Years told in one unit of work."""
+EVIDENCE_KINDS: Final[tuple[EvidenceKind, ...]] = get_args(EvidenceKind)
+"""Numbered as the store keeps them."""
 
 
 class MonthCell(NamedTuple):
@@ -34,13 +37,26 @@ class MonthCell(NamedTuple):
     transactions: int
 
 
+class EvidenceCell(NamedTuple):
+    """What a year's bookings with one piece of evidence add up to."""
+
+    kind: EvidenceKind
+    value: str
+    amount_fen: int
+    transactions: int
+    first_on: date
+    last_on: date
+
+
 class YearRevenue(NamedTuple):
-    """A customer's year as the totals now are; `merged_into` is the survivor's code of one that was merged."""
+    """A customer's year as the totals now are; `merged_into` is the survivor's code of one that was merged. `evidence` is in
+    the order of its kinds, of each kind the largest amount first."""
 
     code: str
     year: int
     merged_into: str | None
     cells: list[MonthCell]
+    evidence: list[EvidenceCell]
 
 
 DueYear = tuple[int, int]
@@ -56,7 +72,7 @@ class RevenueStore(Protocol):
         ...
 
     async def note(self, seq: int) -> None:
-        """Note what one booking changed as due, wherever the mark stands."""
+        """Note what a booking that was skipped has changed as due; of another one nothing is left to note."""
         ...
 
     async def skip(self, seq: int) -> None:
@@ -121,6 +137,17 @@ class TellRevenue:
             work.publish(outgoing)
 
 
+def largest(evidence: Iterable[EvidenceCell]) -> list[EvidenceCell]:
+    """The first of each kind, as many as are told: a record has a largest size, and a customer may mail everywhere."""
+    seen: Counter[EvidenceKind] = Counter()
+    found = []
+    for cell in evidence:
+        seen[cell.kind] += 1
+        if seen[cell.kind] <= EVIDENCE_MAX:
+            found.append(cell)
+    return found
+
+
 def revenue_records(years: Iterable[YearRevenue], version: int, now: datetime) -> Iterable[Outgoing]:
     """The records of `RevenueState`, written directly: a year may have a hundred figures, and checking each of them by
     the contract's model would take thirty times as long. A test holds these bytes and the model together."""
@@ -142,6 +169,17 @@ def revenue_records(years: Iterable[YearRevenue], version: int, now: datetime) -
             ],
             "merged_into": one.merged_into,
             "as_of": as_of,
+            "evidence": [
+                {
+                    "kind": cell.kind,
+                    "value": cell.value,
+                    "amount": format_yuan(cell.amount_fen),
+                    "transactions": cell.transactions,
+                    "first_on": cell.first_on.isoformat(),
+                    "last_on": cell.last_on.isoformat(),
+                }
+                for cell in largest(one.evidence)
+            ],
         }
         key = f"{one.code}|{one.year}"
         record = envelope.write(

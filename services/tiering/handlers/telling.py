@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from hashlib import blake2b
 
 from services.tiering.domain.account import Account
-from services.tiering.domain.scheme import Scheme, SchemeVersion
-from services.tiering.domain.standing import Standing
-from services.tiering.handlers.books import NO_STANDING, Books
-from services.tiering.handlers.postings import Changed, HoldNews
+from services.tiering.domain.booking import Books, Pages
+from services.tiering.domain.entries import SuspenseStep, TierChange
+from services.tiering.domain.scheme import SchemeVersion
+from services.tiering.domain.standing import NO_STANDING, Standing
 from shared.clock import business_date
-from shared.contracts import envelope
 from shared.contracts.counter_systems import CounterSystem, told_to
 from shared.contracts.fields import Invalid
+from shared.contracts.senders import sender_of
 from shared.contracts.tiering_v1 import CausedBy, Receipt, SuspenseEvent, TierChanged, TierState
 from shared.messaging.records import Outgoing, Record
 
 
-def tier_changed(changed: Changed, version: SchemeVersion) -> TierChanged:
+def tier_changed(changed: TierChange) -> TierChanged:
     """The event of a tier change."""
-    move = changed.move
+    move, version = changed.move, changed.scheme
     return TierChanged(
         customer_code=changed.code,
-        scheme=changed.scheme,
-        scheme_version=changed.scheme_version,
+        scheme=version.scheme,
+        scheme_version=version.version,
         version=changed.standing.version,
         from_tier=version.tier_code(move.from_tier),
         to_tier=version.tier_code(move.to_tier),
@@ -38,6 +38,11 @@ def tier_changed(changed: Changed, version: SchemeVersion) -> TierChanged:
         decided_at=changed.decided_at,
         caused_by=None if changed.cause is None else CausedBy(source=changed.cause[0], id=changed.cause[1]),
     )
+
+
+def of_change(event: TierChanged, traceparent: str | None) -> Outgoing:
+    """The record of a tier change, the same bytes whenever it is made."""
+    return Outgoing(event.TOPIC, *event.record(traceparent))
 
 
 def tier_state(account: Account, version: SchemeVersion, standing: Standing, now: datetime) -> TierState:
@@ -60,22 +65,27 @@ def tier_state(account: Account, version: SchemeVersion, standing: Standing, now
     )
 
 
-def tier_states(books: Books, schemes: Mapping[str, Scheme]) -> Iterator[TierState]:
-    """One state for every account and scheme whose tier or key-account flag changed in these books."""
+def tier_states(books: Books, pages: Pages) -> Iterator[Outgoing]:
+    """One state for every account and scheme whose tier or key-account flag changed."""
     today = business_date(books.now)
-    for number, code in books.pages.flags:
+    schemes = {scheme.code: scheme for scheme in books.rules.schemes}
+    for number, code in pages.flags:
         account = books.accounts[number]
         version = schemes[code].on(today)
         if version is not None:
-            yield tier_state(account, version, account.standings.get(code, NO_STANDING), books.now)
+            state = tier_state(account, version, account.standings.get(code, NO_STANDING), books.now)
+            identifier = f"tier|{state.key}|{books.head.epoch}"
+            yield Outgoing(state.TOPIC, *state.outgoing(id=identifier, time=books.now))
 
 
-def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iterator[Outgoing]:
+def suspense_step(
+    step: SuspenseStep, books: Books, systems: Sequence[CounterSystem], decided_by: str | None
+) -> Iterator[Outgoing]:
     """The suspense event and the counter's receipt for something held, released or closed."""
-    arrived = news.arrived
+    arrived = step.arrived
     transaction = arrived.transaction
     booked_for = None
-    if news.state == "released":
+    if step.state == "released":
         account = books.account_for(
             transaction.customer_code, transaction.business_date, transaction.counter_id
         )
@@ -84,8 +94,8 @@ def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iter
         customer_code=transaction.customer_code,
         source=arrived.source,
         id=arrived.id,
-        state=news.state,  # type: ignore[arg-type]
-        reason=news.reason.value,
+        state=step.state,
+        reason=step.reason.value,
         counter_id=transaction.counter_id,
         line=transaction.line,
         kind=transaction.kind,
@@ -95,21 +105,21 @@ def holding(news: HoldNews, books: Books, decided_by: str | None = None) -> Iter
         decided_by=decided_by,
         at=books.now,
     )
-    identifier = f"{arrived.source}|{arrived.id}|{arrived.content.hex}|{news.state}|{news.reason.value}"
+    identifier = f"{arrived.source}|{arrived.id}|{arrived.content.hex}|{step.state}|{step.reason.value}"
     yield Outgoing(
         event.TOPIC, *event.outgoing(id=short(identifier), time=books.now, traceparent=arrived.traceparent)
     )
-    if news.state != "closed":
+    if step.state != "closed":
         receipt = Receipt(
             counter_id=transaction.counter_id,
             source=arrived.source,
             id=arrived.id,
-            state=news.state,  # type: ignore[arg-type]
-            reason=news.reason.value,
+            state=step.state,
+            reason=step.reason.value,
             at=books.now,
         )
         made = receipt.outgoing(id=short(identifier), time=books.now, traceparent=arrived.traceparent)
-        for topic in receipt_topics(receipt, books.rules.systems):
+        for topic in receipt_topics(receipt, systems):
             yield Outgoing(topic, *made)
 
 
@@ -120,29 +130,26 @@ def receipt_topics(receipt: Receipt, systems: Sequence[CounterSystem]) -> list[s
 
 
 def rejections(
-    record: Record, invalid: Invalid, now: datetime, systems: Sequence[CounterSystem] = ()
+    record: Record, invalid: Invalid, now: datetime, systems: Sequence[CounterSystem]
 ) -> list[Outgoing]:
-    """The receipt for a message that became a dead letter, as far as its counter and its identity can be read, to
+    """The receipt for a message that became a dead letter, wherever its counter and its identity can be read, to
     everybody who gets it. A system that sent in another one's name is told on its own topic, too."""
-    read = envelope.read(record)
-    if isinstance(read, Invalid):
-        return []
-    counter_id = read.data.get("counter_id")
-    if not isinstance(counter_id, str) or not 1 <= len(counter_id) <= 32 or not counter_id.isprintable():
+    sender = sender_of(record)
+    if sender is None:
         return []
     receipt = Receipt(
-        counter_id=counter_id,
-        source=read.source,
-        id=read.id,
+        counter_id=sender.counter_id,
+        source=sender.source,
+        id=sender.id,
         state="rejected",
         reason=invalid.reason,
         detail=invalid.detail,
         at=now,
     )
     identifier = f"{record.topic}|{record.partition}|{record.offset}|rejected"
-    made = receipt.outgoing(id=identifier, time=now, traceparent=read.traceparent)
-    sender = [one.receipts_topic for one in systems if one.transactions_topic == record.topic]
-    return [Outgoing(topic, *made) for topic in dict.fromkeys((*receipt_topics(receipt, systems), *sender))]
+    made = receipt.outgoing(id=identifier, time=now, traceparent=sender.traceparent)
+    by_whom = [one.receipts_topic for one in systems if one.transactions_topic == record.topic]
+    return [Outgoing(topic, *made) for topic in dict.fromkeys((*receipt_topics(receipt, systems), *by_whom))]
 
 
 def short(identifier: str) -> str:

@@ -11,6 +11,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "field_fault.string_too_short": ("内容过短", "is too short"),
     "field_fault.string_too_long": ("内容过长", "is too long"),
     "field_fault.string_pattern_mismatch": ("格式不符", "does not have the form asked for"),
+    "field_fault.contains_nul": ("含有空字符（NUL）", "contains the character NUL"),
     "field_fault.string_type": ("应为字符串", "is not a string"),
     "field_fault.int_type": ("应为整数", "is not an integer"),
     "field_fault.int_parsing": ("应为整数", "is not an integer"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -20,6 +21,7 @@ from services.tiering.settings import TieringSettings
 from shared.auth import development
 from shared.clock import SHANGHAI, SandboxClock
 from shared.db import create_engine
+from shared.messaging.records import decode_headers
 from shared.service import Platform
 from shared.web import create_app
 from tests.support.engines import Engines
@@ -41,15 +43,18 @@ class Tiering:
     secrets: Path
 
     async def get(self, path: str, user: str = "operator", language: str = "en") -> httpx.Response:
-        return await self.client.get(path, headers=self._headers(user, language))
+        return await self.client.get(path, headers=self.headers(user, language))
 
     async def post(
         self, path: str, body: Any, user: str = "operator", key: str | None = None
     ) -> httpx.Response:
-        headers = self._headers(user, "en") | ({"Idempotency-Key": key} if key else {})
-        return await self.client.post(path, json=body, headers=headers)
+        headers = self.headers(user, "en") | ({"Idempotency-Key": key} if key else {})
+        # ASCII, so that half a surrogate pair goes out as the escape that a counter would send.
+        return await self.client.post(
+            path, content=json.dumps(body), headers={**headers, "Content-Type": "application/json"}
+        )
 
-    def _headers(self, user: str, language: str) -> dict[str, str]:
+    def headers(self, user: str, language: str = "en") -> dict[str, str]:
         token = development.mint(self.secrets, user)
         return {"Authorization": f"Bearer {token}", "Accept-Language": language}
 
@@ -223,6 +228,89 @@ async def test_transactions_over_http_get_an_answer_each_and_go_to_the_topic(tie
     assert [row.key for row in rows] == [CODE.encode()]
     assert (await tiering.post("/v1/transactions", [sale("h-1", "1")] * 1001)).status_code == 422
     assert (await tiering.post("/v1/transactions", [], user="auditor")).status_code == 403
+
+
+@pytest.mark.req("TIE-1")
+async def test_what_http_accepts_is_booked_or_held_and_what_it_rejects_costs_nobody_else(
+    tiering: Tiering,
+) -> None:
+    """What the handler gets is what was published: nothing that was accepted becomes a dead letter."""
+    days = {"first": "1901-01-01", "last": "2199-12-31", "before": "1900-12-31", "slip": "0206-01-05"}
+    events = [sale(name, "1.00", business_date=day) for name, day in days.items()]
+    events += [
+        sale("old", "1.00", day="1901-01-01"),
+        sale("older", "1.00", occurred_at="1900-12-31T16:00:00Z"),
+        sale("half", "1.00", product="\ud872"),
+        sale("summer", "1.00", occurred_at="1988-07-01T23:30:00+08:00"),
+    ]
+    events[-1]["data"].pop("business_date", None)
+    said = (await tiering.post("/v1/transactions", events)).json()
+    assert [(one["status"], one["reason"], one["detail"]) for one in said["items"] if one["reason"]] == [
+        ("rejected", "bad_field", "business_date lies outside 1901-01-01 to 2199-12-31"),
+        ("rejected", "bad_field", "business_date lies outside 1901-01-01 to 2199-12-31"),
+        ("rejected", "bad_encoding", "product contains half of a surrogate pair"),
+    ]
+    published = await tiering.bench.rows(
+        "SELECT key, value, headers FROM outbox WHERE topic = 'counter.transactions.v1' ORDER BY id"
+    )
+    await tiering.bench.publish([(one.key, one.value, decode_headers(one.headers)) for one in published])
+    assert await tiering.bench.dead_letters() == {}
+    booked = {id for _, id in await tiering.bench.booked()}
+    held = {(id, reason) for _, id, reason in await tiering.bench.held()}
+    assert booked == {"first", "old", "older", "summer"}
+    assert held == {("last", "future_date")}
+
+
+@pytest.mark.req("TIE-9", "TIE-3")
+async def test_a_mistyped_year_is_given_up_and_never_stands_in_the_way_of_a_close(tiering: Tiering) -> None:
+    await tiering.sell("year-1", "5.00", business_date="0206-01-05")
+    assert await tiering.bench.dead_letters() == {"bad_field": 1}
+    await tiering.sell("first-day", "5.00", business_date="1901-01-01")
+    await tiering.sell("good", "15000", day="2025-03-01")
+    early = (await tiering.post("/v1/closes", {"period": "2025"})).json()
+    assert (early["code"], early["year"]) == ("earlier_year_open", 1901)
+    for year in ("1901", "2025"):
+        assert (await tiering.post("/v1/closes", {"period": year})).status_code == 202
+        await tiering.bench.finish_closes()
+        assert (await tiering.get(f"/v1/closes/{year}")).json()["state"] == "done"
+    assert await tiering.bench.tell_revenue() > 0
+    assert set(await tiering.bench.revenue_states()) == {f"{CODE}|1901", f"{CODE}|2025"}
+
+
+@pytest.mark.req("PLT-14")
+async def test_simple_input_through_every_route_is_never_our_fault(tiering: Tiering) -> None:
+    """NUL and an integer beyond 64 bits in each parameter of each route, one at a time: 4xx that names the parameter."""
+    description = (await tiering.client.get("/openapi.json")).json()
+    values = {"string": "x", "integer": "1", "boolean": "true"}
+    tried = 0
+    for path, operations in description["paths"].items():
+        for method, operation in operations.items():
+            parameters = [one for one in operation.get("parameters", ()) if one["in"] in ("path", "query")]
+            for bad in parameters:
+                kinds = {one.get("type") for one in (bad["schema"], *bad["schema"].get("anyOf", ()))}
+                for value in ("%00", "a%00b", *(("9" * 19, "9" * 5000, "-1") if "integer" in kinds else ())):
+                    filled = path
+                    for one in parameters:
+                        if one["in"] == "path":
+                            kind = one["schema"].get("type", "string")
+                            filled = filled.replace(
+                                f"{{{one['name']}}}", value if one is bad else values[kind]
+                            )
+                            filled = filled.replace(f"{{{one['name']}:path}}", value if one is bad else "x")
+                    query = f"?{bad['name']}={value}" if bad["in"] == "query" else ""
+                    answer = await tiering.client.request(
+                        method,
+                        filled + query,
+                        headers=tiering.headers("operator"),
+                        json={"decision": "close", "comment": "x"},
+                    )
+                    tried += 1
+                    assert answer.status_code == 422, (method, filled[:80], query[:80], answer.text)
+                    assert bad["name"] in [fault.get("parameter") for fault in answer.json()["errors"]]
+    assert tried > 40
+    assert (await tiering.get("/v1/closes?a%00b=1")).status_code == 422
+    commented = await tiering.post("/v1/suspense/1/decision", {"decision": "close", "comment": "a\0b"})
+    assert (commented.status_code, commented.json()["errors"][0]["pointer"]) == (422, "/comment")
 
 
 @pytest.mark.req("TIE-9")

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 
 from cli import import_transactions
@@ -37,7 +38,7 @@ class Tiering:
             return httpx.Response(503)
         events = body(request)
         self.calls.append(events)
-        published = read_items(events)
+        published = read_items([orjson.dumps(event) for event in events])
         return httpx.Response(
             200,
             json={

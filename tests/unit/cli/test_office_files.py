@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import orjson
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -42,7 +43,7 @@ class Tiering:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         events = body(request)
-        items = [item.model_dump() for item in read_items(events).items]
+        items = [item.model_dump() for item in read_items([orjson.dumps(event) for event in events]).items]
         self.accepted += [events[item["index"]] for item in items if item["status"] == "accepted"]
         return httpx.Response(200, json={"items": items})
 

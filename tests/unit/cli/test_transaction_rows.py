@@ -152,7 +152,7 @@ def test_any_row_gives_an_event_that_is_answered_or_a_reject_with_a_reason(row: 
         assert made.reason in ("missing_field", "bad_field")
         assert made.detail
         return
-    (item,) = read_items([made]).items
+    (item,) = read_items([orjson.dumps(made)]).items
     assert item.status == "accepted" or (item.reason and item.detail)
 
 

@@ -75,24 +75,86 @@ def test_a_version_holds_from_its_date_for_business_dates() -> None:
     assert scheme.on(date(2027, 7, 1)) is later
 
 
-@pytest.mark.parametrize(
-    ("old", "new", "words"),
-    [
-        ('yearly: "50000"', 'yearly: "10000"', "thresholds must rise"),
-        ('yearly: "50000"', "yearly: 50000", "city-default.yaml"),
-        ('yearly: "10000"', 'yearly: "0"', "above zero"),
-        ("needs_agreement: true", "needs_agreement: true\n    colour: red", "Extra inputs"),
-        ("philately]", "stamps]", "stamps"),
-        ("scheme: city-default", "scheme: [", "city-default.yaml"),
-    ],
-)
-def test_a_scheme_that_breaks_a_rule_is_refused_with_its_file_and_rule(
+REFUSED = [
+    ('yearly: "50000"', 'yearly: "10000"', "thresholds must rise"),
+    ('yearly: "50000"', "yearly: 50000", "versions.0.levels.1.yearly：不符合要求"),
+    (
+        'yearly: "50000"',
+        'yearly: "much"',
+        'versions.0.levels.1.yearly：应为金额字符串，如 "50000" / must be an amount',
+    ),
+    ('yearly: "10000"', 'yearly: "0"', "above zero"),
+    (
+        "needs_agreement: true",
+        "needs_agreement: true\n    colour: red",
+        "versions.0.colour：未知的键 / unknown key",
+    ),
+    ("needs_agreement: true", "needs_agreement: 1", "versions.0.needs_agreement"),
+    ("needs_agreement: true", "", "versions.0.needs_agreement：缺少此键 / is missing"),
+    ("needs_agreement: true", "needs_agreement: true\n    needs_agreement: false", "stands twice"),
+    (
+        "needs_agreement: true",
+        "needs_agreement: true\n    units: [3205]",
+        "versions.0.units：尚不支持按机构适用",
+    ),
+    ("scheme: city-default", "scheme: city-default\nunits: [3205]", "a scheme covers all units"),
+    (
+        "evaluated: continuously",
+        "evaluated: quarterly",
+        "versions.0.evaluated：尚不支持按季度评定.* / quarters are not",
+    ),
+    (
+        "evaluated: continuously",
+        "evaluated: never",
+        "versions.0.evaluated：只可为 continuously / allowed: continuously",
+    ),
+    ("role: centre", "role: steward", "signed_by.role：只可为 centre, province, national / allowed: centre"),
+    ("effective_on: null", "effective_on: 0206-01-01", "versions.0.effective_on"),
+    ("city_group_basis_points: {}", "city_group_basis_points: {4: 5000}", "city_group_basis_points"),
+    ("city_group_basis_points: {}", "city_group_basis_points: {2: 5000}", "goes together with a level"),
+    (
+        "granted_to_upstream: null",
+        "granted_to_upstream: platinum",
+        "allowed: null or ordinary, silver, gold, diamond",
+    ),
+    ("code: silver", "code: gold", "levels.code：须各不相同"),
+    ("code: silver", "code: none", "levels.code：须各不相同"),
+    ("philately]", "stamps]", "versions.0.lines.7：只可为 letters"),
+    ("philately]", "letters]", "a line is named twice"),
+    ("scheme: city-default", "scheme: [", "不是有效的 YAML"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "words"), REFUSED, ids=[new for _, new, _ in REFUSED])
+def test_a_scheme_that_breaks_a_rule_is_refused_with_its_file_its_key_and_what_is_allowed(
     tmp_path: Path, old: str, new: str, words: str
 ) -> None:
     text = (FOLDER / "city-default.yaml").read_text(encoding="utf-8")
     assert old in text
     (tmp_path / "city-default.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
-    with pytest.raises(SchemeFileError, match=words):
+    with pytest.raises(SchemeFileError, match=words) as refused:
+        load_schemes(tmp_path)
+    assert all(
+        line.startswith("city-default.yaml：") for line in str(refused.value).splitlines() if "：" in line
+    )
+
+
+def test_a_second_version_is_refused_until_a_change_is_carried_out(tmp_path: Path) -> None:
+    text = (FOLDER / "city-default.yaml").read_text(encoding="utf-8")
+    head, version = text.split("versions:\n")
+    second = version.replace("version: 1", "version: 2").replace(
+        "effective_on: null", "effective_on: 2027-01-01"
+    )
+    (tmp_path / "city-default.yaml").write_text(f"{head}versions:\n{version}{second}", encoding="utf-8")
+    with pytest.raises(SchemeFileError, match="versions：尚不支持标准换版"):
+        load_schemes(tmp_path)
+
+
+def test_two_files_of_one_scheme_are_refused(tmp_path: Path) -> None:
+    text = (FOLDER / "city-default.yaml").read_text(encoding="utf-8")
+    for name in ("one", "other"):
+        (tmp_path / f"{name}.yaml").write_text(text, encoding="utf-8")
+    with pytest.raises(SchemeFileError, match=r"other\.yaml：scheme"):
         load_schemes(tmp_path)
 
 

@@ -12,6 +12,7 @@ from services.tiering.adapters.scheme_files import load_schemes
 from services.tiering.domain.account import Account
 from services.tiering.domain.agreement import NEVER_COVERED, Agreement, Cover, cover_after
 from services.tiering.domain.closing import ClosedYears, CloseRefused, at_close, refusal
+from services.tiering.domain.entries import Transaction
 from services.tiering.domain.explanation import explain
 from services.tiering.domain.holding import (
     DatePolicy,
@@ -23,6 +24,7 @@ from services.tiering.domain.holding import (
 )
 from services.tiering.domain.promotion import deciding_year, last_rise, on_booking, on_grant, on_signing
 from services.tiering.domain.standing import Direction, Reason, Standing, moved
+from shared.contracts import counter_v1
 
 CITY, LETTERS = (scheme.versions[0] for scheme in load_schemes())
 SIGNED = date(2025, 3, 1)
@@ -272,3 +274,7 @@ def test_an_explanation_says_what_is_missing_and_what_holds_a_customer_back() ->
     assert nothing is not None and (nothing.missing_fen, nothing.year) == (1_000_000, 2026)
     diamond = replace(COVERED, tier=4)
     assert explain(CITY, diamond, account, None, date(2026, 6, 1)).next_level is None
+
+
+def test_the_ledgers_transaction_has_the_fields_of_the_contracts_in_its_order() -> None:
+    assert Transaction._fields == counter_v1.Transaction._fields

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
@@ -22,7 +23,7 @@ from verifier.check_tiers import Rules, Tiers
 from verifier.check_totals import Totals, booked_years_differences
 from verifier.report import Difference, Report
 from verifier.schemes import read_schemes
-from verifier.settings import SHIPPED_SCHEMES
+from verifier.settings import SHIPPED_SCHEMES, SettingsError
 from verifier.topics import Record
 from verifier.words import LINES, check_digit, fen_of, identity_of, yuan
 
@@ -94,6 +95,25 @@ def test_thresholds_follow_the_city_group_and_round_half_up() -> None:
     assert [letters.limits(group)[0] for group in (None, 1, 2, 3)] == [1_000_000, 1_000_000, 900_000, 800_000]
     assert letters.level(799_999, 3) == 0
     assert letters.level(800_000, 3) == 1
+
+
+@pytest.mark.req("TIE-6")
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("evaluated: continuously", "evaluated: quarterly"),
+        ("needs_agreement: true", "needs_agreement: true\n    units: [3205]"),
+        ("by_city_group: true", "by_unit: true"),
+        ("role: province", "role: steward"),
+        ("signed_by:", "colour: red\nsigned_by:"),
+    ],
+)
+def test_a_scheme_with_anything_that_is_not_recomputed_is_refused(tmp_path: Path, old: str, new: str) -> None:
+    text = (SHIPPED_SCHEMES / "guangdong-letters.yaml").read_text(encoding="utf-8")
+    assert old in text
+    (tmp_path / "guangdong-letters.yaml").write_text(text.replace(old, new, 1), encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"^guangdong-letters\.yaml: .*allowed"):
+        read_schemes(tmp_path)
 
 
 @pytest.mark.req("TIE-2")
@@ -276,6 +296,9 @@ def test_a_record_is_accounted_for_by_the_same_content_only() -> None:
     assert accounted(arrival, Kept(1, None, (arrival.said,)))
     assert not accounted(arrival, None)
     assert not accounted(arrival, Kept(1, arrival.said._replace(amount_fen=1001).kept))
+    evidence = arrival.said._replace(product="EMS").evidence
+    assert accounted(arrival, Kept(1, arrival.said.kept, evidence=arrival.said.evidence))
+    assert not accounted(arrival, Kept(1, arrival.said.kept, evidence=evidence))
     same = arrival_of(
         record(1, SALE % ', "business_date": "2026-01-15", "settlement": "cash", "x": 1', **EVENT)
     )

@@ -11,7 +11,7 @@ down_revision = None
 branch_labels = None
 depends_on = None
 
-# The tables as they were first made; `adapters/tables.py` says how they are now and explains them.
+# The tables as they were first made; the service's README explains them.
 TABLES = """
 CREATE TABLE accounts (
     number INTEGER NOT NULL,

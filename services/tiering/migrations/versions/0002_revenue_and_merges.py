@@ -9,7 +9,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-# As they were first made; `adapters/tables.py` says how they are now and explains them.
+# As they were first made; the service's README explains them.
 TABLES = """
 CREATE TABLE revenue_teller (
     one BOOLEAN DEFAULT true NOT NULL,

@@ -9,7 +9,7 @@ down_revision = "0002"
 branch_labels = None
 depends_on = None
 
-# As they were first made; `adapters/tables.py` says how they are now and explains them.
+# What to know of them stands in the service's README.
 TABLES = """
 CREATE TABLE units (
     code TEXT NOT NULL,

@@ -1,8 +1,8 @@
 """The books of one unit of work: transactions booked one by one, in memory, by the rules (TIE-24).
 
 Whatever the batch size, each transaction is judged against the state that its predecessor left. What is booked is
-collected here and written by the store in a few statements at the end. Nothing here waits, so the order of the bookings
-is the order of the calls.
+collected here, stored in a few statements at the end and told. Nothing here waits, so the order of the bookings is the order
+of the calls.
 """
 
 from __future__ import annotations
@@ -10,27 +10,25 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
+from typing import Literal
 from uuid import UUID
 
 from services.tiering.domain.account import Account, Binding, Status, meant
 from services.tiering.domain.closing import ClosedYears, at_close
+from services.tiering.domain.entries import (
+    Arrival,
+    BookedSale,
+    HeldTransaction,
+    HoldState,
+    LedgerHead,
+    Posting,
+    SuspenseStep,
+    TierChange,
+)
 from services.tiering.domain.holding import DatePolicy, HoldReason, Sale, reversal_reason
 from services.tiering.domain.promotion import on_booking
 from services.tiering.domain.scheme import LINE_NUMBER, Scheme, SchemeVersion
-from services.tiering.domain.standing import Move, Standing, caught_up, moved
-from services.tiering.handlers.postings import (
-    Arrived,
-    BookedSale,
-    Changed,
-    Head,
-    Hold,
-    HoldNews,
-    HoldState,
-    Posting,
-)
-from shared.contracts.counter_systems import CounterSystem
-
-NO_STANDING = Standing()
+from services.tiering.domain.standing import NO_STANDING, Move, Standing, caught_up, moved
 
 Delta = list[int]
 """What a unit of work adds to a month's total: [fen, pieces, count, late fen]."""
@@ -38,36 +36,46 @@ Delta = list[int]
 
 @dataclass(frozen=True, slots=True)
 class Rulebook:
-    """The rules a unit of work decides by: schemes, date policy, how an unknown code is named, and the counter systems
-    with a topic of their own."""
+    """The rules a unit of work decides by: schemes, date policy, and how an unknown code is named."""
 
     schemes: tuple[Scheme, ...]
     dates: DatePolicy
     judge_unknown_code: Callable[[str], HoldReason]
-    systems: tuple[CounterSystem, ...] = ()
 
 
 @dataclass(slots=True)
 class Pages:
-    """What a unit of work has written so far, for the store to keep."""
+    """What a unit of work has decided since its pages were last taken, for the store to keep and for others to be told."""
 
     postings: list[Posting] = field(default_factory=list)
     deltas: dict[tuple[int, int, int], Delta] = field(default_factory=dict)
     claimed: dict[UUID, UUID] = field(default_factory=dict)
     booked: dict[UUID, int] = field(default_factory=dict)
     reversed_fen: dict[UUID, int] = field(default_factory=dict)
-    new_holds: list[Hold] = field(default_factory=list)
-    changed_holds: dict[int, Hold] = field(default_factory=dict)
-    changes: list[Changed] = field(default_factory=list)
-    news: list[HoldNews] = field(default_factory=list)
+    new_holds: list[HeldTransaction] = field(default_factory=list)
+    changed_holds: dict[int, HeldTransaction] = field(default_factory=dict)
+    changes: list[TierChange] = field(default_factory=list)
+    suspense_steps: list[SuspenseStep] = field(default_factory=list)
     standings: set[tuple[int, str]] = field(default_factory=set)
+    """(account, scheme) whose standing is another one now."""
     flags: set[tuple[int, str]] = field(default_factory=set)
+    """(account, scheme) whose tier or key-account flag is another one now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Pages to be stored, and where the ledger stands behind them."""
+
+    pages: Pages
+    head: LedgerHead
+    accounts: Mapping[int, Account]
+    now: datetime
 
 
 class Books:
     """Working copies of the accounts that a unit of work touches, and the pages it fills."""
 
-    def __init__(self, rules: Rulebook, head: Head, closed: ClosedYears, now: datetime) -> None:
+    def __init__(self, rules: Rulebook, head: LedgerHead, closed: ClosedYears, now: datetime) -> None:
         self.rules = rules
         self.head = head
         self.seq = head.seq
@@ -83,12 +91,18 @@ class Books:
         self.sales: dict[UUID, BookedSale] = {}
         self.named: set[UUID] = set()
         """Sales that a reversal in hand or in suspense names: only these are remembered when they are booked."""
-        self.waiting: dict[UUID, list[Hold]] = {}
-        self.holds: dict[int, Hold] = {}
+        self.waiting: dict[UUID, list[HeldTransaction]] = {}
+        self.holds: dict[int, HeldTransaction] = {}
         """Every row of suspense in hand, by its number: one row is one object, however often it is read."""
         self.merged: dict[int, set[int]] = {}
         """Accounts in hand that were merged directly into another, by that other's number."""
         self._last_closed = closed.last
+
+    def take(self) -> Outcome:
+        """What was decided since the last time; the pages are empty afterwards."""
+        pages, self.pages = self.pages, Pages()
+        head = LedgerHead(self.head.epoch, self.seq, self.hold_number, self.account_number)
+        return Outcome(pages, head, self.accounts, self.now)
 
     # -- accounts and standings -------------------------------------------------------------------------------------
 
@@ -115,7 +129,7 @@ class Books:
                 standing, move = at_close(version, standing, account.city_group, account.totals, year)
                 self.keep_standing(account, scheme.code, standing)
                 if move is not None:
-                    self.tell(account, version, standing, move, at=self.closed.instants[year])
+                    self.note_change(account, version, standing, move, at=self.closed.instants[year])
 
     def keep_standing(self, account: Account, scheme: str, standing: Standing) -> None:
         account.standings[scheme] = standing
@@ -130,13 +144,13 @@ class Books:
         cause: tuple[str, str] | None = None,
         traceparent: str | None = None,
     ) -> Standing:
-        """Carry out a tier change: the standing moves on by one version and the change will be told."""
+        """Carry out a tier change: the standing moves on by one version, and the change is noted."""
         after = moved(standing, move)
         self.keep_standing(account, version.scheme, after)
-        self.tell(account, version, after, move, cause, traceparent)
+        self.note_change(account, version, after, move, cause, traceparent)
         return after
 
-    def tell(
+    def note_change(
         self,
         account: Account,
         version: SchemeVersion,
@@ -148,12 +162,11 @@ class Books:
     ) -> None:
         self.pages.flags.add((account.number, version.scheme))
         self.pages.changes.append(
-            Changed(
+            TierChange(
                 account=account.number,
                 code=account.code,
                 unit_path=account.unit_path,
-                scheme=version.scheme,
-                scheme_version=version.version,
+                scheme=version,
                 move=move,
                 standing=standing,
                 key_account=standing.key_account(version),
@@ -187,11 +200,11 @@ class Books:
 
     # -- transactions -----------------------------------------------------------------------------------------------
 
-    def claim(self, arrived: Arrived) -> None:
+    def claim(self, arrived: Arrival) -> None:
         """An identity belongs to the first well-formed transaction that carries it, booked or held."""
         self.pages.claimed[arrived.identity] = arrived.content
 
-    def place(self, arrived: Arrived, hold: Hold | None = None) -> None:
+    def place(self, arrived: Arrival, hold: HeldTransaction | None = None) -> None:
         """Book a transaction whose date is accepted, or hold it. `hold` is its row in suspense if it waited there."""
         transaction = arrived.transaction
         account = self.account_for(
@@ -207,7 +220,7 @@ class Books:
             self._place_named_reversal(arrived, arrived.reverses, account, hold)
 
     def _place_named_reversal(
-        self, arrived: Arrived, named: UUID, account: Account, hold: Hold | None
+        self, arrived: Arrival, named: UUID, account: Account, hold: HeldTransaction | None
     ) -> None:
         transaction = arrived.transaction
         booked = self.sales.get(named)
@@ -227,7 +240,11 @@ class Books:
         self.book(arrived, account, hold, named)
 
     def book(
-        self, arrived: Arrived, account: Account, hold: Hold | None = None, reverses: UUID | None = None
+        self,
+        arrived: Arrival,
+        account: Account,
+        hold: HeldTransaction | None = None,
+        reverses: UUID | None = None,
     ) -> None:
         """Book one transaction, decide what it moves, and then book the reversals that waited for it (TIE-4)."""
         transaction = arrived.transaction
@@ -266,7 +283,7 @@ class Books:
                     self.place(waiting.arrived, waiting)
 
     def _promote(
-        self, account: Account, arrived: Arrived, line: int, business_date: date, lines: Sequence[int]
+        self, account: Account, arrived: Arrival, line: int, business_date: date, lines: Sequence[int]
     ) -> None:
         for scheme in self.rules.schemes:
             version = scheme.on(business_date)
@@ -285,34 +302,40 @@ class Books:
     # -- suspense ---------------------------------------------------------------------------------------------------
 
     def hold(
-        self, arrived: Arrived, reason: HoldReason, hold: Hold | None = None, waits_for: UUID | None = None
+        self,
+        arrived: Arrival,
+        reason: HoldReason,
+        hold: HeldTransaction | None = None,
+        waits_for: UUID | None = None,
     ) -> None:
         """Hold a transaction with its reason, or keep one in suspense that now waits for something else."""
         if hold is None:
             self.hold_number += 1
-            hold = self.holds[self.hold_number] = Hold(self.hold_number, arrived, reason, waits_for)
+            hold = self.holds[self.hold_number] = HeldTransaction(
+                self.hold_number, arrived, reason, waits_for
+            )
             self.pages.new_holds.append(hold)
-            self.pages.news.append(HoldNews("held", arrived, reason))
+            self.pages.suspense_steps.append(SuspenseStep("held", arrived, reason))
         elif hold.reason is not reason or hold.waits_for != waits_for:
             hold.reason, hold.waits_for = reason, waits_for
             self._note(hold)
-            self.pages.news.append(HoldNews("held", arrived, reason))
+            self.pages.suspense_steps.append(SuspenseStep("held", arrived, reason))
         if waits_for is not None:
             self.named.add(waits_for)
             self.waiting.setdefault(waits_for, []).append(hold)
 
-    def close_hold(self, hold: Hold) -> None:
+    def close_hold(self, hold: HeldTransaction) -> None:
         """A steward's decision never to book what is held."""
         self.end_hold(hold, HoldState.CLOSED, "closed")
 
-    def end_hold(self, hold: Hold, state: HoldState, news: str) -> None:
+    def end_hold(self, hold: HeldTransaction, state: HoldState, step: Literal["released", "closed"]) -> None:
         hold.state = state
         self._note(hold)
-        self.pages.news.append(HoldNews(news, hold.arrived, hold.reason))
+        self.pages.suspense_steps.append(SuspenseStep(step, hold.arrived, hold.reason))
 
-    def _note(self, hold: Hold) -> None:
+    def _note(self, hold: HeldTransaction) -> None:
         self.pages.changed_holds[hold.number] = hold
 
-    def codes_of(self, transactions: Iterable[Arrived]) -> set[str]:
+    def codes_of(self, transactions: Iterable[Arrival]) -> set[str]:
         """Codes that are not resolved yet in these books."""
         return {arrived.transaction.customer_code for arrived in transactions} - self.bindings.keys()
