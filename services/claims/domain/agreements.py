@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from services.claims.domain.days import day_of
 from services.claims.domain.plans import Plan
+from shared.kernel.days import day_of
 
 CaseKind = Literal["late_agreement", "foreign_agreement", "merged_windows"]
 

@@ -171,6 +171,9 @@ class PlanStore(Protocol):
     async def record(self, plan: Plan, facts: Sequence[Fact]) -> None:
         """What happened, in the plan's own file."""
 
+    async def steps(self, plan_id: str) -> Sequence[Mapping[str, Any]]:
+        """What happened to a plan, in order."""
+
     async def judged(self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str) -> bool:
         """Note what an agreement meant; False where that was noted before."""
 

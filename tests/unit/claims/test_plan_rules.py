@@ -31,13 +31,13 @@ from services.claims.domain.plans import (
 from services.claims.domain.ranking import Candidate, going_before, rank, territory_shared
 from services.claims.domain.refusals import (
     AlreadyExtended,
+    AlreadyReviewed,
     BadExtension,
     CoolingDown,
     NotSignificant,
     OpensTooEarly,
     WindowHeld,
     WindowOver,
-    WrongState,
 )
 from shared.kernel.credit_codes import clean_uscc
 
@@ -158,14 +158,14 @@ def test_a_review_is_overdue_at_48_hours_and_not_before() -> None:
 def test_what_is_decided_says_who_decided() -> None:
     plan = plan_of(refuse(submitted(), THEN, "centre", "x"))
     again = register(plan, RULE, THEN, "operator", None)
-    assert isinstance(again, WrongState) and again.decided_by == "centre"
+    assert isinstance(again, AlreadyReviewed) and again.decided_by == "centre"
 
 
 @pytest.mark.req("CLM-4")
 def test_a_second_plan_hears_who_holds_the_customer_and_until_when_or_waits() -> None:
     holder = active()
     no = submit(draft(id="P2"), RULE, THEN, holder)
-    assert no == WindowHeld("P1", "3205", END, END + timedelta(hours=24), True)
+    assert no == WindowHeld("P1", "3205", END, END + timedelta(hours=24), queue_possible=True)
     waiting = plan_of(submit(draft(id="P2", may_queue=True), RULE, THEN, holder))
     assert (waiting.state, waiting.queued, due_at(waiting)) == ("submitted", True, None)
     freed = plan_of(release(waiting, RULE, END))
