@@ -13,7 +13,7 @@ from typing import Any, Final
 
 import orjson
 
-from services.claims.domain.plans import Compared, Fact, Plan
+from services.claims.domain.plans import Alternative, Fact, Plan
 from services.claims.handlers.ports import Case, Docket, KnownCustomer, KnownUnit, Subject
 from shared.messaging import timers
 from shared.messaging.work import Work
@@ -217,7 +217,9 @@ class PostgresPlans:
             ],
         )
 
-    async def judged(self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str) -> bool:
+    async def note_outcome(
+        self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str
+    ) -> bool:
         noted = await self._work.fetchval(
             "INSERT INTO agreement_outcomes (subject_id, agreement_no, recorded_at, result, noted_at)"
             " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true",
@@ -307,7 +309,7 @@ def plan_of(row: Any) -> Plan:
     values = dict(row)
     values["lines"] = tuple(values["lines"])
     values["files"] = tuple(values["files"])
-    values["comparison"] = tuple(Compared(**one) for one in orjson.loads(values["comparison"]))
+    values["comparison"] = tuple(Alternative(**one) for one in orjson.loads(values["comparison"]))
     return Plan(**values)
 
 

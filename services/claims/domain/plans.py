@@ -53,7 +53,7 @@ SYSTEM: Final = "service:claims"
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Alternative:
     """One of several services that fit, for comparison (S1 art.12(3)): fen a year, quality in words."""
 
     service: str
@@ -92,7 +92,7 @@ class Plan:
     """Whom it is for in the words of who filed it: a code, or a credit code and a name."""
     identified: bool = False
     """Whether its readers may know the customer behind those words."""
-    comparison: tuple[Compared, ...] = ()
+    comparison: tuple[Alternative, ...] = ()
     files: tuple[str, ...] = ()
     queued: bool = False
     submitted_at: datetime | None = None
@@ -212,7 +212,7 @@ def submit(
         facts = [Fact("plan_submitted", now, plan.filed_by)]
         return _step(plan, *facts, state="submitted", submitted_at=now, due_at=now + rule.review)
     if not plan.may_queue:
-        return held(holder)
+        return window_held(holder)
     facts = [Fact("plan_submitted", now, plan.filed_by), Fact("plan_queued", now, SYSTEM)]
     return _step(plan, *facts, state="submitted", submitted_at=now, queued=True)
 
@@ -228,7 +228,7 @@ def release(plan: Plan, rule: Rule, released_at: datetime) -> Step:
     return _step(plan, fact, queued=False, due_at=released_at + rule.review, breached_at=None)
 
 
-def held(holder: Plan) -> WindowHeld:
+def window_held(holder: Plan) -> WindowHeld:
     """Who holds the customer, and until when, as the window stands now."""
     assert holder.ends_at is not None and holder.settled_at is not None  # noqa: S101 - who holds has a window
     return WindowHeld(holder.id, holder.unit_code, holder.ends_at, holder.settled_at, queue_possible=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from services.claims.domain.days import to_millisecond
 from services.claims.domain.festivals import next_season, season_touched, unreckoned_year
-from services.claims.domain.plans import Compared, Kind, Plan, Step, cooling, submit, window_of
+from services.claims.domain.plans import Alternative, Kind, Plan, Step, cooling, submit, window_of
 from services.claims.domain.refusals import (
     AlreadyFiled,
     BadCreditCode,
@@ -36,11 +36,11 @@ from shared.kernel.credit_codes import clean_uscc
 from shared.kernel.days import day_of
 from shared.kernel.refusals import Refusal
 
-NotHandedIn = (
+SubmissionRefusal = (
     WrongState | OpensTooEarly | WindowHeld | AlreadyFiled | CoolingDown | OutsideSeason | FestivalNotReckoned
 )
 """Why a plan cannot be handed in now."""
-NoSubject = UnknownCustomer | BadCreditCode | MergedInto | CustomerNotActive
+SubjectRefusal = UnknownCustomer | BadCreditCode | MergedInto | CustomerNotActive
 """Why nobody can file a plan for this customer or prospect."""
 
 
@@ -59,7 +59,7 @@ class FilePlan:
     plan_text: str
     expected_revenue_fen: int | None
     expected_margin_fen: int | None
-    comparison: tuple[Compared, ...]
+    comparison: tuple[Alternative, ...]
     files: tuple[str, ...]
     manager_a: str
     manager_b: str | None
@@ -70,7 +70,7 @@ class FilePlan:
 
 async def file_plan(
     command: FilePlan, desk: Desk
-) -> Done[Entry] | UnknownUnit | Forbidden | OutOfScope | NoSubject | NotHandedIn:
+) -> Done[Entry] | UnknownUnit | Forbidden | OutOfScope | SubjectRefusal | SubmissionRefusal:
     """A new plan, as a draft or handed in at once."""
     unit = await desk.store.unit(command.unit_code)
     if unit is None or (unit.valid_to is not None and unit.valid_to < day_of(desk.now)):
@@ -93,7 +93,7 @@ async def file_plan(
     return Done(Entry(docket.plans[plan.id], docket.subject), created=True)
 
 
-async def _subject(command: FilePlan, desk: Desk) -> int | NoSubject:
+async def _subject(command: FilePlan, desk: Desk) -> int | SubjectRefusal:
     if command.customer_code is not None:
         customer = await desk.store.customer(command.customer_code)
         if customer is None:
@@ -182,7 +182,7 @@ class SubmitPlan:
 
 async def submit_plan(
     command: SubmitPlan, desk: Desk
-) -> Done[Entry] | UnknownPlan | Forbidden | OutOfScope | NotHandedIn | ChangedMeanwhile:
+) -> Done[Entry] | UnknownPlan | Forbidden | OutOfScope | SubmissionRefusal | ChangedMeanwhile:
     """Hand a draft in."""
     docket = await docket_for(desk, command.plan_id, "plans.file")
     if isinstance(docket, Refusal):
@@ -191,7 +191,7 @@ async def submit_plan(
     return step if isinstance(step, Refusal) else await finish(desk, docket, step)
 
 
-async def hand_over(desk: Desk, docket: Docket, plan: Plan) -> Step | NotHandedIn:
+async def hand_over(desk: Desk, docket: Docket, plan: Plan) -> Step | SubmissionRefusal:
     """Whether the plan can be handed in now, and the step if so."""
     rule = desk.rules.holding(plan.unit_path, day_of(desk.now))
     step = submit(plan, rule, desk.now, docket.holder())

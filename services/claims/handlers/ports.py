@@ -174,7 +174,9 @@ class PlanStore(Protocol):
     async def steps(self, plan_id: str) -> Sequence[Mapping[str, Any]]:
         """What happened to a plan, in order."""
 
-    async def judged(self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str) -> bool:
+    async def note_outcome(
+        self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str
+    ) -> bool:
         """Note what an agreement meant; False where that was noted before."""
 
     async def open_case(self, case: Case) -> None:

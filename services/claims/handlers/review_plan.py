@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from services.claims.domain.plans import Plan, Step, cooling, held, refuse, register
+from services.claims.domain.plans import Plan, Step, cooling, refuse, register, window_held
 from services.claims.domain.ranking import (
     Candidate,
-    Ranked,
+    Standing,
     going_before,
     order_of,
     rank,
@@ -36,7 +36,7 @@ from shared.kernel.days import day_of
 from shared.kernel.refusals import Refusal
 from shared.kernel.units import covers
 
-NotRegistered = (
+RegistrationRefusal = (
     WrongState | AlreadyReviewed | WindowHeld | CoolingDown | OutsideSeason | FestivalNotReckoned | NotFirst
 )
 """Why a plan cannot be entered on file."""
@@ -53,7 +53,7 @@ class ReviewPlan:
 
 async def review_plan(
     command: ReviewPlan, desk: Desk
-) -> Done[Entry] | UnknownPlan | Forbidden | OutOfScope | OwnRequest | NotRegistered | ChangedMeanwhile:
+) -> Done[Entry] | UnknownPlan | Forbidden | OutOfScope | OwnRequest | RegistrationRefusal | ChangedMeanwhile:
     """Enter the plan on file or refuse it; nobody reviews what they filed or would carry out."""
     docket = await docket_for(desk, command.plan_id, "plans.review")
     if isinstance(docket, Refusal):
@@ -69,14 +69,16 @@ async def review_plan(
     return step if isinstance(step, Refusal) else await finish(desk, docket, step)
 
 
-async def _registration(desk: Desk, docket: Docket, plan: Plan, reason: str | None) -> Step | NotRegistered:
+async def _registration(
+    desk: Desk, docket: Docket, plan: Plan, reason: str | None
+) -> Step | RegistrationRefusal:
     rule = desk.rules.holding(plan.unit_path, day_of(desk.now))
     step = register(plan, rule, desk.now, desk.caller.user, reason)
     if isinstance(step, Refusal):
         return step
     holder = docket.holder()
     if holder is not None:
-        return await desk.with_name(held(holder))
+        return await desk.with_name(window_held(holder))
     cooled = cooling(plan.unit_code, tuple(docket.plans.values()), rule, desk.now)
     if cooled is not None:
         return cooled
@@ -96,7 +98,7 @@ class Ranking:
     """Everything that is pending for one customer, in the order of the published rules."""
 
     order: tuple[Criterion, ...]
-    places: tuple[Ranked, ...]
+    places: tuple[Standing, ...]
 
 
 async def read_ranking(desk: Desk, plan_id: str) -> Ranking | UnknownPlan | Forbidden | OutOfScope:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.claims.adapters.rule_files import load_rules
-from services.claims.domain.agreements import Meaning, Signed, meaning
+from services.claims.domain.agreements import Meaning, Signature, meaning
 from services.claims.domain.plans import (
     Plan,
     Step,
@@ -213,7 +213,7 @@ def test_who_lost_a_customer_cools_down_for_thirty_days() -> None:
     assert cooling("3205", (never, won), RULE, THEN) is None
 
 
-def signed(**changes: Any) -> Signed:
+def signed(**changes: Any) -> Signature:
     given = {
         "agreement_no": "XY-1",
         "signed_on": date(2026, 2, 1),
@@ -221,10 +221,10 @@ def signed(**changes: Any) -> Signed:
         "signing_unit": "3205",
         "signing_path": "/CN/32/3205",
     }
-    return Signed(**{**given, **changes})  # type: ignore[arg-type]
+    return Signature(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def result_of(agreement: Signed, *plans: Plan) -> str | None:
+def result_of(agreement: Signature, *plans: Plan) -> str | None:
     found: Meaning | None = meaning(agreement, plans)
     return None if found is None else found.result
 

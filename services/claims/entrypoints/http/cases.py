@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1", tags=["cases"])
 CaseId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 
 
-async def shown(desk: Desk, case: Case) -> CaseOut:
+async def show_case(desk: Desk, case: Case) -> CaseOut:
     docket = await desk.docket(case.subject_id)
     assert docket is not None  # noqa: S101 - a case keeps its subject
     return case_out(case, docket.subject.customer_code, docket.subject.name)
@@ -65,4 +65,4 @@ async def case(
 async def decide(case_id: CaseId, body: DecideCaseIn, call: VersionedCall, door: Door) -> CaseOut:
     """Once, with a reason. It changes no window: it says to whom the development is attributed."""
     command = DecideCase(case_id, body.decision, body.reason)
-    return await door.carry_out(call, "cases.decide", decide_case, command, shown)
+    return await door.carry_out(call, "cases.decide", decide_case, command, show_case)

@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from services.claims.domain.festivals import Festival
-from services.claims.domain.plans import Compared, Kind, Phase, Plan
+from services.claims.domain.plans import Alternative, Kind, Phase, Plan
 from services.claims.handlers.file_plan import FilePlan
 from services.claims.handlers.ports import Case, Subject
 from services.claims.handlers.review_plan import Ranking
@@ -64,8 +64,8 @@ class ComparedIn(_In):
     cost: Yuan | None = None
     quality: Item | None = None
 
-    def compared(self) -> Compared:
-        return Compared(self.service, self.margin, self.cost, self.quality)
+    def alternative(self) -> Alternative:
+        return Alternative(self.service, self.margin, self.cost, self.quality)
 
 
 class PlanIn(_In):
@@ -113,7 +113,7 @@ class PlanIn(_In):
             plan_text=self.plan_text,
             expected_revenue_fen=self.expected_yearly_revenue,
             expected_margin_fen=self.expected_margin,
-            comparison=tuple(one.compared() for one in self.comparison),
+            comparison=tuple(one.alternative() for one in self.comparison),
             files=tuple(self.files),
             manager_a=self.manager_a,
             manager_b=self.manager_b,
@@ -150,7 +150,7 @@ class PlanChangeIn(_In):
             if value is None and name in ("lines", "plan_text", "comparison", "files", "manager_a", "queue"):
                 continue
             if name == "comparison":
-                value = tuple(one.compared() for one in value)
+                value = tuple(one.alternative() for one in value)
             elif isinstance(value, list):
                 value = tuple(value)
             changes[renamed.get(name, name)] = value

@@ -54,7 +54,7 @@ router = APIRouter(prefix="/v1", tags=["plans"])
 PlanId = Annotated[str, Path(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 
 
-async def shown(desk: Desk, entry: Entry) -> PlanOut:
+async def show_plan(desk: Desk, entry: Entry) -> PlanOut:
     """The plan, with its customer as this caller may know it."""
     customer = await desk.customer_of(entry.subject)
     open_to_them = customer is not None and desk.reads_customer(customer)
@@ -66,18 +66,18 @@ async def shown(desk: Desk, entry: Entry) -> PlanOut:
 async def file(body: PlanIn, call: AnyCall, door: Door) -> PlanOut:
     """For a customer or a prospect. Where another's window is in force it is refused with who holds it and until
     when, or waits with `queue`."""
-    return await door.carry_out(call, "plans.file", file_plan, body.command(), shown)
+    return await door.carry_out(call, "plans.file", file_plan, body.command(), show_plan)
 
 
 @router.patch("/plans/{plan_id}", summary="Change a draft", **described(change_plan, versioned=True))
 async def change(plan_id: PlanId, body: PlanChangeIn, call: VersionedCall, door: Door) -> PlanOut:
     command = ChangePlan(plan_id, body.changes())
-    return await door.carry_out(call, "plans.file", change_plan, command, shown)
+    return await door.carry_out(call, "plans.file", change_plan, command, show_plan)
 
 
 @router.post("/plans/{plan_id}/submit", summary="Hand a draft in", **described(submit_plan, versioned=True))
 async def submit(plan_id: PlanId, call: VersionedCall, door: Door) -> PlanOut:
-    return await door.carry_out(call, "plans.file", submit_plan, SubmitPlan(plan_id), shown)
+    return await door.carry_out(call, "plans.file", submit_plan, SubmitPlan(plan_id), show_plan)
 
 
 @router.post(
@@ -88,7 +88,7 @@ async def withdraw(
 ) -> PlanOut:
     """A window in force ends with it, and its unit may not claim the customer again for the cooling time."""
     command = WithdrawPlan(plan_id, None if body is None else body.reason)
-    return await door.carry_out(call, "plans.progress", withdraw_plan, command, shown)
+    return await door.carry_out(call, "plans.progress", withdraw_plan, command, show_plan)
 
 
 @router.post(
@@ -97,7 +97,7 @@ async def withdraw(
 async def review(plan_id: PlanId, body: ReviewIn, call: VersionedCall, door: Door) -> PlanOut:
     """Registering opens the window at once, or on the day that the plan asks for."""
     command = ReviewPlan(plan_id, body.decision == "register", body.reason)
-    return await door.carry_out(call, "plans.review", review_plan, command, shown)
+    return await door.carry_out(call, "plans.review", review_plan, command, show_plan)
 
 
 @router.post(
@@ -105,7 +105,7 @@ async def review(plan_id: PlanId, body: ReviewIn, call: VersionedCall, door: Doo
 )
 async def progress(plan_id: PlanId, body: ProgressIn, call: VersionedCall, door: Door) -> PlanOut:
     command = ReportProgress(plan_id, body.stage, body.note, tuple(body.evidence))
-    return await door.carry_out(call, "plans.progress", report_progress, command, shown)
+    return await door.carry_out(call, "plans.progress", report_progress, command, show_plan)
 
 
 @router.post(
@@ -115,7 +115,7 @@ async def progress(plan_id: PlanId, body: ProgressIn, call: VersionedCall, door:
 )
 async def judge(plan_id: PlanId, body: JudgeIn, call: VersionedCall, door: Door) -> PlanOut:
     command = JudgeProgress(plan_id, body.significant, body.note)
-    return await door.carry_out(call, "plans.review", judge_progress, command, shown)
+    return await door.carry_out(call, "plans.review", judge_progress, command, show_plan)
 
 
 @router.post(
@@ -126,7 +126,7 @@ async def judge(plan_id: PlanId, body: JudgeIn, call: VersionedCall, door: Door)
 async def extend(plan_id: PlanId, body: ExtendIn, call: VersionedCall, door: Door) -> PlanOut:
     """For significant progress, with reason and evidence; how often and how long is a rule."""
     command = ExtendWindow(plan_id, body.until, body.reason, tuple(body.evidence))
-    return await door.carry_out(call, "plans.review", extend_window, command, shown)
+    return await door.carry_out(call, "plans.review", extend_window, command, show_plan)
 
 
 @router.get("/plans", summary="Plans in your scope", responses=answers(BadCursor))
