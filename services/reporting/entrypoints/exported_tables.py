@@ -25,6 +25,7 @@ from services.reporting.adapters.read_models import (
     SuspenseFilter,
 )
 from services.reporting.adapters.sheets import Cell, Money
+from services.reporting.domain.refusals import MissingFilter
 from shared.auth.policy import Operation
 from shared.auth.principals import Principal
 from shared.clock import SHANGHAI
@@ -162,8 +163,7 @@ async def _matrix(
 ) -> Page:
     """The cells of one matrix; which one must be said."""
     if absent := [name for name in ("scheme", "from", "to") if name not in asked]:
-        names = ", ".join(absent)
-        raise Problem(422, "missing_filter", f"请指定：{names}。", f"Say which: {names}.")
+        raise Problem(MissingFilter(absent))
     matrix = await read.tier_matrix(caller, asked["scheme"], asked["from"], asked["to"], asked.get("unit"))
     return matrix["cells"], None
 

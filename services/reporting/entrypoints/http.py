@@ -9,6 +9,7 @@ from fastapi import APIRouter, Query
 from pydantic import Field
 
 from services.reporting.adapters.read_models import CustomerFilter, MovementFilter, ReadModels, Row
+from services.reporting.domain.refusals import UnknownCustomer
 from shared.auth.http import Caller, require
 from shared.clock import Clock
 from shared.contracts.fields import Day, Figure, Instant, Part
@@ -200,9 +201,7 @@ def routes(read: ReadModels, clock: Clock) -> APIRouter:
         row = None if "\x00" in code else await read.customer(caller, code)
         if row is None:
             # The same answer whether it does not exist or lies outside the caller's scope.
-            raise Problem(
-                404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
-            )
+            raise Problem(UnknownCustomer())
         return CustomerHistory.model_validate(row)
 
     @router.get("/tier-movements")

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.reporting.adapters import rebuilds
 from services.reporting.adapters.reads.rows import Row
+from services.reporting.domain.refusals import RebuildUnderWay, UnknownRebuild
 from services.reporting.entrypoints.rebuilder import Rebuilder
 from shared.auth.http import Caller, require
 from shared.contracts.fields import Instant, Part
@@ -103,12 +104,7 @@ def rebuild_routes(unit_of_work: UnitOfWork, rebuilder: Rebuilder) -> APIRouter:
                 accept_differences=asked.accept_differences,
             )
             if number is None:
-                raise Problem(
-                    409,
-                    "rebuild_under_way",
-                    "已有一次视图重建正在进行。",
-                    "The views are being rebuilt already.",
-                )
+                raise Problem(RebuildUnderWay())
             return number
 
         once = Asked("views/rebuild", caller.user, idempotency_key, asked.model_dump())
@@ -140,7 +136,7 @@ async def _state(unit_of_work: UnitOfWork, number: int) -> RebuildState:
         async with unit_of_work.engine.connect() as connection:
             row = await rebuilds.one(connection, number)
     if row is None:
-        raise Problem(404, "unknown_rebuild", "没有这次重建。", "There is no such rebuild.")
+        raise Problem(UnknownRebuild())
     return _shown(row)
 
 

@@ -9,6 +9,7 @@ from uuid import UUID
 from fastapi import APIRouter, Path, Query
 
 from services.reporting.adapters.read_models import AlertFilter, ReadModels, RevenueGroup, SuspenseFilter
+from services.reporting.domain.refusals import UnknownCustomer
 from services.reporting.entrypoints.http import SchemeFilter, UnitFilter
 from shared.auth.http import Caller, require
 from shared.contracts.counter_v1 import Line
@@ -38,9 +39,7 @@ def view_routes(read: ReadModels) -> APIRouter:
         require(caller, "customers.read")
         found = None if "\x00" in code else await read.customer360(caller, code)
         if found is None:
-            raise Problem(
-                404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
-            )
+            raise Problem(UnknownCustomer())
         shown: Json = outside(found)
         return shown
 

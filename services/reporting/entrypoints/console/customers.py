@@ -10,6 +10,7 @@ from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
 from services.reporting.adapters.read_models import CustomerFilter
+from services.reporting.domain.refusals import UnknownCustomer
 from services.reporting.entrypoints.console.filters import Code, Unit, Words
 from services.reporting.entrypoints.console.forms import seen
 from services.reporting.entrypoints.console.parts import ROWS, AtDesk
@@ -70,9 +71,7 @@ async def customers(
 async def file(desk: AtDesk, code: str, refused: Problem | None = None, form: Any = None) -> Response:
     found = await desk.read.customer360(desk.principal, code)
     if found is None:
-        raise Problem(
-            404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
-        )
+        raise Problem(UnknownCustomer())
     own_code = found["customer"]["customer_code"]
     own, explained = await desk.together(
         # The version to write against is the registry's own, which the view follows at a distance.

@@ -15,7 +15,7 @@ from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Id
 from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.visitor import Visitor
 from shared.paging import Cursor
-from shared.problems import Problem
+from shared.problems import NotFound, Problem
 
 Standing = Annotated[Literal["", "open", "due_soon", "breached", "decided"] | None, Query()]
 WaitingFor = Annotated[Literal["", "declarer", "pre_review", "centre"] | None, Query()]
@@ -171,7 +171,7 @@ async def edit(desk: AtDesk, number: Id) -> Response:
 @router.post("/declarations/{number}/{act}")
 async def act(desk: AtDesk, number: Id, act: str) -> Response:
     if act not in _ACTS:
-        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        raise Problem(NotFound())
     form = await desk.form()
     body = form.given("decision", "comment", "manager_a", "manager_b")
     try:

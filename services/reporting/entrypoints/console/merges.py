@@ -13,6 +13,7 @@ from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
 from services.reporting.adapters.read_models import Row
+from services.reporting.domain.refusals import UnknownMergeSides
 from services.reporting.entrypoints.console.filters import Code
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
 from services.reporting.entrypoints.console.parts import AtDesk, Desk, Number
@@ -59,12 +60,7 @@ async def previewed(
     sides = await _sides(desk, survivor.strip(), alias.strip())
     typed = form or Form({"survivor": survivor.strip(), "alias": alias.strip()})
     if sides is None:
-        unknown = Problem(
-            404,
-            "unknown_customer",
-            "两个代码须分别属于您范围内的两个客户。",
-            "The codes have to mean two different customers in your scope.",
-        )
+        unknown = Problem(UnknownMergeSides())
         return await listed(desk, None, None, refused or unknown, typed)
     return desk.show(
         "merge_new.html",

@@ -16,7 +16,7 @@ from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Id
 from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.visitor import Visitor
 from shared.paging import Cursor
-from shared.problems import Problem
+from shared.problems import NotFound, Problem
 
 Standing = Annotated[Literal["", "open", "review", "overdue"] | None, Query()]
 StateFilter = Annotated[
@@ -191,7 +191,7 @@ async def edit(desk: AtDesk, number: Id) -> Response:
 @router.post("/plans/{number}/{act}")
 async def act(desk: AtDesk, number: Id, act: str) -> Response:
     if act not in _ACTS:
-        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        raise Problem(NotFound())
     form = await desk.form()
     body = form.given(*_ACTS[act])
     if act == "judge":

@@ -15,6 +15,7 @@ from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
 from services.reporting.adapters.read_models import Row, SuspenseFilter
+from services.reporting.domain.refusals import NotInSuspense
 from services.reporting.entrypoints.console.filters import Code
 from services.reporting.entrypoints.console.formats import fen_of
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
@@ -23,7 +24,7 @@ from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.standing import booked_one, effects
 from shared.kernel.reasons import HeldReason
 from shared.paging import Cursor
-from shared.problems import Problem
+from shared.problems import NotFound, Problem
 
 Reason = Annotated[Literal[""] | HeldReason | None, Query()]
 State = Annotated[Literal["", "held", "released", "closed", "all"] | None, Query()]
@@ -69,12 +70,7 @@ async def held(desk: AtDesk, item: UUID) -> Response:
 async def one(desk: Desk, item: UUID, refused: Problem | None = None, form: Form | None = None) -> Response:
     found = await desk.read.suspense_item(desk.principal, item)
     if found is None:
-        raise Problem(
-            404,
-            "not_in_suspense",
-            "没有这笔待处理交易，或不在您的机构范围内。",
-            "There is no such transaction in suspense within your scope.",
-        )
+        raise Problem(NotInSuspense())
     own = await _at_tiering(desk, found)
     mappable = found["reason"] in MAPPABLE and found["state"] == "held"
     same: list[Row] = []
@@ -101,7 +97,7 @@ async def one(desk: Desk, item: UUID, refused: Problem | None = None, form: Form
 async def decide(desk: AtDesk, item: UUID) -> Response:
     form = await desk.form()
     if not form["number"].isdecimal():
-        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        raise Problem(NotFound())
     path = path_of("v1", "suspense", form["number"], "decision")
     try:
         await desk.tell(Command("tiering", path, form.given("decision", "comment"), form.key))
