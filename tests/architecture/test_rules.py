@@ -133,3 +133,19 @@ def our_imports(path: Path, modules: Collection[str]) -> set[str]:
             if below <= set(modules):
                 found.discard(node.module)
     return found
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_migrations_of_a_service_are_one_chain_in_the_order_of_their_names(service: str) -> None:
+    before = None
+    for path in sorted((ROOT / "services" / service / "migrations" / "versions").glob("*.py")):
+        named = {
+            target.id: node.value.value
+            for node in ast.parse(path.read_text()).body
+            if isinstance(node, ast.Assign) and isinstance(node.value, ast.Constant)
+            for target in node.targets
+            if isinstance(target, ast.Name)
+        }
+        assert named["revision"] == path.name[:4], path.name
+        assert named["down_revision"] == before, path.name
+        before = named["revision"]

@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from shared import service
+from shared import lifecycle
 from tests.support.waiting import until
 
 
 async def test_a_failing_task_is_not_ready_until_it_has_gone_on_for_a_while(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(service, "LONGEST_WAIT_SECONDS", 0.05)
+    monkeypatch.setattr(lifecycle, "LONGEST_WAIT_SECONDS", 0.05)
     failing: dict[str, Any] = {}
     runs = 0
     broken = True
@@ -26,7 +26,7 @@ async def test_a_failing_task_is_not_ready_until_it_has_gone_on_for_a_while(
             raise KeyError("a fault of ours")
         await asyncio.Event().wait()
 
-    keeper = asyncio.create_task(service._keep("revenue", task, failing))
+    keeper = asyncio.create_task(lifecycle._keep("revenue", task, failing))
     await until(lambda: runs > 2)
     assert "KeyError" in failing["revenue"]
     broken = False

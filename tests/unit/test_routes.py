@@ -42,6 +42,10 @@ _DEAD_LETTERS: Final[dict[str, Asked]] = {
     "POST /v1/dead-letters/{number}/close": "dead_letters.replay",
     "POST /v1/dead-letters/{number}/replay": "dead_letters.replay",
 }
+_CONSUMERS: Final[dict[str, Asked]] = {
+    "GET /v1/consumers": "consumers.rewind",
+    "POST /v1/consumers/{name}/rewind": "consumers.rewind",
+}
 ASKED: Final[dict[str, dict[str, Asked]]] = {
     "registry": {
         **_DEAD_LETTERS,
@@ -85,6 +89,7 @@ ASKED: Final[dict[str, dict[str, Asked]]] = {
     },
     "tiering": {
         **_DEAD_LETTERS,
+        **_CONSUMERS,
         "GET /ops/progress": "ops.progress",
         "GET /v1/closes": "tiers.read",
         "POST /v1/closes": "periods.close",
@@ -98,6 +103,7 @@ ASKED: Final[dict[str, dict[str, Asked]]] = {
     },
     "claims": {
         **_DEAD_LETTERS,
+        **_CONSUMERS,
         "GET /ops/progress": "ops.progress",
         "GET /v1/cases": "cases.read",
         "GET /v1/cases/{case_id}": "cases.read",
@@ -119,6 +125,7 @@ ASKED: Final[dict[str, dict[str, Asked]]] = {
     },
     "reporting": {
         **_DEAD_LETTERS,
+        **_CONSUMERS,
         "GET /ops/progress": "ops.progress",
         "GET /v1/alerts": "declarations.read",
         "GET /v1/customer360/{code}": "customers.read",
@@ -334,7 +341,7 @@ async def test_a_route_refuses_who_may_not_before_it_touches_its_store(app: tupl
             if refusal is None:
                 assert answer == (503, REACHED), (route, party)
                 continue
-            code = "forbidden" if refusal.reason == "role" else "out_of_scope"
+            code = refusal.code
             assert answer == (403, code), (route, party)
             assert not (tried.reader.touched or tried.writer.touched), (route, party)
 

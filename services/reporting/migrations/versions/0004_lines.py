@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.scope import LINE_PATTERNS, bind_to_lines, in_line
 
-revision = "0003"
-down_revision = "0002"
+revision = "0004"
+down_revision = "0003"
 branch_labels = None
 depends_on = None
 

@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.messaging.tables import add_faults, drop_faults
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 

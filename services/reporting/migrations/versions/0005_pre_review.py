@@ -4,8 +4,8 @@ from alembic import op
 
 from shared.scope import covered
 
-revision = "0003"
-down_revision = "0002"
+revision = "0005"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -19,4 +19,8 @@ VISIBLE = (
 
 
 def upgrade() -> None:
-    op.execute(f"ALTER POLICY covered ON declaration_view USING ({VISIBLE})")
+    # Both copies of the view, each with the units beside it: the one that is read and the one that is rebuilt change places.
+    for schema in ("public", "shadow"):
+        op.execute(f"SET LOCAL search_path = {schema}, public")
+        op.execute(f"ALTER POLICY covered ON declaration_view USING ({VISIBLE})")
+    op.execute("SET LOCAL search_path = public")
