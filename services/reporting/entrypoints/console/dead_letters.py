@@ -10,6 +10,7 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, ServiceName
+from services.reporting.adapters.reads.dead_letters import dead_letter_summary as read_dead_letter_summary
 from services.reporting.domain.refusals import CorrectionNotJson
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
 from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Number
@@ -58,7 +59,7 @@ async def letters(
     return desk.show(
         "dead_letters.html",
         rows=rows,
-        summary=await desk.read.dead_letter_summary(desk.principal),
+        summary=await desk.read(read_dead_letter_summary),
         away=[name for name, told in found.items() if told is None],
         next_cursor=str(only["next"]) if only is not None and only["more"] and not reason else None,
         more=[

@@ -8,7 +8,10 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
-from services.reporting.adapters.read_models import DeclarationFilter
+from services.reporting.adapters.reads.declarations import DeclarationFilter
+from services.reporting.adapters.reads.declarations import declaration as read_declaration
+from services.reporting.adapters.reads.declarations import declaration_counts as read_declaration_counts
+from services.reporting.adapters.reads.declarations import declarations as read_declarations
 from services.reporting.entrypoints.console.filters import Unit, Words
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
 from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Id
@@ -60,12 +63,12 @@ async def declarations(
         mine=True if mine else None,
         q=q or None,
     )
-    rows, following = await desk.read.declarations(desk.principal, asked, cursor, ROWS)
-    counts = await desk.read.declaration_counts(desk.principal)
+    page = await desk.read(read_declarations, asked, cursor, ROWS)
+    counts = await desk.read(read_declaration_counts)
     return desk.show(
         "declarations.html",
-        rows=rows,
-        next_cursor=following,
+        rows=page.items,
+        next_cursor=page.next_cursor,
         counts=counts,
         asked=desk.query,
     )
@@ -113,7 +116,7 @@ async def declare(desk: AtDesk) -> Response:
 
 
 async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form | None = None) -> Response:
-    view = await desk.read.declaration(desk.principal, number)
+    view = await desk.read(read_declaration, number)
     away: Problem | None = None
     try:
         found = await desk.get("registry", path_of("v1", "declarations", number))
@@ -196,7 +199,7 @@ async def _following(desk: Desk, number: str) -> str | None:
     waiting = "centre" if desk.who.may("declarations.decide") else "pre_review"
     if waiting == "pre_review" and not desk.who.may("declarations.pre_review"):
         return None
-    rows, _ = await desk.read.declarations(desk.principal, DeclarationFilter(waiting_for=waiting), None, 2)
+    rows = (await desk.read(read_declarations, DeclarationFilter(waiting_for=waiting), None, 2)).items
     return next((row["declaration_id"] for row in rows if row["declaration_id"] != number), None)
 
 

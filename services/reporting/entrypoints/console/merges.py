@@ -12,7 +12,8 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
-from services.reporting.adapters.read_models import Row
+from services.reporting.adapters.reads.customer360 import customer360 as read_customer360
+from services.reporting.adapters.reads.rows import Row
 from services.reporting.domain.refusals import UnknownMergeSides
 from services.reporting.entrypoints.console.filters import Code
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
@@ -125,8 +126,8 @@ async def _sides(desk: Desk, survivor: str, alias: str) -> tuple[Row, Row] | Non
     """Both customers as their pages show them; None unless they are two that the reader sees."""
     if not desk.who.may("customers.read"):
         return None
-    one = await desk.read.customer360(desk.principal, survivor)
-    other = await desk.read.customer360(desk.principal, alias)
+    one = await desk.read(read_customer360, survivor)
+    other = await desk.read(read_customer360, alias)
     if one is None or other is None:
         return None
     if one["customer"]["customer_code"] == other["customer"]["customer_code"]:

@@ -14,7 +14,12 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
-from services.reporting.adapters.read_models import Row, SuspenseFilter
+from services.reporting.adapters.reads.rows import Row
+from services.reporting.adapters.reads.suspense import SuspenseFilter
+from services.reporting.adapters.reads.suspense import suspense as read_suspense
+from services.reporting.adapters.reads.suspense import suspense_codes as read_suspense_codes
+from services.reporting.adapters.reads.suspense import suspense_item as read_suspense_item
+from services.reporting.adapters.reads.suspense import suspense_summary as read_suspense_summary
 from services.reporting.domain.refusals import NotInSuspense
 from services.reporting.entrypoints.console.filters import Code
 from services.reporting.entrypoints.console.formats import fen_of
@@ -44,17 +49,17 @@ async def suspense(
     desk: AtDesk, reason: Reason = None, state: State = None, code: Code = None, cursor: Cursor = None
 ) -> Response:
     desk.who.require("suspense.read")
-    summary = await desk.read.suspense_summary(desk.principal)
+    summary = await desk.read(read_suspense_summary)
     shown = state or "held"
     asked = SuspenseFilter(None if shown == "all" else shown, reason or None, code or None)
-    rows, following = await desk.read.suspense(desk.principal, asked, cursor, ROWS)
+    page = await desk.read(read_suspense, asked, cursor, ROWS)
     grouped = reason in MAPPABLE and shown == "held" and not cursor and not code
     return desk.show(
         "suspense.html",
         summary=summary,
-        rows=rows,
-        groups=await desk.read.suspense_codes(desk.principal, reason or "") if grouped else [],
-        next_cursor=following,
+        rows=page.items,
+        groups=await desk.read(read_suspense_codes, reason or "") if grouped else [],
+        next_cursor=page.next_cursor,
         reason=reason or "",
         state=shown,
         asked=desk.query,
@@ -68,7 +73,7 @@ async def held(desk: AtDesk, item: UUID) -> Response:
 
 
 async def one(desk: Desk, item: UUID, refused: Problem | None = None, form: Form | None = None) -> Response:
-    found = await desk.read.suspense_item(desk.principal, item)
+    found = await desk.read(read_suspense_item, item)
     if found is None:
         raise Problem(NotInSuspense())
     own = await _at_tiering(desk, found)
@@ -76,7 +81,7 @@ async def one(desk: Desk, item: UUID, refused: Problem | None = None, form: Form
     same: list[Row] = []
     if mappable:
         asked = SuspenseFilter("held", None, found["customer_code"])
-        same, _ = await desk.read.suspense(desk.principal, asked, None, _LOOKED_AT)
+        same = (await desk.read(read_suspense, asked, None, _LOOKED_AT)).items
     return desk.show(
         "suspense_one.html",
         refused=refused,
