@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import date, datetime
-from typing import Annotated, Any
-from uuid import UUID
+from datetime import date
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
@@ -19,17 +18,23 @@ from services.reporting.adapters.reads.suspense import SuspenseFilter
 from services.reporting.adapters.reads.suspense import suspense as read_suspense
 from services.reporting.adapters.reads.suspense import suspense_summary as read_suspense_summary
 from services.reporting.domain.refusals import UnknownCustomer
+from services.reporting.entrypoints.answers import (
+    Alerts,
+    Customer360,
+    Dashboard,
+    HeldPage,
+    HeldSummary,
+    Revenue,
+    TierMatrix,
+)
 from services.reporting.entrypoints.http import REFUSALS, SchemeFilter, UnitFilter
 from services.reporting.entrypoints.state import Views
 from shared.auth.http import Caller, require
 from shared.contracts.counter_v1 import Line
-from shared.contracts.fields import printed_instant
 from shared.contracts.tiering_v1 import HeldReason
-from shared.money import format_yuan
 from shared.paging import PAGE_DEFAULT, BadCursor, Cursor, Limit
 from shared.problems import Problem, declared
 
-Json = dict[str, Any]
 _NO_NUL = r"^[^\x00]*$"
 
 
@@ -37,22 +42,20 @@ router = APIRouter(prefix="/v1", tags=["views"], responses=declared(*REFUSALS))
 
 
 @router.get("/dashboard")
-async def dashboard(views: Views, caller: Caller) -> Json:
+async def dashboard(views: Views, caller: Caller) -> Dashboard:
     """The figures of the first page; a part that the caller's roles do not show is null."""
     require(caller, "customers.read")
-    shown: Json = outside(await read_dashboard(views, caller))
-    return shown
+    return Dashboard.model_validate(await read_dashboard(views, caller))
 
 
 @router.get("/customer360/{code:path}", responses=declared(*REFUSALS, UnknownCustomer))
-async def customer360(views: Views, caller: Caller, code: Annotated[str, Path(max_length=32)]) -> Json:
+async def customer360(views: Views, caller: Caller, code: Annotated[str, Path(max_length=32)]) -> Customer360:
     """Everything about a customer; one that was merged is answered under its survivor, `asked` says which was meant."""
     require(caller, "customers.read")
     found = None if "\x00" in code else await read_customer360(views, caller, code)
     if found is None:
         raise Problem(UnknownCustomer())
-    shown: Json = outside(found)
-    return shown
+    return Customer360.model_validate(found)
 
 
 @router.get("/revenue")
@@ -63,11 +66,10 @@ async def revenue(
     group: RevenueGroup = "month",
     unit: UnitFilter = None,
     line: Line | None = None,
-) -> Json:
+) -> Revenue:
     """Booked revenue of a year beside the year before; null where there is no data."""
     require(caller, "customers.read")
-    shown: Json = outside(await read_revenue(views, caller, unit, year, group, line))
-    return shown
+    return Revenue.model_validate(await read_revenue(views, caller, unit, year, group, line))
 
 
 @router.get("/tier-matrix")
@@ -78,11 +80,10 @@ async def tier_matrix(
     from_: Annotated[date, Query(alias="from")],
     to: date,
     unit: UnitFilter = None,
-) -> Json:
+) -> TierMatrix:
     """Where customers stood before `from` and at the end of `to`, with the customers behind each cell."""
     require(caller, "tiers.read")
-    shown: Json = outside(await read_tier_matrix(views, caller, scheme, from_, to, unit))
-    return shown
+    return TierMatrix.model_validate(await read_tier_matrix(views, caller, scheme, from_, to, unit))
 
 
 @router.get("/suspense-view", responses=declared(*REFUSALS, BadCursor))
@@ -96,20 +97,19 @@ async def suspense(
     unit: UnitFilter = None,
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
-) -> Json:
+) -> HeldPage:
     """Held transactions within the caller's units, those held for the longest first."""
     require(caller, "suspense.read")
     asked = SuspenseFilter(None if state == "all" else state, reason, code, counter, unit)
     page = await read_suspense(views, caller, asked, cursor, limit)
-    return {"items": outside(page.items), "next_cursor": page.next_cursor}
+    return HeldPage.model_validate({"items": page.items, "next_cursor": page.next_cursor})
 
 
 @router.get("/suspense-summary")
-async def suspense_summary(views: Views, caller: Caller) -> Json:
+async def suspense_summary(views: Views, caller: Caller) -> HeldSummary:
     """What is held, by reason and by age, and how much it holds up."""
     require(caller, "suspense.read")
-    shown: Json = outside(await read_suspense_summary(views, caller))
-    return shown
+    return HeldSummary.model_validate(await read_suspense_summary(views, caller))
 
 
 @router.get("/alerts", responses=declared(*REFUSALS, BadCursor))
@@ -121,28 +121,8 @@ async def alerts(
     open: bool | None = True,
     cursor: Cursor = None,
     limit: Limit = PAGE_DEFAULT,
-) -> Json:
+) -> Alerts:
     """What somebody should look at, the latest first; `open=false` for what has been seen to."""
     require(caller, "declarations.read")
     page = await read_alerts(views, caller, AlertFilter(alert, unit, open), cursor, limit)
-    return {"items": outside(page.items), "next_cursor": page.next_cursor}
-
-
-def outside(value: Any) -> Any:
-    """A read model's answer in the words of the contracts: `amount_fen` becomes `amount` in yuan, instants have the offset
-    of Asia/Shanghai."""
-    if isinstance(value, dict):
-        return dict(_member(name, member) for name, member in value.items())
-    if isinstance(value, list):
-        return [outside(one) for one in value]
-    if isinstance(value, datetime):
-        return printed_instant(value)
-    if isinstance(value, date):
-        return value.isoformat()
-    return str(value) if isinstance(value, UUID) else value
-
-
-def _member(name: str, value: Any) -> tuple[str, Any]:
-    if name.endswith("_fen"):
-        return name.removesuffix("_fen"), None if value is None else format_yuan(value)
-    return name, outside(value)
+    return Alerts.model_validate({"items": page.items, "next_cursor": page.next_cursor})

@@ -6,8 +6,9 @@ import csv
 import io
 import secrets
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import openpyxl
 import pytest
@@ -31,9 +32,13 @@ from services.reporting.adapters.reads.declarations import DeclarationFilter
 from services.reporting.adapters.reads.plans import PlanFilter
 from services.reporting.adapters.reads.revenue import RevenueFilter
 from services.reporting.adapters.reads.suspense import SuspenseFilter
+from services.reporting.entrypoints import answers
+from services.reporting.entrypoints.answers import Answer
 from shared.auth.development import PEOPLE
 from shared.auth.principals import Principal
+from shared.contracts.fields import printed_instant
 from shared.db import create_engine
+from shared.money import format_yuan
 from shared.problems import Problem
 from tests.support import reporting_events as told
 from tests.support.engines import Engines
@@ -74,6 +79,32 @@ def person(user: str) -> Principal:
 
 
 CENTRE, OPERATOR, MANAGER = person("centre"), person("operator"), person("manager")
+
+
+def printed(value: Any) -> Any:
+    """What was read in the words of the contracts: `amount_fen` becomes `amount` in yuan, instants those of Shanghai."""
+    match value:
+        case dict():
+            return {
+                name.removesuffix("_fen"): format_yuan(each)
+                if name.endswith("_fen") and each is not None
+                else printed(each)
+                for name, each in value.items()
+            }
+        case list():
+            return [printed(each) for each in value]
+        case datetime():
+            return printed_instant(value)
+        case date():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+    return value
+
+
+def answers_all(model: type[Answer], found: Any) -> None:
+    """Everything that was read is answered, and nothing else."""
+    assert model.model_validate(found).model_dump(mode="json") == printed(found)
 
 
 async def all_pages(fetch: Any) -> list[dict[str, Any]]:
@@ -130,6 +161,7 @@ async def test_a_merged_customer_is_answered_under_its_survivor_with_all_that_it
             len(found[part]) for part in ("tiers", "plans", "windows", "events", "suspense", "claims_events")
         ] == [1] * 6
         assert found["declaration"]["declaration_id"] == "D1" and found["declaration"]["hours_left"] is None
+        answers_all(answers.Customer360, found)
     assert (await customer360_reads.customer360(read, person("centre-nanjing"), "S1")) is None
     assert (await customer360_reads.customer360(read, MANAGER, "S1") or {})["suspense"] == []
 
@@ -162,6 +194,7 @@ async def test_the_dashboard_adds_up_within_the_callers_scope_and_leaves_out_wha
         told.letter(),
     )
     shown = await dashboard_reads.dashboard(read, CENTRE)
+    answers_all(answers.Dashboard, shown)
     assert shown["customers"] == {
         "total": 2,
         "potential": 1,
@@ -198,10 +231,12 @@ async def test_the_dashboard_adds_up_within_the_callers_scope_and_leaves_out_wha
     )
     assert len(shown["movements"]) == 1 and shown["as_of"] == THEN
     everything = await dashboard_reads.dashboard(read, OPERATOR)
+    answers_all(answers.Dashboard, everything)
     assert (everything["suspense"]["held"], everything["dead_letters"]["open"]) == (2, 1)
     assert everything["suspense"]["by_reason"][0]["amount_fen"] == 8_811
     assert [age["count"] for age in everything["suspense"]["by_age"]] == [0, 2, 0, 0]
     own = await dashboard_reads.dashboard(read, MANAGER)
+    answers_all(answers.Dashboard, own)
     assert (own["customers"]["total"], own["suspense"], own["dead_letters"]) == (1, None, None)
     nothing = await dashboard_reads.dashboard(read, person("manager-nanjing"))
     assert nothing["revenue"] == {
@@ -229,7 +264,9 @@ async def test_revenue_is_grouped_by_unit_below_the_asked_one_month_line_custome
         *(told.revenue(code, 2026, 1, (1, "express", 100), (2, "press", 10)) for code in ("S1", "K1", "N1")),
         told.revenue("S1", 2025, 1, (2, "press", 4)),
     )
-    by_unit = (await revenue_reads.revenue(read, OPERATOR, "32", 2026, "unit"))["rows"]
+    below = await revenue_reads.revenue(read, OPERATOR, "32", 2026, "unit")
+    answers_all(answers.Revenue, below)
+    by_unit = below["rows"]
     assert [(row["unit_path"], row["unit_code"], row["amount_fen"], row["customers"]) for row in by_unit] == [
         (NANJING, "3201", 110, 1),
         (SUZHOU, "3205", 220, 2),
@@ -249,7 +286,9 @@ async def test_revenue_is_grouped_by_unit_below_the_asked_one_month_line_custome
         ("industry", {None: 220}),
         ("tier", {"silver": 110}),
     ):
-        rows = (await revenue_reads.revenue(read, CENTRE, None, 2026, group))["rows"]  # type: ignore[arg-type]
+        year = await revenue_reads.revenue(read, CENTRE, None, 2026, group)  # type: ignore[arg-type]
+        answers_all(answers.Revenue, year)
+        rows = year["rows"]
         key = "customer_code" if group == "customer" else group
         assert {row[key]: row["amount_fen"] for row in rows} == sums, group
     assert (await revenue_reads.revenue(read, CENTRE, None, 2026, "month", "press"))["total_fen"] == 20
@@ -282,6 +321,7 @@ async def test_the_matrix_shows_from_where_to_where_customers_moved_in_a_period(
     matrix = await movements_reads.tier_matrix(
         read, CENTRE, "city-default", date(2026, 3, 1), date(2026, 3, 31)
     )
+    answers_all(answers.TierMatrix, matrix)
     assert [
         (
             cell["from_tier"],
@@ -352,6 +392,8 @@ async def test_lists_page_without_loss_or_repetition_in_the_order_of_urgency(
     held = await all_pages(
         lambda at, most: suspense_reads.suspense(read, CENTRE, SuspenseFilter(unit="3205"), at, most)
     )
+    answers_all(answers.HeldPage, {"items": held, "next_cursor": None})
+    answers_all(answers.HeldSummary, await suspense_reads.suspense_summary(read, CENTRE))
     assert {row["customer_code"] for row in held} == {f"C{n}" for n in range(5)} and held[0]["age_days"] == 1
     letters = await all_pages(
         lambda at, most: dead_letters_reads.dead_letters(read, OPERATOR, DeadLetterFilter(), at, most)
@@ -429,6 +471,7 @@ async def test_an_alert_is_open_while_what_it_is_about_still_stands(views: Handl
 
     async def seen(caller: Principal, asked: AlertFilter) -> set[tuple[str, str | None]]:
         rows = await all_pages(lambda at, most: alerts_reads.alerts(read, caller, asked, at, most))
+        answers_all(answers.Alerts, {"items": rows, "next_cursor": None})
         return {(row["alert"], row["plan_id"] or row["subject"]) for row in rows}
 
     assert await seen(CENTRE, AlertFilter()) == {
@@ -489,7 +532,7 @@ async def test_files_hold_the_whole_list_in_scope_as_text_and_are_written_down(
         and answer.headers["content-type"] == "text/csv; charset=utf-8"
     )
     header, first, *rest = csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
-    assert header[:2] == ["客户代码", "名称"] and len(rest) == many
+    assert header[:2] == ["客户代码", "客户名称"] and len(rest) == many
     assert first[:2] == [f"{start}-a", '\'=HYPERLINK("http://evil.example","x")']
     assert first[-2:] == ["XY-7", "本市大客户分级标准: 白银客户"]
     assert "centre" in answer.headers["content-disposition"]
