@@ -20,14 +20,12 @@ from services.registry.handlers.acting import ActDesk
 from services.registry.handlers.ports import Rules
 from shared.commands import Call, Commands
 from shared.idempotency import unavailable
+from shared.kernel.lines import LINES
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
 
-Line = Annotated[
-    str,
-    StringConstraints(pattern="^(letters|logistics|express|parcels|press|finance|information|philately)$"),
-]
+Line = Annotated[str, StringConstraints(pattern=f"^({'|'.join(LINES)})$")]
 Sentence = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1000, pattern=r"^[^\x00]*$")
 ]
