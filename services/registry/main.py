@@ -5,18 +5,18 @@ from __future__ import annotations
 from services.registry.adapters.declaration_files import DATA, read_industries, read_time_limits
 from services.registry.adapters.declaration_reads import DeclarationReads
 from services.registry.adapters.files import read_configuration
-from services.registry.adapters.mappings import CounterCodeReads
-from services.registry.adapters.merge_reads import MergeReads
-from services.registry.adapters.read_models import ReadModels
 from services.registry.entrypoints import (
+    acting,
     agreements,
     counter_codes,
+    customers,
     declaration_timers,
     declarations,
     delegations,
-    http,
+    imports,
     loading,
     merges,
+    organisation,
     timers,
 )
 from services.registry.entrypoints.declaration_commands import Parts
@@ -41,25 +41,31 @@ def build(platform: Platform) -> Service:
         await declaration_timers.follow_organisation(work, limits, rules.default_unit)
         loaded = True
 
-    async def organisation() -> str | None:
+    async def not_loaded() -> str | None:
         return None if loaded else "the organisation is not loaded yet"
 
-    router = http.build_router(work, ReadModels(reader), rules, lambda: loaded)
-    router.include_router(agreements.build_router(work))
-    router.include_router(counter_codes.build_router(work, CounterCodeReads(reader), rules))
-    router.include_router(merges.build_router(work, MergeReads(reader)))
     desk = Parts(work, DeclarationReads(reader), rules, limits, industries, lambda: loaded)
     return Service(
         platform,
         title="keypost registry",
         timers={**timers.HANDLERS, **declaration_timers.handlers(limits, rules.default_unit)},
         routers=[
-            router,
+            imports.router,
+            customers.router,
+            organisation.router,
+            agreements.router,
+            counter_codes.router,
+            merges.router,
             declarations.routes(desk),
             delegations.routes(desk),
             dead_letter_routes.routes(work),
         ],
-        readiness={"organisation": organisation},
+        readiness={"organisation": not_loaded},
+        state={
+            "acts": acting.acts(work, rules),
+            "reader": reader,
+            "organisation_loaded": lambda: loaded,
+        },
         on_start=[load],
     )
 

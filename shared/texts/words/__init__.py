@@ -17,6 +17,7 @@ from shared.texts.words.exports import TEXTS as EXPORTS
 from shared.texts.words.fields import TEXTS as FIELDS
 from shared.texts.words.problems import TEXTS as PROBLEMS
 from shared.texts.words.problems_claims import TEXTS as PROBLEMS_CLAIMS
+from shared.texts.words.problems_registry import TEXTS as PROBLEMS_REGISTRY
 from shared.texts.words.problems_reporting import TEXTS as PROBLEMS_REPORTING
 from shared.texts.words.terms import TEXTS as TERMS
 
@@ -29,4 +30,14 @@ CONSOLE: Final = (
     CONSOLE_PLANS,
     CONSOLE_QUALITY,
 )
-PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, PROBLEMS_REPORTING, EXPORTS, *CONSOLE, CLI)
+PARTS: Final = (
+    TERMS,
+    FIELDS,
+    PROBLEMS,
+    PROBLEMS_CLAIMS,
+    PROBLEMS_REGISTRY,
+    PROBLEMS_REPORTING,
+    EXPORTS,
+    *CONSOLE,
+    CLI,
+)
