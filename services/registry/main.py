@@ -19,7 +19,7 @@ from services.registry.entrypoints import (
     merges,
     timers,
 )
-from services.registry.entrypoints.declaration_commands import Parts
+from services.registry.entrypoints.declaration_desk import Desks, Parts
 from services.registry.settings import RegistrySettings
 from shared import dead_letter_routes
 from shared.lifecycle import run
@@ -32,34 +32,35 @@ def build(platform: Platform) -> Service:
     folder = settings.data_folder if isinstance(settings, RegistrySettings) else None
     configuration = read_configuration(folder) if folder else read_configuration()
     work, reader, rules = platform.unit_of_work, platform.reader, configuration.rules
-    limits, industries = read_time_limits(folder or DATA), read_industries(folder or DATA)
+    desks = Desks(rules, read_time_limits(folder or DATA), read_industries(folder or DATA))
     loaded = False
 
     async def load() -> None:
         nonlocal loaded
         await loading.load_files(configuration, work)
-        await declaration_timers.follow_organisation(work, limits, rules.default_unit)
+        await declaration_timers.follow_organisation(work, desks)
         loaded = True
 
     async def organisation() -> str | None:
         return None if loaded else "the organisation is not loaded yet"
 
+    declaration_reads = DeclarationReads(reader, platform.clock)
     router = http.build_router(work, ReadModels(reader), rules, lambda: loaded)
     router.include_router(agreements.build_router(work))
     router.include_router(counter_codes.build_router(work, CounterCodeReads(reader), rules))
     router.include_router(merges.build_router(work, MergeReads(reader)))
-    desk = Parts(work, DeclarationReads(reader), rules, limits, industries, lambda: loaded)
     return Service(
         platform,
         title="keypost registry",
-        timers={**timers.HANDLERS, **declaration_timers.handlers(limits, rules.default_unit)},
+        timers={**timers.HANDLERS, **declaration_timers.handlers(desks)},
         routers=[
             router,
-            declarations.routes(desk),
-            delegations.routes(desk),
+            declarations.router,
+            delegations.router,
             dead_letter_routes.routes(work),
         ],
         readiness={"organisation": organisation},
+        state={"declarations": Parts(work, desks, declaration_reads, lambda: loaded)},
         on_start=[load],
     )
 

@@ -16,6 +16,7 @@ from shared.texts.words.console_quality import TEXTS as CONSOLE_QUALITY
 from shared.texts.words.fields import TEXTS as FIELDS
 from shared.texts.words.problems import TEXTS as PROBLEMS
 from shared.texts.words.problems_claims import TEXTS as PROBLEMS_CLAIMS
+from shared.texts.words.problems_declarations import TEXTS as PROBLEMS_DECLARATIONS
 from shared.texts.words.terms import TEXTS as TERMS
 
 CONSOLE: Final = (
@@ -27,4 +28,4 @@ CONSOLE: Final = (
     CONSOLE_PLANS,
     CONSOLE_QUALITY,
 )
-PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, *CONSOLE, CLI)
+PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, PROBLEMS_DECLARATIONS, *CONSOLE, CLI)
