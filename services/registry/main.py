@@ -19,7 +19,7 @@ from services.registry.entrypoints import (
     organisation,
     timers,
 )
-from services.registry.entrypoints.declaration_commands import Parts
+from services.registry.entrypoints.declaration_desk import Desks, Parts
 from services.registry.settings import RegistrySettings
 from shared import dead_letter_routes
 from shared.lifecycle import run
@@ -32,23 +32,23 @@ def build(platform: Platform) -> Service:
     folder = settings.data_folder if isinstance(settings, RegistrySettings) else None
     configuration = read_configuration(folder) if folder else read_configuration()
     work, reader, rules = platform.unit_of_work, platform.reader, configuration.rules
-    limits, industries = read_time_limits(folder or DATA), read_industries(folder or DATA)
+    desks = Desks(rules, read_time_limits(folder or DATA), read_industries(folder or DATA))
     loaded = False
 
     async def load() -> None:
         nonlocal loaded
         await loading.load_files(configuration, work)
-        await declaration_timers.follow_organisation(work, limits, rules.default_unit)
+        await declaration_timers.follow_organisation(work, desks)
         loaded = True
 
     async def not_loaded() -> str | None:
         return None if loaded else "the organisation is not loaded yet"
 
-    desk = Parts(work, DeclarationReads(reader), rules, limits, industries, lambda: loaded)
+    declaration_reads = DeclarationReads(reader, platform.clock)
     return Service(
         platform,
         title="keypost registry",
-        timers={**timers.HANDLERS, **declaration_timers.handlers(limits, rules.default_unit)},
+        timers={**timers.HANDLERS, **declaration_timers.handlers(desks)},
         routers=[
             imports.router,
             customers.router,
@@ -56,13 +56,14 @@ def build(platform: Platform) -> Service:
             agreements.router,
             counter_codes.router,
             merges.router,
-            declarations.routes(desk),
-            delegations.routes(desk),
+            declarations.router,
+            delegations.router,
             dead_letter_routes.routes(work),
         ],
         readiness={"organisation": not_loaded},
         state={
             "acts": acting.acts(work, rules),
+            "declarations": Parts(work, desks, declaration_reads, lambda: loaded),
             "reader": reader,
             "organisation_loaded": lambda: loaded,
         },

@@ -17,6 +17,7 @@ from shared.texts.words.exports import TEXTS as EXPORTS
 from shared.texts.words.fields import TEXTS as FIELDS
 from shared.texts.words.problems import TEXTS as PROBLEMS
 from shared.texts.words.problems_claims import TEXTS as PROBLEMS_CLAIMS
+from shared.texts.words.problems_declarations import TEXTS as PROBLEMS_DECLARATIONS
 from shared.texts.words.problems_registry import TEXTS as PROBLEMS_REGISTRY
 from shared.texts.words.problems_reporting import TEXTS as PROBLEMS_REPORTING
 from shared.texts.words.terms import TEXTS as TERMS
@@ -35,6 +36,7 @@ PARTS: Final = (
     FIELDS,
     PROBLEMS,
     PROBLEMS_CLAIMS,
+    PROBLEMS_DECLARATIONS,
     PROBLEMS_REGISTRY,
     PROBLEMS_REPORTING,
     EXPORTS,
