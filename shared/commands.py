@@ -112,7 +112,7 @@ class Commands(Generic[Desk]):
     async def carry_out(
         self,
         call: Call,
-        operation: Operation,
+        operation: Operation | None,
         handler: Handler[Command, Desk, Value],
         command: Command,
         show: Callable[[Desk, Value], Awaitable[Answer]],
@@ -122,9 +122,11 @@ class Commands(Generic[Desk]):
         """Carry a command out once and answer the resource as `show` gives it inside the transaction: 201 for a new one, 200
         otherwise, with its version as ETag where it has one. Raises the problem of a refusal.
 
+        `operation` is None where who may is known only once the thing is loaded; the handler asks then.
         With `by_content` a call without a key is known again by what it asks.
         """
-        require(call.caller, operation)
+        if operation is not None:
+            require(call.caller, operation)
         shown: type[Answer] = typing.get_type_hints(show)["return"]
 
         async def run(work: Work) -> Any:

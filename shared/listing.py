@@ -80,11 +80,13 @@ class KeysetList:
         cursor: str | None,
         limit: int,
         order: str | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> Page:
-        """A page of what the caller may see. `asked` are values of filters; None narrows nothing. Raises the problem 400
-        `bad_cursor`."""
+        """A page of what the caller may see. `asked` are values of filters; None narrows nothing. `given` are further values
+        that the query names, such as the instant: they narrow nothing, and a cursor holds whatever they are. Raises the
+        problem 400 `bad_cursor`."""
         async with reading(reader, caller, self.operation) as connection:
-            return await self.read_in(connection, asked, cursor, limit, order)
+            return await self.read_in(connection, asked, cursor, limit, order, given)
 
     async def read_in(
         self,
@@ -93,6 +95,7 @@ class KeysetList:
         cursor: str | None,
         limit: int,
         order: str | None = None,
+        given: Mapping[str, Any] | None = None,
     ) -> Page:
         """The same inside a transaction that has said for whom it reads."""
         order = order or next(iter(self.orders))
@@ -115,7 +118,7 @@ class KeysetList:
                 f"{self.select} WHERE {' AND '.join(conditions)} "
                 f"ORDER BY {', '.join(column.sql + direction for column in key.columns)} LIMIT :page_limit"
             ),
-            {**values, "page_limit": limit + 1},
+            {**(given or {}), **values, "page_limit": limit + 1},
         )
         items, following = listing.page([plain(row) for row in rows.mappings()], limit, key.key_of)
         return Page(items, following)

@@ -24,7 +24,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 
 from shared.contracts.fields import printed_instant
-from shared.kernel.refusals import Kind, Refusal
+from shared.kernel.refusals import BrokenFields, Fault, Kind, Refusal
 from shared.messaging import failures
 from shared.messaging.failures import classify, describe
 from shared.texts import CATALOGUE, Language, language_of, say, word
@@ -95,6 +95,12 @@ class Problem(Exception):
     def members(self) -> dict[str, Any]:
         """The members beside those of RFC 9457, in JSON terms."""
         return {name: in_json(value) for name, value in self.refusal.members().items()}
+
+    def members_in(self, language: Language) -> dict[str, Any]:
+        """The same, with the words of each broken field."""
+        if isinstance(self.refusal, BrokenFields):
+            return {"errors": [fault_error(each, language) for each in self.refusal.errors]}
+        return self.members
 
     def detail(self, language: Language) -> str:
         """The sentence for people."""
@@ -219,7 +225,7 @@ def response(request: Request, problem: Problem) -> Response:
         problem.status,
         problem.code,
         problem.detail(language),
-        problem.members,
+        problem.members_in(language),
         problem.headers,
     )
 
@@ -255,6 +261,12 @@ def field_errors(faults: Sequence[Mapping[str, Any]], language: Language) -> lis
 def field_error(pointer: str, code: str, language: Language) -> dict[str, str]:
     """The entry of a field of the body that breaks a rule of ours; its words stand under `field_fault.<code>`."""
     return {"pointer": pointer, "code": code, "detail": word("field_fault", code, language)}
+
+
+def fault_error(fault: Fault, language: Language) -> dict[str, str]:
+    """The same of a fault that a rule has found."""
+    entry = field_error(fault.pointer, fault.code, language)
+    return entry if fault.word is None else {**entry, "detail": word("field_fault", fault.word, language)}
 
 
 def declared(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:

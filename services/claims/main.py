@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from services.claims.adapters.known import PostgresKnown
-from services.claims.adapters.plan_reads import PlanReads
-from services.claims.adapters.read_models import ReadModels
 from services.claims.adapters.rule_files import load_rules
 from services.claims.adapters.rule_store import store_rules
-from services.claims.entrypoints import plans, timers, windows
-from services.claims.entrypoints.commands import Commands, open_desk
-from services.claims.entrypoints.http import routes
+from services.claims.entrypoints import timers
+from services.claims.entrypoints.commands import commands, install, open_desk
+from services.claims.entrypoints.http import ROUTERS
 from services.claims.handlers.learn import TOPICS, Learn
 from shared import dead_letter_routes
 from shared.service import Platform, Service
@@ -22,8 +20,6 @@ loop for about a tenth of a second, which HTTP waits."""
 def build(platform: Platform) -> Service:
     """The service on its platform."""
     rules, definitions = load_rules()
-    commands = Commands(platform.unit_of_work, rules)
-    reads = PlanReads(platform.reader)
 
     async def keep_rules() -> None:
         async with platform.unit_of_work.begin() as work:
@@ -35,11 +31,12 @@ def build(platform: Platform) -> Service:
         "keypost claims",
         consumers=[platform.consumer("registry", TOPICS, learn, max_records=BATCH_RECORDS)],
         timers=timers.handlers(rules),
-        routers=[
-            routes(ReadModels(platform.reader)),
-            plans.routes(commands, reads),
-            windows.routes(commands, reads),
-            dead_letter_routes.routes(platform.unit_of_work),
-        ],
+        routers=[*ROUTERS, dead_letter_routes.routes(platform.unit_of_work)],
+        state={
+            "commands": commands(platform.unit_of_work, rules),
+            "rules": rules,
+            "reader": platform.reader,
+        },
+        prepare_app=install,
         on_start=[keep_rules],
     )

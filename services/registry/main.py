@@ -5,21 +5,21 @@ from __future__ import annotations
 from services.registry.adapters.declaration_files import DATA, read_industries, read_time_limits
 from services.registry.adapters.declaration_reads import DeclarationReads
 from services.registry.adapters.files import read_configuration
-from services.registry.adapters.mappings import CounterCodeReads
-from services.registry.adapters.merge_reads import MergeReads
-from services.registry.adapters.read_models import ReadModels
 from services.registry.entrypoints import (
+    acting,
     agreements,
     counter_codes,
+    customers,
     declaration_timers,
     declarations,
     delegations,
-    http,
+    imports,
     loading,
     merges,
+    organisation,
     timers,
 )
-from services.registry.entrypoints.declaration_commands import Parts
+from services.registry.entrypoints.declaration_desk import Desks, Parts
 from services.registry.settings import RegistrySettings
 from shared import dead_letter_routes
 from shared.lifecycle import run
@@ -32,34 +32,41 @@ def build(platform: Platform) -> Service:
     folder = settings.data_folder if isinstance(settings, RegistrySettings) else None
     configuration = read_configuration(folder) if folder else read_configuration()
     work, reader, rules = platform.unit_of_work, platform.reader, configuration.rules
-    limits, industries = read_time_limits(folder or DATA), read_industries(folder or DATA)
+    desks = Desks(rules, read_time_limits(folder or DATA), read_industries(folder or DATA))
     loaded = False
 
     async def load() -> None:
         nonlocal loaded
         await loading.load_files(configuration, work)
-        await declaration_timers.follow_organisation(work, limits, rules.default_unit)
+        await declaration_timers.follow_organisation(work, desks)
         loaded = True
 
-    async def organisation() -> str | None:
+    async def not_loaded() -> str | None:
         return None if loaded else "the organisation is not loaded yet"
 
-    router = http.build_router(work, ReadModels(reader), rules, lambda: loaded)
-    router.include_router(agreements.build_router(work))
-    router.include_router(counter_codes.build_router(work, CounterCodeReads(reader), rules))
-    router.include_router(merges.build_router(work, MergeReads(reader)))
-    desk = Parts(work, DeclarationReads(reader), rules, limits, industries, lambda: loaded)
+    declaration_reads = DeclarationReads(reader, platform.clock)
     return Service(
         platform,
         title="keypost registry",
-        timers={**timers.HANDLERS, **declaration_timers.handlers(limits, rules.default_unit)},
+        timers={**timers.HANDLERS, **declaration_timers.handlers(desks)},
         routers=[
-            router,
-            declarations.routes(desk),
-            delegations.routes(desk),
+            imports.router,
+            customers.router,
+            organisation.router,
+            agreements.router,
+            counter_codes.router,
+            merges.router,
+            declarations.router,
+            delegations.router,
             dead_letter_routes.routes(work),
         ],
-        readiness={"organisation": organisation},
+        readiness={"organisation": not_loaded},
+        state={
+            "acts": acting.acts(work, rules),
+            "declarations": Parts(work, desks, declaration_reads, lambda: loaded),
+            "reader": reader,
+            "organisation_loaded": lambda: loaded,
+        },
         on_start=[load],
     )
 

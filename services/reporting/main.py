@@ -6,14 +6,11 @@ import asyncio
 
 from services.reporting.adapters.listening import ViewListener
 from services.reporting.adapters.peers import Peers
-from services.reporting.adapters.read_models import ReadModels
+from services.reporting.adapters.reads import Reads
 from services.reporting.adapters.views import PostgresViews
+from services.reporting.entrypoints import exports, http, rebuilds, view_routes
 from services.reporting.entrypoints.console import Hub, install, open_console
-from services.reporting.entrypoints.exports import export_routes
-from services.reporting.entrypoints.http import routes
 from services.reporting.entrypoints.rebuilder import Rebuilder
-from services.reporting.entrypoints.rebuilds import rebuild_routes
-from services.reporting.entrypoints.view_routes import view_routes
 from services.reporting.handlers.build_views import TOPICS, BuildViews
 from services.reporting.settings import Settings
 from shared import dead_letter_routes
@@ -27,11 +24,11 @@ event loop for about a tenth of a second, which HTTP waits."""
 
 def build(platform: Platform) -> Service:
     """The service on its platform."""
-    read = ReadModels(platform.reader, platform.clock)
+    reads = Reads(platform.reader, platform.clock)
     settings = platform.settings
     assert isinstance(settings, Settings)  # noqa: S101 - `__main__` reads them.
     peers, hub = Peers(settings.service_urls()), Hub()
-    console = open_console(read, peers, hub, platform.clock, settings.mode)
+    console = open_console(reads, peers, hub, platform.clock, settings.mode)
     listener = ViewListener(plain_dsn(settings.reader_database_url.get_secret_value()), hub.heard)
 
     async def follow_views() -> None:
@@ -50,12 +47,13 @@ def build(platform: Platform) -> Service:
         "keypost reporting",
         consumers=[builder],
         routers=[
-            routes(read, platform.clock),
-            view_routes(read),
-            export_routes(read, platform.unit_of_work),
-            rebuild_routes(platform.unit_of_work, rebuilder),
+            http.router,
+            view_routes.router,
+            exports.router,
+            rebuilds.router,
             dead_letter_routes.routes(platform.unit_of_work),
         ],
+        state={"reads": reads, "unit_of_work": platform.unit_of_work, "rebuilder": rebuilder},
         prepare_app=lambda app: install(app, console),
         background={"console": follow_views, "rebuilder": rebuilder.run},
     )

@@ -58,3 +58,22 @@ class Refusal:
     def sentence(self) -> str:
         """The key of its sentence in the catalogue, below `problem.`: the code, where one sentence serves all its cases."""
         return self.code
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """A field that breaks a rule of ours: where (a JSON pointer), and which rule by a stable code. `word` is the key of its
+    words below `field_fault.` where they are not those of the code."""
+
+    pointer: str
+    code: str
+    word: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BrokenFields(Refusal):
+    """Every field that breaks a rule of ours, at once. Whoever answers adds the words of each."""
+
+    errors: tuple[Fault, ...]
+    code: ClassVar[str] = "invalid_fields"
+    kind: ClassVar[Kind] = "invalid"

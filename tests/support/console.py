@@ -20,9 +20,10 @@ from services.reporting.entrypoints.console.visitor import TOKEN_COOKIE
 from shared import problems
 from shared.auth.development import AUDIENCE, JWKS_FILE, ensure_issuer, mint
 from shared.auth.tokens import DEVELOPMENT_ISSUER, TokenVerifier
+from shared.listing import Page
 
 NOW = datetime(2026, 3, 9, 2, 0, tzinfo=UTC)
-EMPTY_PAGE: tuple[list[Any], None] = ([], None)
+EMPTY_PAGE = Page([], None)
 
 
 class FixedClock:
@@ -31,20 +32,18 @@ class FixedClock:
 
 
 class Reads:
-    """Answers what `answers` holds under a method's name (a function is called with the arguments), else what an empty
+    """Answers what `answers` holds under a function's name (a callable is asked with the arguments), else what an empty
     installation would."""
 
     def __init__(self) -> None:
         self.answers: dict[str, Any] = {}
         self.asked: list[tuple[str, tuple[Any, ...]]] = []
 
-    def __getattr__(self, name: str) -> Callable[..., Any]:
-        async def read(*arguments: Any, **_: Any) -> Any:
-            self.asked.append((name, arguments[1:]))
-            answer = self.answers[name] if name in self.answers else NOTHING[name]
-            return answer(*arguments) if callable(answer) else answer
-
-        return read
+    async def read(self, caller: Any, function: Callable[..., Any], *asked: Any, **_: Any) -> Any:
+        name = function.__name__
+        self.asked.append((name, asked))
+        answer = self.answers[name] if name in self.answers else NOTHING[name]
+        return answer(caller, *asked) if callable(answer) else answer
 
 
 NOTHING: dict[str, Any] = {

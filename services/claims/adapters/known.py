@@ -63,8 +63,7 @@ class PostgresKnown:
 
     async def _keep(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
         if rows:
-            raw = await self._work.raw()
-            await raw.execute(statement, *(list(column) for column in zip(*rows, strict=True)))
+            await self._work.execute(statement, *(list(column) for column in zip(*rows, strict=True)))
 
 
 def _unit(told: Told[UnitState]) -> tuple[Any, ...]:

@@ -11,10 +11,9 @@ from dataclasses import asdict, fields
 from datetime import datetime
 from typing import Any, Final
 
-import asyncpg
 import orjson
 
-from services.claims.domain.plans import Compared, Fact, Plan
+from services.claims.domain.plans import Alternative, Fact, Plan
 from services.claims.handlers.ports import Case, Docket, KnownCustomer, KnownUnit, Subject
 from shared.messaging import timers
 from shared.messaging.work import Work
@@ -56,34 +55,30 @@ class PostgresPlans:
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    async def _raw(self) -> asyncpg.Connection:
-        return await self._work.raw()
-
     async def unit(self, unit_code: str) -> KnownUnit | None:
-        row = await (await self._raw()).fetchrow(f"{_UNIT} WHERE unit_code = $1", unit_code)
+        row = await self._work.fetchrow(f"{_UNIT} WHERE unit_code = $1", unit_code)
         return None if row is None else KnownUnit(*row)
 
     async def units_above(self, unit_path: str) -> list[KnownUnit]:
-        rows = await (await self._raw()).fetch(
+        rows = await self._work.fetch(
             f"{_UNIT} WHERE starts_with($1 || '/', unit_path || '/') ORDER BY length(unit_path) DESC",
             unit_path,
         )
         return [KnownUnit(*row) for row in rows]
 
     async def customer(self, customer_code: str) -> KnownCustomer | None:
-        row = await (await self._raw()).fetchrow(f"{_CUSTOMER} WHERE customer_code = $1", customer_code)
+        row = await self._work.fetchrow(f"{_CUSTOMER} WHERE customer_code = $1", customer_code)
         return None if row is None else _customer(row)
 
     async def customer_of_uscc(self, uscc: str) -> KnownCustomer | None:
-        row = await (await self._raw()).fetchrow(
+        row = await self._work.fetchrow(
             f"{_CUSTOMER} WHERE uscc = $1 AND status = 'active' ORDER BY customer_code LIMIT 1", uscc
         )
         return None if row is None else _customer(row)
 
     async def subject_of_customer(self, customer: KnownCustomer) -> int:
-        raw = await self._raw()
         # A prospect that turned out to be this customer is named by its credit code until its state is read.
-        found = await raw.fetchval(
+        found = await self._work.fetchval(
             """
             WITH made AS (
                 INSERT INTO subjects (customer_code, uscc, name)
@@ -98,11 +93,11 @@ class PostgresPlans:
         )
         if found is None:
             # Somebody else has made it since this statement began, or holds the credit code.
-            found = await raw.fetchval(
+            found = await self._work.fetchval(
                 "SELECT id FROM subjects WHERE customer_code = $1", customer.customer_code
             )
         if found is None:
-            found = await raw.fetchval(
+            found = await self._work.fetchval(
                 "INSERT INTO subjects (customer_code, name) VALUES ($1, $2)"
                 " ON CONFLICT (customer_code) DO UPDATE SET name = excluded.name RETURNING id",
                 customer.customer_code,
@@ -112,7 +107,7 @@ class PostgresPlans:
 
     async def subject_of_prospect(self, uscc: str, name: str) -> int:
         # The name of the first who filed stays; the update only makes the row come back.
-        found = await (await self._raw()).fetchval(
+        found = await self._work.fetchval(
             "INSERT INTO subjects (uscc, name) VALUES ($1, $2)"
             " ON CONFLICT (uscc) DO UPDATE SET name = subjects.name RETURNING id",
             uscc,
@@ -127,29 +122,24 @@ class PostgresPlans:
         return await self._subject("uscc", uscc)
 
     async def _subject(self, column: str, value: str) -> int | None:
-        found: int | None = await (await self._raw()).fetchval(
-            f"SELECT id FROM subjects WHERE {column} = $1", value
-        )
+        found: int | None = await self._work.fetchval(f"SELECT id FROM subjects WHERE {column} = $1", value)
         return found
 
     async def subject_of_plan(self, plan_id: str) -> int | None:
-        found: int | None = await (await self._raw()).fetchval(
-            "SELECT subject_id FROM plans WHERE id = $1", plan_id
-        )
+        found: int | None = await self._work.fetchval("SELECT subject_id FROM plans WHERE id = $1", plan_id)
         return found
 
     async def docket(self, subject_id: int) -> Docket | None:
-        raw = await self._raw()
-        row = await raw.fetchrow(
+        row = await self._work.fetchrow(
             "SELECT id, customer_code, uscc, name FROM subjects WHERE id = $1 FOR UPDATE", subject_id
         )
         if row is None:
             return None
-        plans = await raw.fetch(f"{_SELECT} WHERE subject_id = $1 ORDER BY filed_at, id", subject_id)
+        plans = await self._work.fetch(f"{_SELECT} WHERE subject_id = $1 ORDER BY filed_at, id", subject_id)
         return Docket(Subject(*row), {plan["id"]: plan_of(plan) for plan in plans})
 
     async def subjects_concerned(self, customer_codes: Sequence[str]) -> list[tuple[str, int]]:
-        rows = await (await self._raw()).fetch(
+        rows = await self._work.fetch(
             """
             SELECT c.customer_code, s.id FROM customers c JOIN subjects s ON s.customer_code = c.customer_code
                 WHERE c.customer_code = ANY($1::text[])
@@ -164,15 +154,14 @@ class PostgresPlans:
         return [(row[0], row[1]) for row in rows]
 
     async def rename(self, subject: Subject) -> None:
-        raw = await self._raw()
-        await raw.execute(
+        await self._work.execute(
             "UPDATE subjects SET customer_code = $2, uscc = $3, name = $4 WHERE id = $1",
             subject.id,
             subject.customer_code,
             subject.uscc,
             subject.name,
         )
-        await raw.execute(
+        await self._work.execute(
             "UPDATE windows SET window_key = $2, customer_code = $3, uscc = $4, name = $5 WHERE subject_id = $1",
             subject.id,
             subject.key,
@@ -182,37 +171,33 @@ class PostgresPlans:
         )
 
     async def dissolve(self, subject_id: int, into: int) -> None:
-        raw = await self._raw()
-        await raw.execute("UPDATE cases SET subject_id = $2 WHERE subject_id = $1", subject_id, into)
-        await raw.execute(
+        await self._work.execute("UPDATE cases SET subject_id = $2 WHERE subject_id = $1", subject_id, into)
+        await self._work.execute(
             "INSERT INTO agreement_outcomes (subject_id, agreement_no, recorded_at, result, noted_at)"
             " SELECT $2, agreement_no, recorded_at, result, noted_at FROM agreement_outcomes"
             " WHERE subject_id = $1 ON CONFLICT DO NOTHING",
             subject_id,
             into,
         )
-        await raw.execute("DELETE FROM agreement_outcomes WHERE subject_id = $1", subject_id)
-        await raw.execute("DELETE FROM subjects WHERE id = $1", subject_id)
+        await self._work.execute("DELETE FROM agreement_outcomes WHERE subject_id = $1", subject_id)
+        await self._work.execute("DELETE FROM subjects WHERE id = $1", subject_id)
 
     async def insert(self, plan: Plan) -> None:
-        await (await self._raw()).execute(_INSERT, *_values(plan))
+        await self._work.execute(_INSERT, *_values(plan))
 
     async def update(self, plan: Plan) -> None:
-        done = await (await self._raw()).execute(_UPDATE, *_values(plan))
-        if done != "UPDATE 1":
+        if await self._work.execute(_UPDATE, *_values(plan)) != 1:
             raise StoredElsewhere(plan.id)
 
     async def take_window(self, plan: Plan, subject: Subject) -> bool:
-        taken = await (await self._raw()).fetchval(_TAKE, *_window(plan, subject))
+        taken = await self._work.fetchval(_TAKE, *_window(plan, subject))
         return taken is not None
 
     async def store_window(self, plan: Plan, subject: Subject) -> None:
-        await (await self._raw()).execute(
-            f"UPDATE windows SET {_WINDOW} WHERE plan_id = $1", *_window(plan, subject)
-        )
+        await self._work.execute(f"UPDATE windows SET {_WINDOW} WHERE plan_id = $1", *_window(plan, subject))
 
     async def record(self, plan: Plan, facts: Sequence[Fact]) -> None:
-        await (await self._raw()).executemany(
+        await self._work.executemany(
             "INSERT INTO plan_steps (plan_id, plan_version, event, person, happened_at, recorded_at, stage, reason,"
             " note, evidence) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             [
@@ -232,8 +217,10 @@ class PostgresPlans:
             ],
         )
 
-    async def judged(self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str) -> bool:
-        noted = await (await self._raw()).fetchval(
+    async def note_outcome(
+        self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str
+    ) -> bool:
+        noted = await self._work.fetchval(
             "INSERT INTO agreement_outcomes (subject_id, agreement_no, recorded_at, result, noted_at)"
             " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING RETURNING true",
             subject_id,
@@ -245,7 +232,7 @@ class PostgresPlans:
         return noted is not None
 
     async def open_case(self, case: Case) -> None:
-        await (await self._raw()).execute(
+        await self._work.execute(
             "INSERT INTO cases (id, kind, subject_id, plan_id, unit_path, other_unit, agreement_no, evidence, opened_at,"
             " version, state) VALUES ($1, $2, $3, $4, $5, $6, $7, $8::text::jsonb, $9, $10, $11)",
             case.id,
@@ -265,15 +252,13 @@ class PostgresPlans:
         names = ", ".join(field.name for field in fields(Case)).replace(
             "evidence", "evidence::text AS evidence"
         )
-        row = await (await self._raw()).fetchrow(
-            f"SELECT {names} FROM cases WHERE id = $1 FOR UPDATE", case_id
-        )
+        row = await self._work.fetchrow(f"SELECT {names} FROM cases WHERE id = $1 FOR UPDATE", case_id)
         if row is None:
             return None
         return Case(**{**dict(row), "evidence": orjson.loads(row["evidence"])})
 
     async def store_case(self, case: Case) -> None:
-        await (await self._raw()).execute(
+        await self._work.execute(
             "UPDATE cases SET version = $2, state = $3, decision = $4, reason = $5, decided_by = $6, decided_at = $7"
             " WHERE id = $1",
             case.id,
@@ -287,7 +272,7 @@ class PostgresPlans:
 
     async def steps(self, plan_id: str) -> list[dict[str, Any]]:
         """What happened to a plan, for its resource."""
-        rows = await (await self._raw()).fetch(
+        rows = await self._work.fetch(
             "SELECT event, person, happened_at, stage, reason, note, evidence FROM plan_steps"
             " WHERE plan_id = $1 ORDER BY id",
             plan_id,
@@ -324,7 +309,7 @@ def plan_of(row: Any) -> Plan:
     values = dict(row)
     values["lines"] = tuple(values["lines"])
     values["files"] = tuple(values["files"])
-    values["comparison"] = tuple(Compared(**one) for one in orjson.loads(values["comparison"]))
+    values["comparison"] = tuple(Alternative(**one) for one in orjson.loads(values["comparison"]))
     return Plan(**values)
 
 

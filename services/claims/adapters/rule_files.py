@@ -12,7 +12,7 @@ from typing import Annotated, Any, Final, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from services.claims.domain.festivals import NAMES
+from services.claims.domain.festivals import FESTIVALS
 from services.claims.domain.rules import Criterion, Rule, Rulebook, SeasonRule
 
 FOLDER: Final = Path(__file__).resolve().parent.parent / "data" / "rules"
@@ -87,7 +87,7 @@ def load_rules(folder: Path = FOLDER) -> tuple[Rulebook, dict[int, dict[str, Any
         except (ValidationError, ValueError, yaml.YAMLError) as error:
             raise RuleFileError(f"{path.name}: {error}") from error
         for version in file.versions:
-            if unknown := set(version.seasons) - set(NAMES):
+            if unknown := set(version.seasons) - set(FESTIVALS):
                 raise RuleFileError(f"{path.name}: unknown festivals {sorted(unknown)}")
             rules.append(_rule(file.unit_path, version))
             definitions[version.version] = {

@@ -16,15 +16,14 @@ class RuleEdited(RuntimeError):
 
 async def store_rules(work: Work, definitions: Mapping[int, Mapping[str, Any]]) -> None:
     """Add the versions that are new. Raises `RuleEdited` for one whose content changed."""
-    raw = await work.raw()
     for version, definition in definitions.items():
-        await raw.execute(
+        await work.execute(
             "INSERT INTO rule_versions (version, definition, loaded_at) VALUES ($1, $2::text::jsonb, $3)"
             " ON CONFLICT DO NOTHING",
             version,
             orjson.dumps(dict(definition)).decode(),
             work.now,
         )
-        stored = await raw.fetchval("SELECT definition::text FROM rule_versions WHERE version = $1", version)
+        stored = await work.fetchval("SELECT definition::text FROM rule_versions WHERE version = $1", version)
         if orjson.loads(stored) != orjson.loads(orjson.dumps(dict(definition))):
             raise RuleEdited(f"version {version} of the rules was edited; add a new version instead")

@@ -12,14 +12,14 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Literal
 
-from services.claims.domain.days import day_of
 from services.claims.domain.plans import Plan
+from shared.kernel.days import day_of
 
 CaseKind = Literal["late_agreement", "foreign_agreement", "merged_windows"]
 
 
 @dataclass(frozen=True, slots=True)
-class Signed:
+class Signature:
     """An agreement as the registry told it. `signing_path` is that of the unit that signed it."""
 
     agreement_no: str
@@ -37,7 +37,7 @@ class Meaning:
     result: Literal["success", "late_agreement", "foreign_agreement"]
 
 
-def meaning(agreement: Signed, plans: Iterable[Plan]) -> Meaning | None:
+def meaning(agreement: Signature, plans: Iterable[Plan]) -> Meaning | None:
     """What the agreement means for one of these plans of its customer; None where it concerns no window."""
     concerned = [plan for plan in plans if _concerns(agreement, plan)]
     if not concerned:
@@ -52,7 +52,7 @@ def meaning(agreement: Signed, plans: Iterable[Plan]) -> Meaning | None:
     return Meaning(plan, "late_agreement") if plan.state == "expired" else None
 
 
-def _concerns(agreement: Signed, plan: Plan) -> bool:
+def _concerns(agreement: Signature, plan: Plan) -> bool:
     if plan.opens_at is None or plan.last_day is None or plan.state in ("registered", "refused"):
         return False
     if not day_of(plan.opens_at) <= agreement.signed_on <= plan.last_day:

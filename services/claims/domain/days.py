@@ -8,10 +8,8 @@ from __future__ import annotations
 
 from calendar import monthrange
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Final
-from zoneinfo import ZoneInfo
 
-SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
+from shared.kernel.days import SHANGHAI, day_of
 
 
 def months_later(day: date, months: int) -> date:
@@ -29,11 +27,6 @@ def start_of(day: date) -> datetime:
 def end_of(day: date) -> datetime:
     """24:00 of the day in Asia/Shanghai, which is no longer part of it."""
     return start_of(day + timedelta(days=1))
-
-
-def day_of(instant: datetime) -> date:
-    """The date of an instant in Asia/Shanghai."""
-    return instant.astimezone(SHANGHAI).date()
 
 
 def last_day_before(end: datetime) -> date:

@@ -8,19 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Final, Literal
+from typing import Final, Literal, get_args
 
 from services.claims.domain.rules import Rule
 
 Festival = Literal["mid_autumn", "new_year", "spring_festival"]
+FESTIVALS: Final[tuple[Festival, ...]] = get_args(Festival)
 FestivalDays = Callable[[str, int], "date | None"]
 """The day of a festival in a year of the common calendar; None where the calendar does not reach."""
-
-NAMES: Final[dict[str, tuple[str, str]]] = {
-    "mid_autumn": ("中秋", "Mid-Autumn"),
-    "new_year": ("新年", "New Year"),
-    "spring_festival": ("春节", "Spring Festival"),
-}
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from datetime import date, datetime, timedelta
 from typing import Final, Literal
 
 from services.claims.domain.days import (
-    day_of,
     end_of,
     last_day_before,
     months_later,
@@ -23,16 +22,17 @@ from services.claims.domain.days import (
 )
 from services.claims.domain.refusals import (
     AlreadyExtended,
+    AlreadyReviewed,
     BadExtension,
     CoolingDown,
     NotSignificant,
     OpensTooEarly,
-    Refusal,
     WindowHeld,
     WindowOver,
     WrongState,
 )
 from services.claims.domain.rules import Rule
+from shared.kernel.days import day_of
 
 Phase = Literal[
     "draft",
@@ -53,7 +53,7 @@ SYSTEM: Final = "service:claims"
 
 
 @dataclass(frozen=True, slots=True)
-class Compared:
+class Alternative:
     """One of several services that fit, for comparison (S1 art.12(3)): fen a year, quality in words."""
 
     service: str
@@ -92,7 +92,7 @@ class Plan:
     """Whom it is for in the words of who filed it: a code, or a credit code and a name."""
     identified: bool = False
     """Whether its readers may know the customer behind those words."""
-    comparison: tuple[Compared, ...] = ()
+    comparison: tuple[Alternative, ...] = ()
     files: tuple[str, ...] = ()
     queued: bool = False
     submitted_at: datetime | None = None
@@ -118,6 +118,11 @@ class Plan:
     @property
     def holds(self) -> bool:
         return self.state in HOLDING
+
+    @property
+    def people(self) -> tuple[str | None, ...]:
+        """Who filed it and who would carry it out."""
+        return (self.filed_by, self.manager_a, self.manager_b)
 
     @property
     def last_day(self) -> date | None:
@@ -194,7 +199,9 @@ def due_step(plan: Plan, now: datetime) -> Step | None:
 # --- Filing and review -----------------------------------------------------------------------------------------
 
 
-def submit(plan: Plan, rule: Rule, now: datetime, holder: Plan | None) -> Step | Refusal:
+def submit(
+    plan: Plan, rule: Rule, now: datetime, holder: Plan | None
+) -> Step | WrongState | OpensTooEarly | WindowHeld:
     """Hand the plan in. Where another holds the customer it waits in the queue, if that was asked for."""
     if plan.state != "draft":
         return WrongState(plan.state, ("draft",))
@@ -205,7 +212,7 @@ def submit(plan: Plan, rule: Rule, now: datetime, holder: Plan | None) -> Step |
         facts = [Fact("plan_submitted", now, plan.filed_by)]
         return _step(plan, *facts, state="submitted", submitted_at=now, due_at=now + rule.review)
     if not plan.may_queue:
-        return held(holder)
+        return window_held(holder)
     facts = [Fact("plan_submitted", now, plan.filed_by), Fact("plan_queued", now, SYSTEM)]
     return _step(plan, *facts, state="submitted", submitted_at=now, queued=True)
 
@@ -217,11 +224,11 @@ def queue(plan: Plan, now: datetime) -> Step:
 
 def release(plan: Plan, rule: Rule, released_at: datetime) -> Step:
     """The window it waited for is over: it is told, and its review time begins."""
-    told = Fact("window_released", released_at, SYSTEM)
-    return _step(plan, told, queued=False, due_at=released_at + rule.review, breached_at=None)
+    fact = Fact("window_released", released_at, SYSTEM)
+    return _step(plan, fact, queued=False, due_at=released_at + rule.review, breached_at=None)
 
 
-def held(holder: Plan) -> WindowHeld:
+def window_held(holder: Plan) -> WindowHeld:
     """Who holds the customer, and until when, as the window stands now."""
     assert holder.ends_at is not None and holder.settled_at is not None  # noqa: S101 - who holds has a window
     return WindowHeld(holder.id, holder.unit_code, holder.ends_at, holder.settled_at, queue_possible=True)
@@ -236,10 +243,12 @@ def window_of(plan: Plan, rule: Rule, now: datetime) -> tuple[datetime, date]:
     return opens_at, months_later(opens_on, rule.months_of(plan.kind))
 
 
-def register(plan: Plan, rule: Rule, now: datetime, by: str, reason: str | None) -> Step | Refusal:
+def register(
+    plan: Plan, rule: Rule, now: datetime, by: str, reason: str | None
+) -> Step | WrongState | AlreadyReviewed:
     """Enter the plan on file: its window is fixed, under the rule that holds on the day it opens."""
     if plan.state != "submitted":
-        return _decided(plan)
+        return _no_review(plan)
     opens_at, last_day = window_of(plan, rule, now)
     ends_at = end_of(last_day)
     now = to_millisecond(now)
@@ -258,10 +267,10 @@ def register(plan: Plan, rule: Rule, now: datetime, by: str, reason: str | None)
     )
 
 
-def refuse(plan: Plan, now: datetime, by: str, reason: str) -> Step | Refusal:
+def refuse(plan: Plan, now: datetime, by: str, reason: str) -> Step | WrongState | AlreadyReviewed:
     """The centre does not enter the plan on file."""
     if plan.state != "submitted":
-        return _decided(plan)
+        return _no_review(plan)
     now = to_millisecond(now)
     return _step(
         plan,
@@ -275,8 +284,10 @@ def refuse(plan: Plan, now: datetime, by: str, reason: str) -> Step | Refusal:
     )
 
 
-def _decided(plan: Plan) -> WrongState:
-    return WrongState(plan.state, ("submitted",), plan.reviewed_by, plan.reviewed_at)
+def _no_review(plan: Plan) -> WrongState | AlreadyReviewed:
+    if plan.reviewed_by is not None and plan.reviewed_at is not None:
+        return AlreadyReviewed(plan.state, plan.reviewed_by, plan.reviewed_at)
+    return WrongState(plan.state, ("submitted",))
 
 
 def cooling(unit_code: str, plans: tuple[Plan, ...], rule: Rule, now: datetime) -> CoolingDown | None:
@@ -293,7 +304,7 @@ def cooling(unit_code: str, plans: tuple[Plan, ...], rule: Rule, now: datetime) 
 # --- While the window is in force ------------------------------------------------------------------------------
 
 
-def _acting(plan: Plan, *states: str) -> Refusal | None:
+def _bars(plan: Plan, *states: str) -> WindowOver | WrongState | None:
     """None where the plan's state admits the act; after the deadline the holder may not act."""
     if plan.state in states:
         return None
@@ -304,18 +315,18 @@ def _acting(plan: Plan, *states: str) -> Refusal | None:
 
 def progress(
     plan: Plan, now: datetime, by: str, stage: str, note: str, evidence: tuple[str, ...]
-) -> Step | Refusal:
+) -> Step | WindowOver | WrongState:
     """The holder reports how far the development has come."""
-    if (no := _acting(plan, "active")) is not None:
+    if (no := _bars(plan, "active")) is not None:
         return no
     now = to_millisecond(now)
     fact = Fact("progress_reported", now, by, note=note, evidence=evidence)
     return _step(plan, fact, stage=stage, progressed_at=now)
 
 
-def judge(plan: Plan, now: datetime, by: str, significant: bool, note: str) -> Step | Refusal:
+def judge(plan: Plan, now: datetime, by: str, significant: bool, note: str) -> Step | WindowOver | WrongState:
     """The centre says whether the progress is significant, and guides the holder."""
-    if (no := _acting(plan, "active")) is not None:
+    if (no := _bars(plan, "active")) is not None:
         return no
     now = to_millisecond(now)
     fact = Fact("progress_judged", now, by, note=note)
@@ -324,9 +335,9 @@ def judge(plan: Plan, now: datetime, by: str, significant: bool, note: str) -> S
 
 def extend(
     plan: Plan, rule: Rule, now: datetime, by: str, until: date, reason: str, evidence: tuple[str, ...]
-) -> Step | Refusal:
+) -> Step | WindowOver | WrongState | AlreadyExtended | NotSignificant | BadExtension:
     """Prolong a window in force for significant progress, once and by at most so many months (defaults)."""
-    if (no := _acting(plan, "active")) is not None:
+    if (no := _bars(plan, "active")) is not None:
         return no
     last_day = plan.last_day
     assert last_day is not None  # noqa: S101 - an active plan has its window
@@ -348,9 +359,9 @@ def extend(
     )
 
 
-def withdraw(plan: Plan, now: datetime, by: str, reason: str | None) -> Step | Refusal:
+def withdraw(plan: Plan, now: datetime, by: str, reason: str | None) -> Step | WindowOver | WrongState:
     """The unit takes its plan back; a window in force ends with it."""
-    if (no := _acting(plan, "draft", "submitted", "registered", "active")) is not None:
+    if (no := _bars(plan, "draft", "submitted", "registered", "active")) is not None:
         return no
     now = to_millisecond(now)
     event = "window_withdrawn" if plan.state == "active" else "plan_withdrawn"

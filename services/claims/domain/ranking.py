@@ -30,7 +30,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Ranked:
+class Standing:
     """A place in the ranking, from 1. `behind`: the criterion that puts it behind the one before; None between equals."""
 
     place: int
@@ -44,25 +44,25 @@ def order_of(rule: Rule, candidates: Sequence[Candidate]) -> tuple[Criterion, ..
     return rule.ranking_of_several_lines if several else rule.ranking
 
 
-def rank(candidates: Sequence[Candidate], order: Sequence[Criterion]) -> list[Ranked]:
+def rank(candidates: Sequence[Candidate], order: Sequence[Criterion]) -> list[Standing]:
     """The plans in their order, each with the criterion that put it behind the one before."""
     ordered = sorted(
         candidates, key=lambda one: (*(-_worth(one, by) for by in order), one.submitted_at, one.plan_id)
     )
-    ranked: list[Ranked] = []
+    standings: list[Standing] = []
     for place, candidate in enumerate(ordered, start=1):
         before = ordered[place - 2] if place > 1 else candidate
         behind = next((by for by in order if _worth(before, by) != _worth(candidate, by)), None)
-        ranked.append(Ranked(place, candidate, behind))
-    return ranked
+        standings.append(Standing(place, candidate, behind))
+    return standings
 
 
-def going_before(plan_id: str, ranked: Sequence[Ranked], order: Sequence[Criterion]) -> tuple[str, ...]:
+def going_before(plan_id: str, standings: Sequence[Standing], order: Sequence[Criterion]) -> tuple[str, ...]:
     """The plans that a criterion puts before this one; equal ones are not among them."""
-    own = next(one.candidate for one in ranked if one.candidate.plan_id == plan_id)
+    own = next(one.candidate for one in standings if one.candidate.plan_id == plan_id)
     mine = [_worth(own, by) for by in order]
     return tuple(
-        one.candidate.plan_id for one in ranked if [_worth(one.candidate, by) for by in order] > mine
+        one.candidate.plan_id for one in standings if [_worth(one.candidate, by) for by in order] > mine
     )
 
 

@@ -1,73 +1,30 @@
-"""How a route runs a command: a desk in a transaction, the caller's permission, and refusals as problems."""
+"""How claims carries commands out: the desk of each transaction, and what the routes reach."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Response
+from fastapi import Depends, FastAPI, Request
+from fastapi.responses import Response
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.claims.adapters.lunar import festival_day
 from services.claims.adapters.plans import PostgresPlans, PostgresPlanTimers
 from services.claims.adapters.publishing import publisher, tombstones
-from services.claims.domain.plans import Plan
-from services.claims.domain.refusals import Refusal, WindowHeld
+from services.claims.domain.refusals import WindowHeldByAnother
 from services.claims.domain.rules import Rulebook
-from services.claims.entrypoints.resources import plan_out
-from services.claims.entrypoints.sentences import problem_of, unknown_plan
-from services.claims.handlers.acting import Allow, Done
-from services.claims.handlers.desk import Desk, WindowTaken
-from services.claims.handlers.ports import KnownCustomer, Subject
-from shared.auth.http import require
-from shared.auth.policy import Operation, permit
+from services.claims.handlers.desk import NOBODY, Desk, WindowTaken
+from shared.auth.http import BadToken, Unauthenticated
+from shared.auth.policy import Forbidden
 from shared.auth.principals import Principal
-from shared.etags import etag
-from shared.idempotency import Asked, answered_once
+from shared.commands import Call, Commands
+from shared.kernel.refusals import Refusal
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
-from shared.problems import Problem
-
-Command = Callable[[Desk], Awaitable[Done | Refusal]]
+from shared.problems import InvalidFields, Problem, declared, response
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
-    """Runs commands on plans."""
-
-    unit_of_work: UnitOfWork
-    rules: Rulebook
-
-    def desk(self, work: Work) -> Desk:
-        """Everything a command needs, inside this unit of work."""
-        return open_desk(work, self.rules)
-
-    async def on_plan(self, caller: Principal, asked: Asked, command: Command, response: Response) -> Any:
-        """Run it and answer with the plan as it now is. A refusal leaves nothing behind, its key included."""
-
-        async def run(work: Work) -> Any:
-            desk, store = self.desk(work), PostgresPlans(work)
-            try:
-                done = await command(desk)
-            except WindowTaken:
-                raise Problem(
-                    409,
-                    "window_held",
-                    "另有机构正在独家开发该客户。",
-                    "Another unit holds the exclusive right to this customer.",
-                ) from None
-            if not isinstance(done, Done):
-                raise await refused(done, store)
-            steps = await store.steps(done.plan.id)
-            subject = await _shown(caller, done, store)
-            return plan_out(done.plan, subject, steps).model_dump(mode="json")
-
-        answer = await answered_once(self.unit_of_work, asked, run)
-        response.headers["etag"] = etag(answer["version"])
-        return answer
-
-
-def open_desk(work: Work, rules: Rulebook) -> Desk:
+def open_desk(work: Work, rules: Rulebook, caller: Principal = NOBODY, version: int | None = None) -> Desk:
     """A desk inside this unit of work."""
     return Desk(
         work.now,
@@ -77,36 +34,50 @@ def open_desk(work: Work, rules: Rulebook) -> Desk:
         tombstones(work),
         rules,
         festival_day,
+        caller,
+        version,
     )
 
 
-async def refused(refusal: Refusal, store: PostgresPlans) -> Problem:
-    """The problem of a refusal, with the name of the unit that holds the customer."""
-    holder = await store.unit(refusal.holder_unit) if isinstance(refusal, WindowHeld) else None
-    return problem_of(refusal, holder)
+def commands(unit_of_work: UnitOfWork, rules: Rulebook) -> Commands[Desk]:
+    """The service's commands."""
+
+    async def open_for(work: Work, call: Call) -> Desk:
+        return open_desk(work, rules, call.caller, call.version)
+
+    return Commands(unit_of_work, open_for)
 
 
-async def _shown(caller: Principal, done: Done, store: PostgresPlans) -> Subject:
-    """The customer as this caller may know it."""
-    code = done.subject.customer_code
-    customer = None if code is None else await store.customer(code)
-    if customer is not None and may_read(caller, customer):
-        return done.subject
-    return done.subject.as_named(done.plan)
+async def _door(request: Request) -> Commands[Desk]:
+    door: Commands[Desk] = request.app.state.commands
+    return door
 
 
-def may_read(caller: Principal, customer: KnownCustomer) -> bool:
-    """Whether the caller may read this customer."""
-    return permit(caller, "customers.read", customer.unit_path, customer.managers) is None
+async def _rules(request: Request) -> Rulebook:
+    rules: Rulebook = request.app.state.rules
+    return rules
 
 
-def allowing(caller: Principal, operation: Operation) -> Allow:
-    """Lets the caller do this to plans of their scope. A plan that they may not even see is unknown to them."""
+async def _reader(request: Request) -> AsyncEngine:
+    reader: AsyncEngine = request.app.state.reader
+    return reader
 
-    def allow(plan: Plan) -> None:
-        bound = (plan.manager_a, plan.manager_b, plan.filed_by)
-        if permit(caller, "plans.read", plan.unit_path, bound) is not None:
-            raise unknown_plan()
-        require(caller, operation, plan.unit_path, bound)
 
-    return allow
+Door = Annotated[Commands[Desk], Depends(_door)]
+Rules = Annotated[Rulebook, Depends(_rules)]
+Reader = Annotated[AsyncEngine, Depends(_reader)]
+"""The types of routes' parameters: how commands are carried out, the rules, and the engine of reads."""
+
+
+def answers(*refusals: type[Refusal]) -> dict[int | str, dict[str, Any]]:
+    """The refusals of a route that reads, for its description: its own and those that any read can meet."""
+    return declared(*refusals, InvalidFields, Unauthenticated, BadToken, Forbidden)
+
+
+def install(app: FastAPI) -> None:
+    """Makes a problem of a window that the database does not admit: whoever asked hears that another holds the customer."""
+    app.add_exception_handler(WindowTaken, _window_taken)
+
+
+async def _window_taken(request: Request, _error: Exception) -> Response:
+    return response(request, Problem(WindowHeldByAnother()))

@@ -2,48 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from services.claims.domain.days import to_millisecond
-from services.claims.domain.refusals import CaseDecided, OwnRequest, Refusal, UnknownPlan
-from services.claims.handlers.acting import Confirm
+from services.claims.domain.refusals import CaseDecided, OwnRequest, UnknownCase
 from services.claims.handlers.desk import Desk
 from services.claims.handlers.messages import publish_case
 from services.claims.handlers.ports import Case
+from shared.auth.policy import Forbidden, OutOfScope, permit
+from shared.commands import stale
+from shared.etags import ChangedMeanwhile
+from shared.kernel.commands import Done
+
+
+@dataclass(frozen=True, slots=True)
+class DecideCase:
+    case_id: str
+    decision: str
+    reason: str
 
 
 async def decide_case(
-    desk: Desk,
-    case_id: str,
-    by: str,
-    decision: str,
-    reason: str,
-    allow: Callable[[Case], None],
-    confirm: Confirm,
-) -> Case | Refusal:
+    command: DecideCase, desk: Desk
+) -> Done[Case] | UnknownCase | Forbidden | OutOfScope | CaseDecided | OwnRequest | ChangedMeanwhile:
     """Once, with a reason; nobody decides on a window of their own."""
-    case = await desk.store.case(case_id)
-    if case is None:
-        return UnknownPlan()
-    allow(case)
+    case = await desk.store.case(command.case_id)
+    if case is None or permit(desk.caller, "cases.read", case.unit_path) is not None:
+        return UnknownCase()
+    barred = permit(desk.caller, "cases.decide", case.unit_path)
+    if barred is not None:
+        return barred
     docket = await desk.docket_of_plan(case.plan_id)
     assert docket is not None  # noqa: S101 - a case keeps its plan
     plan = docket.plans[case.plan_id]
     if case.state != "open":
         return CaseDecided(case.decision or "", case.decided_by or "", case.decided_at or case.opened_at)
-    if by in (plan.filed_by, plan.manager_a, plan.manager_b):
+    if desk.caller.user in plan.people:
         return OwnRequest()
-    confirm(case.version)
-    decided = replace(
+    moved_on = stale(desk.version, case.version)
+    if moved_on is not None:
+        return moved_on
+    decision = replace(
         case,
         version=case.version + 1,
         state="decided",
-        decision=decision,
-        reason=reason,
-        decided_by=by,
+        decision=command.decision,
+        reason=command.reason,
+        decided_by=desk.caller.user,
         decided_at=to_millisecond(desk.now),
     )
-    await desk.store.store_case(decided)
-    publish_case(desk.publish, decided, plan, docket.subject)
-    return decided
+    await desk.store.store_case(decision)
+    publish_case(desk.publish, decision, plan, docket.subject)
+    return Done(decision)

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final
 
-from services.claims.domain.days import day_of
 from services.claims.domain.festivals import FestivalDays
 from services.claims.domain.plans import (
+    SYSTEM,
     Plan,
     Step,
     due_at,
@@ -23,9 +23,22 @@ from services.claims.domain.plans import (
     release,
     silent_since,
 )
+from services.claims.domain.refusals import UnknownPlan, WindowHeld
 from services.claims.domain.rules import Rule, Rulebook
 from services.claims.handlers.messages import publish_fact, publish_plan, publish_window
-from services.claims.handlers.ports import Docket, PlanStore, PlanTimers, Publish, Subject, TellGone
+from services.claims.handlers.ports import (
+    Docket,
+    KnownCustomer,
+    PlanStore,
+    PlanTimers,
+    Publish,
+    Subject,
+    TellGone,
+)
+from shared.auth.policy import Forbidden, Operation, OutOfScope, permit
+from shared.auth.principals import Principal
+from shared.kernel.days import day_of
+from shared.kernel.refusals import Named
 
 WINDOW_OPEN: Final = "window_open"
 WINDOW_END: Final = "window_end"
@@ -36,13 +49,17 @@ WINDOW_GUIDANCE: Final = "window_guidance"
 REVIEW_OVERDUE: Final = "plan_review_overdue"
 
 
+NOBODY: Final = Principal(SYSTEM, "claims", ())
+"""Who works at a desk that no person asked for, such as a timer's: it may nothing, and signs as the system."""
+
+
 class WindowTaken(RuntimeError):
     """The database holds another window in that time although nobody else holds the subject: a fault of ours."""
 
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """One unit of work on plans: its instant and what it needs."""
+    """One unit of work on plans: its instant, what it needs, who asks, and which version they mean (None: any)."""
 
     now: datetime
     store: PlanStore
@@ -51,6 +68,31 @@ class Desk:
     tell_gone: TellGone
     rules: Rulebook
     festival_days: FestivalDays
+    caller: Principal = NOBODY
+    version: int | None = None
+
+    def bars(self, operation: Operation, plan: Plan) -> UnknownPlan | Forbidden | OutOfScope | None:
+        """Why the caller may not do this to the plan. One that they may not even read is unknown to them."""
+        if not self.reads_plan(plan):
+            return UnknownPlan()
+        return permit(self.caller, operation, plan.unit_path, plan.people)
+
+    def reads_plan(self, plan: Plan) -> bool:
+        """Whether the caller may read this plan."""
+        return permit(self.caller, "plans.read", plan.unit_path, plan.people) is None
+
+    def reads_customer(self, customer: KnownCustomer) -> bool:
+        """Whether the caller may read this customer."""
+        return permit(self.caller, "customers.read", customer.unit_path, customer.managers) is None
+
+    async def customer_of(self, subject: Subject) -> KnownCustomer | None:
+        """The customer that plans are about; None for a prospect."""
+        return None if subject.customer_code is None else await self.store.customer(subject.customer_code)
+
+    async def with_name(self, refusal: WindowHeld) -> WindowHeld:
+        """The refusal with the name of the unit that holds the customer."""
+        unit = await self.store.unit(refusal.holder_unit)
+        return refusal if unit is None else replace(refusal, holder=Named(unit.name_zh, unit.name_en))
 
     def rule_of(self, plan: Plan) -> Rule:
         """The rule that the plan's window opened under, before that the one of the day it was handed in."""
@@ -119,9 +161,9 @@ class Desk:
         return plan
 
     async def _identified(self, plan: Plan, subject: Subject) -> bool:
-        if identifies(plan) or subject.customer_code is None:
-            return identifies(plan)
-        customer = await self.store.customer(subject.customer_code)
+        if identifies(plan):
+            return True
+        customer = await self.customer_of(subject)
         return customer is not None and identifies(plan, customer.managers)
 
     def _tell(self, docket: Docket, before: Plan | None, step: Step) -> None:

@@ -2,38 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import date
 from typing import Any
 
-from services.claims.domain.days import day_of, to_millisecond
+from services.claims.domain.days import to_millisecond
 from services.claims.domain.festivals import next_season, season_touched, unreckoned_year
-from services.claims.domain.plans import Compared, Kind, Plan, Step, cooling, submit, window_of
+from services.claims.domain.plans import Alternative, Kind, Plan, Step, cooling, submit, window_of
 from services.claims.domain.refusals import (
     AlreadyFiled,
     BadCreditCode,
-    CustomerGone,
+    CoolingDown,
+    CustomerNotActive,
     FestivalNotReckoned,
+    MergedInto,
+    OpensTooEarly,
     OutsideSeason,
-    Refusal,
     UnknownCustomer,
+    UnknownPlan,
     UnknownUnit,
+    WindowHeld,
     WrongState,
 )
-from services.claims.handlers.acting import Allow, Confirm, Done, act
+from services.claims.handlers.acting import Entry, docket_for, finish
 from services.claims.handlers.desk import Desk
-from services.claims.handlers.ports import Docket, KnownCustomer, KnownUnit
+from services.claims.handlers.ports import Docket, KnownUnit
+from shared.auth.policy import Forbidden, OutOfScope, permit
+from shared.etags import ChangedMeanwhile
 from shared.ids import new_id
+from shared.kernel.commands import Done
 from shared.kernel.credit_codes import clean_uscc
+from shared.kernel.days import day_of
+from shared.kernel.refusals import Refusal
 
-Reads = Callable[[KnownCustomer], bool]
-"""Whether the caller may read the customer."""
+SubmissionRefusal = (
+    WrongState | OpensTooEarly | WindowHeld | AlreadyFiled | CoolingDown | OutsideSeason | FestivalNotReckoned
+)
+"""Why a plan cannot be handed in now."""
+SubjectRefusal = UnknownCustomer | BadCreditCode | MergedInto | CustomerNotActive
+"""Why nobody can file a plan for this customer or prospect."""
 
 
 @dataclass(frozen=True, slots=True)
-class Filing:
-    """What a plan says when it is filed: for a customer by code, or for a prospect by credit code and name."""
+class FilePlan:
+    """What a plan says when it is filed: for a customer by code, or for a prospect by credit code and name. It is handed
+    in at once, or stays a draft."""
 
     unit_code: str
     customer_code: str | None
@@ -45,86 +59,89 @@ class Filing:
     plan_text: str
     expected_revenue_fen: int | None
     expected_margin_fen: int | None
-    comparison: tuple[Compared, ...]
+    comparison: tuple[Alternative, ...]
     files: tuple[str, ...]
     manager_a: str
     manager_b: str | None
     opens_on: date | None
     may_queue: bool
+    hand_in: bool
 
 
 async def file_plan(
-    desk: Desk, filing: Filing, by: str, allow: Callable[[str], None], reads: Reads, hand_in: bool
-) -> Done | Refusal:
-    """A new plan, as a draft or handed in at once. `allow` raises where the caller may not file for a unit of that
-    path; `reads` says whether they may read a customer."""
-    unit = await desk.store.unit(filing.unit_code)
+    command: FilePlan, desk: Desk
+) -> Done[Entry] | UnknownUnit | Forbidden | OutOfScope | SubjectRefusal | SubmissionRefusal:
+    """A new plan, as a draft or handed in at once."""
+    unit = await desk.store.unit(command.unit_code)
     if unit is None or (unit.valid_to is not None and unit.valid_to < day_of(desk.now)):
-        return UnknownUnit(filing.unit_code)
-    allow(unit.unit_path)
-    subject_id = await _subject(desk, filing)
-    if not isinstance(subject_id, int):
+        return UnknownUnit(command.unit_code)
+    barred = permit(desk.caller, "plans.file", unit.unit_path)
+    if barred is not None:
+        return barred
+    subject_id = await _subject(command, desk)
+    if isinstance(subject_id, Refusal):
         return subject_id
     docket = await desk.docket(subject_id)
     assert docket is not None  # noqa: S101 - it was made or found in this transaction
-    plan = await _plan(desk, filing, docket, unit, by, reads)
-    step = await hand_over(desk, docket, plan) if hand_in else None
-    if step is not None and not isinstance(step, Step):
+    plan = await _plan(command, desk, docket, unit)
+    step = await hand_over(desk, docket, plan) if command.hand_in else None
+    if isinstance(step, Refusal):
         return step
     await desk.carry_out(docket, Step(plan, ()))
     if step is not None:
         await desk.carry_out(docket, step)
-    return Done(docket.plans[plan.id], docket.subject)
+    return Done(Entry(docket.plans[plan.id], docket.subject), created=True)
 
 
-async def _subject(desk: Desk, filing: Filing) -> int | Refusal:
-    if filing.customer_code is not None:
-        customer = await desk.store.customer(filing.customer_code)
+async def _subject(command: FilePlan, desk: Desk) -> int | SubjectRefusal:
+    if command.customer_code is not None:
+        customer = await desk.store.customer(command.customer_code)
         if customer is None:
-            return UnknownCustomer(filing.customer_code)
+            return UnknownCustomer(command.customer_code)
     else:
-        uscc = clean_uscc(filing.prospect_uscc or "")
+        uscc = clean_uscc(command.prospect_uscc or "")
         if uscc is None:
             return BadCreditCode()
         customer = await desk.store.customer_of_uscc(uscc)
         if customer is None:
-            return await desk.store.subject_of_prospect(uscc, filing.prospect_name or "")
-    if customer.status != "active":
-        return CustomerGone(customer.customer_code, customer.status, customer.merged_into)
-    return await desk.store.subject_of_customer(customer)
+            return await desk.store.subject_of_prospect(uscc, command.prospect_name or "")
+    if customer.status == "active":
+        return await desk.store.subject_of_customer(customer)
+    if customer.merged_into is not None:
+        return MergedInto(customer.merged_into)
+    return CustomerNotActive(customer.status)
 
 
-async def _plan(desk: Desk, filing: Filing, docket: Docket, unit: KnownUnit, by: str, reads: Reads) -> Plan:
+async def _plan(command: FilePlan, desk: Desk, docket: Docket, unit: KnownUnit) -> Plan:
     now = to_millisecond(desk.now)
-    code = docket.subject.customer_code
-    customer = None if code is None else await desk.store.customer(code)
+    customer = await desk.customer_of(docket.subject)
     return Plan(
         id=new_id(),
         subject_id=docket.subject.id,
         version=1,
         state="draft",
-        kind=filing.kind,
-        festival=filing.festival,
+        kind=command.kind,
+        festival=command.festival,
         unit_code=unit.unit_code,
         unit_path=unit.unit_path,
         reviewing_unit=await _reviewing_unit(desk, unit),
-        lines=filing.lines,
-        plan_text=filing.plan_text,
-        expected_revenue_fen=filing.expected_revenue_fen,
-        expected_margin_fen=filing.expected_margin_fen,
-        comparison=filing.comparison,
-        files=filing.files,
-        manager_a=filing.manager_a,
-        manager_b=filing.manager_b,
-        opens_on=filing.opens_on,
-        may_queue=filing.may_queue,
-        filed_by=by,
+        lines=command.lines,
+        plan_text=command.plan_text,
+        expected_revenue_fen=command.expected_revenue_fen,
+        expected_margin_fen=command.expected_margin_fen,
+        comparison=command.comparison,
+        files=command.files,
+        manager_a=command.manager_a,
+        manager_b=command.manager_b,
+        opens_on=command.opens_on,
+        may_queue=command.may_queue,
+        filed_by=desk.caller.user,
         filed_at=now,
         changed_at=now,
-        named_code=filing.customer_code,
-        named_uscc=clean_uscc(filing.prospect_uscc or ""),
-        named_name=filing.prospect_name,
-        identified=customer is not None and reads(customer),
+        named_code=command.customer_code,
+        named_uscc=clean_uscc(command.prospect_uscc or ""),
+        named_name=command.prospect_name,
+        identified=customer is not None and desk.reads_customer(customer),
     )
 
 
@@ -136,33 +153,51 @@ async def _reviewing_unit(desk: Desk, unit: KnownUnit) -> str:
     return centre.unit_code
 
 
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    """What a draft shall say from now on; `changes` are fields of the plan."""
+
+    plan_id: str
+    changes: Mapping[str, Any]
+
+
 async def change_plan(
-    desk: Desk, plan_id: str, changes: Mapping[str, Any], by: str, allow: Allow, confirm: Confirm
-) -> Done | Refusal:
-    """Change what a draft says; `changes` are fields of the plan."""
+    command: ChangePlan, desk: Desk
+) -> Done[Entry] | UnknownPlan | Forbidden | OutOfScope | WrongState | ChangedMeanwhile:
+    """Change what a draft says."""
+    docket = await docket_for(desk, command.plan_id, "plans.file")
+    if isinstance(docket, Refusal):
+        return docket
+    plan = docket.plans[command.plan_id]
+    if plan.state != "draft":
+        return WrongState(plan.state, ("draft",))
+    step = Step(replace(plan, version=plan.version + 1, **command.changes), ())
+    return await finish(desk, docket, step)
 
-    async def decide(_docket: Docket, plan: Plan) -> Step | Refusal:
-        if plan.state != "draft":
-            return WrongState(plan.state, ("draft",))
-        return Step(replace(plan, version=plan.version + 1, **changes), ())
 
-    return await act(desk, plan_id, allow, decide, confirm)
+@dataclass(frozen=True, slots=True)
+class SubmitPlan:
+    plan_id: str
 
 
-async def submit_plan(desk: Desk, plan_id: str, allow: Allow, confirm: Confirm) -> Done | Refusal:
+async def submit_plan(
+    command: SubmitPlan, desk: Desk
+) -> Done[Entry] | UnknownPlan | Forbidden | OutOfScope | SubmissionRefusal | ChangedMeanwhile:
     """Hand a draft in."""
+    docket = await docket_for(desk, command.plan_id, "plans.file")
+    if isinstance(docket, Refusal):
+        return docket
+    step = await hand_over(desk, docket, docket.plans[command.plan_id])
+    return step if isinstance(step, Refusal) else await finish(desk, docket, step)
 
-    async def decide(docket: Docket, plan: Plan) -> Step | Refusal:
-        return await hand_over(desk, docket, plan)
 
-    return await act(desk, plan_id, allow, decide, confirm)
-
-
-async def hand_over(desk: Desk, docket: Docket, plan: Plan) -> Step | Refusal:
+async def hand_over(desk: Desk, docket: Docket, plan: Plan) -> Step | SubmissionRefusal:
     """Whether the plan can be handed in now, and the step if so."""
     rule = desk.rules.holding(plan.unit_path, day_of(desk.now))
     step = submit(plan, rule, desk.now, docket.holder())
-    if not isinstance(step, Step):
+    if isinstance(step, WindowHeld):
+        return await desk.with_name(step)
+    if isinstance(step, Refusal):
         return step
     for other in docket.plans.values():
         same = (other.unit_code, other.manager_a) == (plan.unit_code, plan.manager_a)

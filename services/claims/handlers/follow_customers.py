@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date, datetime
 from typing import Any
 
-from services.claims.domain.agreements import Signed, meaning
+from services.claims.domain.agreements import Signature, meaning
 from services.claims.domain.plans import Plan, give_way, move, queue, succeed
 from services.claims.handlers.desk import Desk
 from services.claims.handlers.messages import publish_case
@@ -139,40 +139,42 @@ async def _move_plans(desk: Desk, source: Docket, target: Docket) -> None:
 
 
 async def _read_agreements(desk: Desk, docket: Docket, customer: KnownCustomer) -> None:
-    for said in customer.agreements:
-        signed = await _signed(desk, said, customer)
-        found = meaning(signed, docket.plans.values())
-        if found is None or not await desk.store.judged(
-            docket.subject.id, signed.agreement_no, signed.recorded_at, found.result
+    for agreement in customer.agreements:
+        signature = await _signature(desk, agreement, customer)
+        found = meaning(signature, docket.plans.values())
+        if found is None or not await desk.store.note_outcome(
+            docket.subject.id, signature.agreement_no, signature.recorded_at, found.result
         ):
             continue
         if found.result == "success":
-            await desk.carry_out(docket, succeed(found.plan, desk.now, "service:claims", signed.agreement_no))
+            await desk.carry_out(
+                docket, succeed(found.plan, desk.now, "service:claims", signature.agreement_no)
+            )
         else:
             await _open_case(
                 desk,
                 docket,
                 found.plan,
                 found.result,
-                other_unit=signed.signing_unit,
-                agreement_no=signed.agreement_no,
+                other_unit=signature.signing_unit,
+                agreement_no=signature.agreement_no,
                 evidence={
-                    "signed_on": signed.signed_on.isoformat(),
-                    "recorded_at": signed.recorded_at.isoformat(),
+                    "signed_on": signature.signed_on.isoformat(),
+                    "recorded_at": signature.recorded_at.isoformat(),
                     "arrived_at": desk.now.isoformat(),
-                    "signing_unit": signed.signing_unit,
+                    "signing_unit": signature.signing_unit,
                     "window_state": found.plan.state,
                 },
             )
 
 
-async def _signed(desk: Desk, said: Mapping[str, Any], customer: KnownCustomer) -> Signed:
-    unit_code = said.get("unit_code")
+async def _signature(desk: Desk, agreement: Mapping[str, Any], customer: KnownCustomer) -> Signature:
+    unit_code = agreement.get("unit_code")
     unit = None if unit_code is None else await desk.store.unit(unit_code)
-    return Signed(
-        said["agreement_no"],
-        date.fromisoformat(said["signed_on"]),
-        datetime.fromisoformat(said["recorded_at"]),
+    return Signature(
+        agreement["agreement_no"],
+        date.fromisoformat(agreement["signed_on"]),
+        datetime.fromisoformat(agreement["recorded_at"]),
         unit_code or customer.unit_code,
         customer.unit_path if unit_code is None else f"/{unit_code}" if unit is None else unit.unit_path,
     )

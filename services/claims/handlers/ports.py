@@ -171,7 +171,12 @@ class PlanStore(Protocol):
     async def record(self, plan: Plan, facts: Sequence[Fact]) -> None:
         """What happened, in the plan's own file."""
 
-    async def judged(self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str) -> bool:
+    async def steps(self, plan_id: str) -> Sequence[Mapping[str, Any]]:
+        """What happened to a plan, in order."""
+
+    async def note_outcome(
+        self, subject_id: int, agreement_no: str, recorded_at: datetime, result: str
+    ) -> bool:
         """Note what an agreement meant; False where that was noted before."""
 
     async def open_case(self, case: Case) -> None:

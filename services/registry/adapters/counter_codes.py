@@ -3,9 +3,11 @@ exclusion constraint."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from services.registry.adapters.mappings import MAPPING
 from services.registry.domain.codes import CodeScheme, slot_of
 from services.registry.domain.counter_codes import CodeMapping
 from shared.messaging.work import Work
@@ -21,28 +23,26 @@ class PostgresCounterCodes:
         self._work = work
 
     async def registered(self, code: str) -> bool:
-        raw = await self._work.raw()
-        return bool(await raw.fetchval("SELECT EXISTS (SELECT 1 FROM customers WHERE code = $1)", code))
+        return bool(
+            await self._work.fetchval("SELECT EXISTS (SELECT 1 FROM customers WHERE code = $1)", code)
+        )
 
     async def of_code(self, code: str) -> list[CodeMapping]:
-        raw = await self._work.raw()
-        rows = await raw.fetch(f"SELECT {_COLUMNS} FROM {_FROM} WHERE n.code = $1 ORDER BY m.id", code)
+        rows = await self._work.fetch(f"SELECT {_COLUMNS} FROM {_FROM} WHERE n.code = $1 ORDER BY m.id", code)
         return [CodeMapping(*row) for row in rows]
 
     async def one(self, id: int) -> CodeMapping | None:
-        raw = await self._work.raw()
-        row = await raw.fetchrow(f"SELECT {_COLUMNS} FROM {_FROM} WHERE m.id = $1", id)
+        row = await self._work.fetchrow(f"SELECT {_COLUMNS} FROM {_FROM} WHERE m.id = $1", id)
         return None if row is None else CodeMapping(*row)
 
     async def add(self, mapping: CodeMapping, person: str, issuing: CodeScheme) -> CodeMapping | None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             "INSERT INTO counter_code_names (code, unit_code, counter_id) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
             mapping.code,
             *mapping.scope,
         )
         # A violation of the exclusion would poison the transaction; this way it is an answer.
-        row = await raw.fetchrow(
+        row = await self._work.fetchrow(
             """
             INSERT INTO counter_codes (code_id, customer_code, valid_from, valid_to, mapped_by, mapped_at, version)
             SELECT id, $2, $3, $4, $5, $6, 1 FROM counter_code_names
@@ -59,15 +59,15 @@ class PostgresCounterCodes:
         )
         if row is None:
             return None
-        await self._skip_serial(raw, mapping.code, issuing)
+        await self._skip_serial(mapping.code, issuing)
         return replace(mapping, id=row["id"])
 
-    async def _skip_serial(self, raw: Any, code: str, issuing: CodeScheme) -> None:
+    async def _skip_serial(self, code: str, issuing: CodeScheme) -> None:
         """A counter's code that has the form of one of ours must never be issued to a customer."""
         slot = slot_of(issuing, code)
         if slot is None:
             return
-        await raw.execute(
+        await self._work.execute(
             """
             INSERT INTO code_skips (scheme, division, serial, reason, code, recorded_at)
             SELECT $1, $2, $3, 'mapped_code', $4, $5 WHERE $3 > coalesce(
@@ -82,8 +82,7 @@ class PostgresCounterCodes:
         )
 
     async def end(self, mapping: CodeMapping, person: str, reason: str) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             "UPDATE counter_codes SET valid_to = $2, version = $3, ended_by = $4, ended_at = $5, end_reason = $6"
             " WHERE id = $1",
             mapping.id,
@@ -95,9 +94,12 @@ class PostgresCounterCodes:
         )
 
     async def move(self, alias: str, survivor: str) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             "UPDATE counter_codes SET customer_code = $2, version = version + 1 WHERE customer_code = $1",
             alias,
             survivor,
         )
+
+    async def record(self, id: int) -> Mapping[str, Any]:
+        (row,) = await self._work.fetch(f"{MAPPING} WHERE m.id = $1", id)
+        return dict(row)

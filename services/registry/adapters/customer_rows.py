@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection, Sequence
+from typing import Any, Protocol
 
-import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from services.registry.domain.agreements import Agreement
 from services.registry.domain.counter_codes import CodeMapping, holding
@@ -16,10 +16,23 @@ COLUMNS = """code, version, name, uscc, kind, unit_code, registered_at, status, 
     upstream_granted_by_province, manager_a, manager_b"""
 
 
-async def load_agreements(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[Agreement]]:
+class Rows(Protocol):
+    """Where statements are read: a unit of work, or the connection of a read."""
+
+    async def fetch(self, statement: str, /, *values: Any) -> list[Any]: ...
+
+
+async def connection_of(connection: AsyncConnection) -> Rows:
+    """The driver's connection inside the same transaction of a read."""
+    driver: Any = (await connection.get_raw_connection()).driver_connection
+    rows: Rows = driver
+    return rows
+
+
+async def load_agreements(store: Rows, codes: Sequence[str]) -> dict[str, list[Agreement]]:
     """The agreements of some customers in the order in which they were recorded."""
     found: dict[str, list[Agreement]] = defaultdict(list)
-    rows = await raw.fetch(
+    rows = await store.fetch(
         "SELECT customer_code, agreement_no, signed_on, ends_on, state, ended_on, recorded_at, lines, unit_code"
         " FROM agreements WHERE customer_code = ANY($1::text[]) ORDER BY customer_code, position",
         list(codes),
@@ -40,10 +53,10 @@ async def load_agreements(raw: asyncpg.Connection, codes: Sequence[str]) -> dict
     return found
 
 
-async def load_mappings(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[CodeMapping]]:
+async def load_mappings(store: Rows, codes: Sequence[str]) -> dict[str, list[CodeMapping]]:
     """The counter codes of some customers, those taken back left out."""
     found: dict[str, list[CodeMapping]] = defaultdict(list)
-    rows = await raw.fetch(
+    rows = await store.fetch(
         """
         SELECT m.id, n.code, m.customer_code, m.valid_from, m.valid_to, m.version, n.unit_code, n.counter_id
         FROM counter_codes m JOIN counter_code_names n ON n.id = m.code_id
@@ -56,10 +69,10 @@ async def load_mappings(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[s
     return found
 
 
-async def load_aliases(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, list[str]]:
+async def load_aliases(store: Rows, codes: Sequence[str]) -> dict[str, list[str]]:
     """The customers merged into each of some customers, directly or by way of others, by code."""
     found: dict[str, list[str]] = defaultdict(list)
-    rows = await raw.fetch(
+    rows = await store.fetch(
         "SELECT survivor, code FROM customers WHERE survivor = ANY($1::text[])"
         ' ORDER BY survivor, code COLLATE "C"',
         list(codes),
@@ -69,21 +82,21 @@ async def load_aliases(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[st
     return found
 
 
-async def customers_of_codes(raw: asyncpg.Connection, codes: Sequence[str]) -> dict[str, Customer]:
+async def customers_of_codes(store: Rows, codes: Collection[str]) -> dict[str, Customer]:
     """Customers by code as they are seen, without locking them."""
-    rows = await raw.fetch(f"SELECT {COLUMNS} FROM customers WHERE code = ANY($1::text[])", list(codes))
-    return {each.code: each for each in await with_parts(raw, rows)}
+    rows = await store.fetch(f"SELECT {COLUMNS} FROM customers WHERE code = ANY($1::text[])", list(codes))
+    return {each.code: each for each in await with_parts(store, rows)}
 
 
-async def with_parts(raw: asyncpg.Connection, rows: Sequence[Any]) -> list[Customer]:
+async def with_parts(store: Rows, rows: Sequence[Any]) -> list[Customer]:
     """Customers from rows of `customers`, with their agreements, counter codes and aliases.
 
     One that was merged has none of these: they passed to its survivor.
     """
     codes = [row["code"] for row in rows if row["status"] != "merged"]
-    agreements = await load_agreements(raw, codes)
-    mappings = await load_mappings(raw, codes)
-    aliases = await load_aliases(raw, codes)
+    agreements = await load_agreements(store, codes)
+    mappings = await load_mappings(store, codes)
+    aliases = await load_aliases(store, codes)
     return [
         customer_of(
             row,

@@ -7,15 +7,10 @@ the same state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
-import asyncpg
-
-from services.registry.adapters.customer_rows import (
-    COLUMNS,
-    with_parts,
-)
+from services.registry.adapters.customer_rows import COLUMNS, customers_of_codes, with_parts
 from services.registry.domain.agreements import Agreement
 from services.registry.domain.book import SIMILAR_MAX, Book
 from services.registry.domain.codes import CodeScheme, SerialRange, slot_of
@@ -43,18 +38,16 @@ class PostgresCustomers:
         self._work = work
 
     async def lock_registrations(self) -> None:
-        raw = await self._work.raw()
-        await raw.execute("SELECT pg_advisory_xact_lock($1)", REGISTRATION_LOCK)
+        await self._work.execute("SELECT pg_advisory_xact_lock($1)", REGISTRATION_LOCK)
 
     async def load_book(
         self, registrants: Sequence[Registrant], divisions: set[str], issuing: CodeScheme
     ) -> Book:
-        raw = await self._work.raw()
         book = Book()
         codes = [each.customer_code for each in registrants if each.customer_code is not None]
         adopted = {slot[0] for code in codes if (slot := slot_of(issuing, code)) is not None}
-        await self._load_ranges(raw, book, divisions, adopted, issuing)
-        ids = await raw.fetch(
+        await self._load_ranges(book, divisions, adopted, issuing)
+        ids = await self._work.fetch(
             """
             SELECT id FROM customers WHERE code = ANY($1::text[])
             UNION SELECT id FROM customers WHERE uscc = ANY($2::text[])
@@ -64,9 +57,9 @@ class PostgresCustomers:
             [each.uscc for each in registrants if each.uscc is not None],
             sorted({identity_key(each.name) for each in registrants}),
         )
-        for customer in await self._locked(raw, [row["id"] for row in ids]):
+        for customer in await self._locked([row["id"] for row in ids]):
             book.add(customer)
-        similar = await raw.fetch(
+        similar = await self._work.fetch(
             """
             SELECT key, found.code FROM unnest($1::text[]) AS key, LATERAL (
                 SELECT code FROM customers WHERE similar_key = key ORDER BY id LIMIT $2
@@ -77,7 +70,7 @@ class PostgresCustomers:
         )
         for found in similar:
             book.add_similar(found["key"], found["code"])
-        mapped = await raw.fetch(
+        mapped = await self._work.fetch(
             """
             SELECT DISTINCT n.code FROM counter_code_names n JOIN counter_codes m ON m.code_id = n.id
             WHERE n.code = ANY($1::text[]) AND NOT isempty(m.period)
@@ -89,7 +82,6 @@ class PostgresCustomers:
 
     async def _load_ranges(
         self,
-        raw: asyncpg.Connection,
         book: Book,
         divisions: set[str],
         adopted: set[str],
@@ -98,12 +90,12 @@ class PostgresCustomers:
         """Locks the ranges that codes may be issued from, made with their first code, and those that adopted codes
         fall into, if there are any."""
         wanted = sorted(divisions | adopted)
-        await raw.execute(
+        await self._work.execute(
             "INSERT INTO code_ranges (scheme, division) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
             issuing.id,
             sorted(divisions),
         )
-        rows = await raw.fetch(
+        rows = await self._work.fetch(
             "SELECT division, last_serial FROM code_ranges WHERE scheme = $1 AND division = ANY($2::text[])"
             " ORDER BY division FOR UPDATE",
             issuing.id,
@@ -111,7 +103,7 @@ class PostgresCustomers:
         )
         for row in rows:
             book.ranges[row["division"]] = SerialRange(issuing, row["division"], row["last_serial"])
-        skips = await raw.fetch(
+        skips = await self._work.fetch(
             "SELECT s.division, s.serial FROM code_skips s JOIN code_ranges r USING (scheme, division)"
             " WHERE s.scheme = $1 AND s.division = ANY($2::text[]) AND s.serial > r.last_serial",
             issuing.id,
@@ -124,21 +116,24 @@ class PostgresCustomers:
         return (await self.locked_all([code])).get(code)
 
     async def locked_all(self, codes: Sequence[str]) -> dict[str, Customer]:
-        raw = await self._work.raw()
-        ids = await raw.fetch("SELECT id FROM customers WHERE code = ANY($1::text[])", list(codes))
-        return {each.code: each for each in await self._locked(raw, [row["id"] for row in ids])}
+        ids = await self._work.fetch("SELECT id FROM customers WHERE code = ANY($1::text[])", list(codes))
+        return {each.code: each for each in await self._locked([row["id"] for row in ids])}
+
+    async def seen(self, codes: Collection[str]) -> dict[str, Customer]:
+        return await customers_of_codes(self._work, codes)
 
     async def of_units(self, codes: Sequence[str]) -> list[Customer]:
-        raw = await self._work.raw()
-        ids = await raw.fetch("SELECT id FROM customers WHERE unit_code = ANY($1::text[])", list(codes))
-        return await self._locked(raw, [row["id"] for row in ids])
+        ids = await self._work.fetch(
+            "SELECT id FROM customers WHERE unit_code = ANY($1::text[])", list(codes)
+        )
+        return await self._locked([row["id"] for row in ids])
 
-    async def _locked(self, raw: asyncpg.Connection, ids: Sequence[int]) -> list[Customer]:
+    async def _locked(self, ids: Sequence[int]) -> list[Customer]:
         """In the order of registration, which is also the order in which every transaction locks them."""
-        rows = await raw.fetch(
+        rows = await self._work.fetch(
             f"SELECT {COLUMNS} FROM customers WHERE id = ANY($1::bigint[]) ORDER BY id FOR UPDATE", list(ids)
         )
-        return await with_parts(raw, rows)
+        return await with_parts(self._work, rows)
 
     async def store_changes(
         self,
@@ -148,7 +143,6 @@ class PostgresCustomers:
         issuing: CodeScheme,
         person: str,
     ) -> None:
-        raw = await self._work.raw()
         first: dict[str, Change] = {}
         for each in changes:
             first.setdefault(each.after.code, each)
@@ -157,15 +151,13 @@ class PostgresCustomers:
         updated = [
             (each.before.version, last[code]) for code, each in first.items() if each.before is not None
         ]
-        await self._insert(raw, [last[each.after.code] for each in created], units)
-        await self._update(raw, updated, units)
+        await self._insert([last[each.after.code] for each in created], units)
+        await self._update(updated, units)
         assigned = [each.assignment for each in created if each.assignment is not None]
-        await self._insert_codes(raw, assigned, issuing, person)
-        await self._upsert_agreements(raw, last.values())
-        await self._bind_managers(
-            raw, [(first[code].before, customer) for code, customer in last.items()], person
-        )
-        await raw.executemany(
+        await self._insert_codes(assigned, issuing, person)
+        await self._upsert_agreements(last.values())
+        await self._bind_managers([(first[code].before, customer) for code, customer in last.items()], person)
+        await self._work.executemany(
             "UPDATE code_ranges SET last_serial = $3 WHERE scheme = $1 AND division = $2 AND last_serial < $3",
             [(issuing.id, each.division, each.last) for each in book.ranges.values()],
         )
@@ -173,17 +165,15 @@ class PostgresCustomers:
     async def store(
         self, customer: Customer, units: Mapping[str, Unit], person: str, before: Customer | None = None
     ) -> None:
-        raw = await self._work.raw()
-        await self._update(raw, [(customer.version - 1, customer)], units)
-        await self._upsert_agreements(raw, [customer])
+        await self._update([(customer.version - 1, customer)], units)
+        await self._upsert_agreements([customer])
         if before is not None:
-            await self._bind_managers(raw, [(before, customer)], person)
+            await self._bind_managers([(before, customer)], person)
 
     async def note_agreement(
         self, customer_code: str, agreement: Agreement, step: str, person: str, reason: str | None
     ) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             """
             INSERT INTO agreement_steps (customer_code, agreement_no, step, ends_on, person, recorded_at, reason)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -198,24 +188,20 @@ class PostgresCustomers:
         )
 
     async def survivor_of(self, code: str) -> str:
-        raw = await self._work.raw()
-        found: str = await raw.fetchval(
+        found: str = await self._work.fetchval(
             "SELECT coalesce(survivor, code) FROM customers WHERE code = $1", code
         )
         return found
 
     async def point_to(self, alias: str, survivor: str) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             "UPDATE customers SET survivor = $2 WHERE code = $1 OR survivor = $1", alias, survivor
         )
 
-    async def _insert(
-        self, raw: asyncpg.Connection, customers: Sequence[Customer], units: Mapping[str, Unit]
-    ) -> None:
+    async def _insert(self, customers: Sequence[Customer], units: Mapping[str, Unit]) -> None:
         if not customers:
             return
-        await raw.execute(
+        await self._work.execute(
             f"""
             INSERT INTO customers ({COLUMNS}, name_key, similar_key, unit_path, changed_at)
             SELECT * FROM unnest($1::text[], $2::bigint[], $3::text[], $4::text[], $5::text[], $6::text[],
@@ -227,14 +213,13 @@ class PostgresCustomers:
 
     async def _update(
         self,
-        raw: asyncpg.Connection,
         customers: Sequence[tuple[int, Customer]],
         units: Mapping[str, Unit],
     ) -> None:
         if not customers:
             return
         rows = [(*_values(each, units), before, self._work.now) for before, each in customers]
-        done = await raw.fetch(
+        done = await self._work.fetch(
             """
             UPDATE customers AS c SET version = n.version, name = n.name, uscc = n.uscc, kind = n.kind,
                 unit_code = n.unit_code, status = n.status, merged_into = n.merged_into, division = n.division,
@@ -255,9 +240,7 @@ class PostgresCustomers:
                 f"{len(customers) - len(done)} customers have another version than was read"
             )
 
-    async def _insert_codes(
-        self, raw: asyncpg.Connection, assigned: Sequence[Assignment], issuing: CodeScheme, person: str
-    ) -> None:
+    async def _insert_codes(self, assigned: Sequence[Assignment], issuing: CodeScheme, person: str) -> None:
         now = self._work.now
         rows = [
             (
@@ -270,7 +253,7 @@ class PostgresCustomers:
             for each in assigned
         ]
         if rows:
-            await raw.execute(
+            await self._work.execute(
                 """
                 INSERT INTO code_assignments
                     (code, customer_code, scheme, origin, division, serial, assigned_at, assigned_by)
@@ -284,7 +267,7 @@ class PostgresCustomers:
             )
         slots = [(*each.skipped, each.code) for each in assigned if each.skipped is not None]
         if slots:
-            await raw.execute(
+            await self._work.execute(
                 """
                 INSERT INTO code_skips (scheme, division, serial, reason, code, recorded_at)
                 SELECT $4, n.division, n.serial, 'adopted_code', n.code, $5
@@ -296,7 +279,7 @@ class PostgresCustomers:
                 now,
             )
 
-    async def _upsert_agreements(self, raw: asyncpg.Connection, customers: Iterable[Customer]) -> None:
+    async def _upsert_agreements(self, customers: Iterable[Customer]) -> None:
         rows = [
             (
                 each.code,
@@ -316,7 +299,7 @@ class PostgresCustomers:
         ]
         if not rows:
             return
-        await raw.execute(
+        await self._work.execute(
             """
             INSERT INTO agreements
                 (customer_code, agreement_no, position, signed_on, ends_on, state, ended_on, recorded_at, lines,
@@ -333,9 +316,7 @@ class PostgresCustomers:
             *_columns(rows),
         )
 
-    async def _bind_managers(
-        self, raw: asyncpg.Connection, steps: Sequence[tuple[Customer | None, Customer]], person: str
-    ) -> None:
+    async def _bind_managers(self, steps: Sequence[tuple[Customer | None, Customer]], person: str) -> None:
         bound: list[tuple[str, str, str]] = []
         for before, after in steps:
             for part, old, new in (
@@ -346,7 +327,7 @@ class PostgresCustomers:
                     bound.append((after.code, part, new))
         if not bound:
             return
-        await raw.execute(
+        await self._work.execute(
             """
             UPDATE manager_bindings AS b SET unbound_at = $3
             FROM unnest($1::text[], $2::text[]) AS n (code, part)
@@ -355,7 +336,7 @@ class PostgresCustomers:
             *_columns([row[:2] for row in bound]),
             self._work.now,
         )
-        await raw.execute(
+        await self._work.execute(
             """
             INSERT INTO manager_bindings (customer_code, part, manager, bound_at, bound_by)
             SELECT n.code, n.part, n.manager, $4, $5 FROM unnest($1::text[], $2::text[], $3::text[])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import date, datetime
-from typing import Any
+from datetime import datetime
+from typing import Any, Final
 
 from sqlalchemy import TextClause, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -16,10 +16,37 @@ from services.registry.domain.declaration_record import Step
 from services.registry.domain.declarations import Declaration
 from services.registry.handlers.declaration_ports import Delegation
 from shared.auth.principals import Principal
-from shared.paging import Listing
+from shared.clock import Clock, business_date
+from shared.listing import Column, KeysetList, Order
 from shared.scope import reading
 
-_LAST = 2**63 - 1
+_LATEST: Final = {"number": Order((Column("number", "number", "bigint"),), descending=True)}
+DECLARATIONS: Final = KeysetList(
+    "declarations",
+    "declarations.read",
+    "SELECT * FROM declarations",
+    _LATEST,
+    filters={
+        "state": "state = :state",
+        "waiting_for": "waiting_for = :waiting_for",
+        "declarer": "declarer = :declarer",
+        # Declared for the unit, decided by it, or below it.
+        "unit": "EXISTS (SELECT 1 FROM units u WHERE u.code = :unit AND (starts_with(unit_path || '/',"
+        " u.path || '/') OR starts_with(deciding_path || '/', u.path || '/')))",
+    },
+)
+DELEGATIONS: Final = KeysetList(
+    "decision_delegations",
+    "declarations.read",
+    "SELECT * FROM decision_delegations",
+    _LATEST,
+    filters={
+        "unit": "unit_code = :unit",
+        "to_user": "to_user = :to_user",
+        # The day is the service's, as the view of a deputy has it (`_TODAY`).
+        "active": ":active = (revoked_at IS NULL AND to_on >= CAST(current_setting('app.today') AS date))",
+    },
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +67,21 @@ class DecisionTimes:
 class DeclarationReads:
     """Everything that the routes of declarations read."""
 
-    def __init__(self, reader: AsyncEngine) -> None:
+    def __init__(self, reader: AsyncEngine, clock: Clock) -> None:
         self._reader = reader
+        self._clock = clock
 
-    async def one(
-        self, caller: Principal, id: str, today: date
-    ) -> tuple[Declaration, list[Step], datetime] | None:
+    @asynccontextmanager
+    async def _reading(self, caller: Principal) -> AsyncIterator[AsyncConnection]:
+        async with reading(self._reader, caller, "declarations.read") as connection:
+            # A deputy's view ends with the days of the delegation, by the service's clock.
+            today = business_date(self._clock.now())
+            await connection.execute(_TODAY, {"today": today.isoformat()})
+            yield connection
+
+    async def one(self, caller: Principal, id: str) -> tuple[Declaration, list[Step], datetime] | None:
         """A declaration in scope with its record, and when it changed last."""
-        async with _reading(self._reader, caller, today) as connection:
+        async with self._reading(caller) as connection:
             rows = await _fetch(connection, "SELECT * FROM declarations WHERE id = :id", {"id": id})
             if not rows:
                 return None
@@ -59,31 +93,15 @@ class DeclarationReads:
         return declaration_of(rows[0]), [step_of(step) for step in steps], rows[0]["changed_at"]
 
     async def listed(
-        self, caller: Principal, filters: Mapping[str, Any], cursor: str | None, limit: int, today: date
+        self, caller: Principal, asked: Mapping[str, Any], cursor: str | None, limit: int
     ) -> tuple[list[tuple[Declaration, datetime]], str | None]:
-        """Declarations in scope, the latest first. Filters: state, unit (declared for it, decided by it, or below),
-        waiting_for, declarer."""
-        wheres = {
-            "state": "state = :state",
-            "waiting_for": "waiting_for = :waiting_for",
-            "declarer": "declarer = :declarer",
-            "unit": "EXISTS (SELECT 1 FROM units u WHERE u.code = :unit AND (starts_with(unit_path || '/',"
-            " u.path || '/') OR starts_with(deciding_path || '/', u.path || '/')))",
-        }
-        conditions = " AND ".join(["number < :before", *(wheres[name] for name in filters)])
-        listing = Listing("declarations", filters)
-        (before,) = listing.after(cursor, (_LAST,))
-        async with _reading(self._reader, caller, today) as connection:
-            rows = await _fetch(
-                connection,
-                f"SELECT * FROM declarations WHERE {conditions} ORDER BY number DESC LIMIT :limit",
-                {**filters, "before": before, "limit": limit + 1},
-            )
-        shown, following = listing.page(rows, limit, lambda row: (row["number"],))
-        return [(declaration_of(row), row["changed_at"]) for row in shown], following
+        """Declarations in scope, the latest first, narrowed by filters of `DECLARATIONS`."""
+        async with self._reading(caller) as connection:
+            page = await DECLARATIONS.read_in(connection, asked, cursor, limit)
+        return [(declaration_of(row), row["changed_at"]) for row in page.items], page.next_cursor
 
     async def decision_times(
-        self, caller: Principal, unit: str | None, start: datetime, end: datetime, today: date
+        self, caller: Principal, unit: str | None, start: datetime, end: datetime
     ) -> DecisionTimes:
         """Decisions of centres at or below a unit, made from `start` to before `end`."""
         below = (
@@ -103,7 +121,7 @@ class DeclarationReads:
             count(*) FILTER (WHERE breached_at IS NOT NULL) AS breached
         """
         values = {"unit": unit, "start": start, "end": end}
-        async with _reading(self._reader, caller, today) as connection:
+        async with self._reading(caller) as connection:
             (total,) = await _fetch(connection, f"SELECT {figures} FROM declarations WHERE {decided}", values)
             (waiting,) = await _fetch(
                 connection,
@@ -120,36 +138,12 @@ class DeclarationReads:
         return DecisionTimes(**total, **waiting, by_unit=units)
 
     async def delegations(
-        self, caller: Principal, filters: Mapping[str, Any], cursor: str | None, limit: int, today: date
+        self, caller: Principal, asked: Mapping[str, Any], cursor: str | None, limit: int
     ) -> tuple[list[Delegation], str | None]:
-        """Delegations in scope, or given to or by the caller, the latest first. Filters: unit, to_user, active."""
-        wheres = {
-            "unit": "unit_code = :unit",
-            "to_user": "to_user = :to_user",
-            "active": ":active = (revoked_at IS NULL AND to_on >= :today)",
-        }
-        conditions = " AND ".join(["number < :before", *(wheres[name] for name in filters)])
-        listing = Listing("decision_delegations", filters)
-        (before,) = listing.after(cursor, (_LAST,))
-        values = {**filters, "before": before, "limit": limit + 1}
-        if "active" in filters:
-            values["today"] = today
-        async with _reading(self._reader, caller, today) as connection:
-            rows = await _fetch(
-                connection,
-                f"SELECT * FROM decision_delegations WHERE {conditions} ORDER BY number DESC LIMIT :limit",
-                values,
-            )
-        shown, following = listing.page(rows, limit, lambda row: (row["number"],))
-        return [delegation_of(row) for row in shown], following
-
-
-@asynccontextmanager
-async def _reading(engine: AsyncEngine, caller: Principal, today: date) -> AsyncIterator[AsyncConnection]:
-    async with reading(engine, caller, "declarations.read") as connection:
-        # A deputy's view ends with the days of the delegation, by the service's clock.
-        await connection.execute(_TODAY, {"today": today.isoformat()})
-        yield connection
+        """Delegations in scope, or given to or by the caller, the latest first, narrowed by filters of `DELEGATIONS`."""
+        async with self._reading(caller) as connection:
+            page = await DELEGATIONS.read_in(connection, asked, cursor, limit)
+        return [delegation_of(row) for row in page.items], page.next_cursor
 
 
 _TODAY: TextClause = text("SELECT set_config('app.today', :today, true)")

@@ -15,7 +15,7 @@ from services.registry.domain.matching import CANDIDATES_MAX, Candidate, Keys, k
 from services.registry.domain.names import similarity_key
 from services.registry.domain.time_limits import Run
 from services.registry.handlers.declaration_limits import BREACH, PRE_REVIEW_OVERDUE, WARNING
-from services.registry.handlers.declaration_ports import Delegation, Holder
+from services.registry.handlers.declaration_ports import Delegation, Holder, Person
 from shared.messaging.timers import schedule
 from shared.messaging.work import Work
 
@@ -51,37 +51,33 @@ class PostgresDeclarations:
         self._work = work
 
     async def locked(self, id: str) -> Declaration | None:
-        raw = await self._work.raw()
-        row = await raw.fetchrow("SELECT * FROM declarations WHERE id = $1 FOR UPDATE", id)
+        row = await self._work.fetchrow("SELECT * FROM declarations WHERE id = $1 FOR UPDATE", id)
         return None if row is None else declaration_of(row)
 
     async def add(self, declaration: Declaration, notes: Sequence[Note]) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             f"INSERT INTO declarations ({', '.join(_COLUMNS)}) VALUES ({_PLACES})",
             *_values(declaration, self._work.now),
         )
         await self._note(declaration, notes, None)
 
     async def store(self, declaration: Declaration, notes: Sequence[Note]) -> None:
-        raw = await self._work.raw()
-        done = await raw.execute(
+        done = await self._work.execute(
             f"UPDATE declarations SET ({', '.join(_COLUMNS)}) = ROW({_PLACES})"
             f" WHERE id = $1 AND version = ${len(_COLUMNS) + 1}",
             *_values(declaration, self._work.now),
             declaration.version - 1,
         )
-        if done != "UPDATE 1":
+        if done != 1:
             raise StoredElsewhere(f"declaration {declaration.id} has another version than was read")
-        last = await raw.fetchrow(
+        last = await self._work.fetchrow(
             "SELECT * FROM declaration_steps WHERE declaration_id = $1 ORDER BY ordinal DESC LIMIT 1",
             declaration.id,
         )
         await self._note(declaration, notes, None if last is None else step_of(last))
 
     async def _note(self, declaration: Declaration, notes: Sequence[Note], last: Step | None) -> None:
-        raw = await self._work.raw()
-        await raw.executemany(
+        await self._work.executemany(
             """
             INSERT INTO declaration_steps
                 (declaration_id, ordinal, version, step, person, acted_for, at, comment, content, sha256)
@@ -120,8 +116,7 @@ class PostgresDeclarations:
             await schedule(self._work, BREACH, subject, declaration.due_at, payload)
 
     async def moved(self) -> list[Declaration]:
-        raw = await self._work.raw()
-        rows = await raw.fetch(
+        rows = await self._work.fetch(
             """
             SELECT d.* FROM declarations d JOIN units u ON u.code = d.unit_code
             JOIN units c ON c.code = d.deciding_unit LEFT JOIN units p ON p.code = d.pre_review_unit
@@ -132,15 +127,13 @@ class PostgresDeclarations:
         return [declaration_of(row) for row in rows]
 
     async def steps(self, id: str) -> list[Step]:
-        raw = await self._work.raw()
-        rows = await raw.fetch(
+        rows = await self._work.fetch(
             "SELECT * FROM declaration_steps WHERE declaration_id = $1 ORDER BY ordinal", id
         )
         return [step_of(row) for row in rows]
 
     async def customer_of(self, uscc: str) -> Holder | None:
-        raw = await self._work.raw()
-        row = await raw.fetchrow(
+        row = await self._work.fetchrow(
             "SELECT code AS id, name, unit_code, unit_path, manager_a, manager_b, registered_at AS since"
             " FROM customers WHERE uscc = $1",
             uscc,
@@ -148,8 +141,7 @@ class PostgresDeclarations:
         return None if row is None else _holder(row)
 
     async def open_of(self, uscc: str, except_id: str) -> Holder | None:
-        raw = await self._work.raw()
-        row = await raw.fetchrow(
+        row = await self._work.fetchrow(
             "SELECT id, name, unit_code, unit_path, manager_a, manager_b, submitted_at AS since FROM declarations"
             " WHERE uscc = $1 AND id <> $2 AND state = ANY($3::text[]) ORDER BY number LIMIT 1",
             uscc,
@@ -159,13 +151,14 @@ class PostgresDeclarations:
         return None if row is None else _holder(row)
 
     async def candidates(self, content: Content, except_id: str) -> list[Candidate]:
-        raw = await self._work.raw()
         keys = keys_of(content)
         found: dict[str, Candidate] = {}
-        for row in await raw.fetch(_DECLARED_LIKE, keys.name, keys.address, list(keys.phones), except_id):
+        for row in await self._work.fetch(
+            _DECLARED_LIKE, keys.name, keys.address, list(keys.phones), except_id
+        ):
             candidate = _declared_candidate(row, keys)
             found[candidate.id] = candidate
-        customers = await raw.fetch(
+        customers = await self._work.fetch(
             "SELECT code, name, uscc, status, unit_code, unit_path, manager_a, manager_b, similar_key FROM customers"
             " WHERE (similar_key = $1 OR code = ANY($2::text[])) AND code <> ALL("
             "     SELECT customer_code FROM declarations WHERE id = $3 AND customer_code IS NOT NULL)"
@@ -225,8 +218,7 @@ class PostgresDelegations:
         self._work = work
 
     async def add(self, delegation: Delegation) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             "INSERT INTO decision_delegations (id, from_user, to_user, unit_code, from_on, to_on, created_at)"
             " VALUES ($1, $2, $3, $4, $5, $6, $7)",
             delegation.id,
@@ -239,13 +231,11 @@ class PostgresDelegations:
         )
 
     async def locked(self, id: str) -> Delegation | None:
-        raw = await self._work.raw()
-        row = await raw.fetchrow("SELECT * FROM decision_delegations WHERE id = $1 FOR UPDATE", id)
+        row = await self._work.fetchrow("SELECT * FROM decision_delegations WHERE id = $1 FOR UPDATE", id)
         return None if row is None else delegation_of(row)
 
     async def store(self, delegation: Delegation) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             "UPDATE decision_delegations SET revoked_at = $2, revoked_by = $3, version = $4 WHERE id = $1",
             delegation.id,
             delegation.revoked_at,
@@ -254,8 +244,7 @@ class PostgresDelegations:
         )
 
     async def in_force(self, deputy: str, unit_path: str, on: date, roles: Sequence[str]) -> list[Delegation]:
-        raw = await self._work.raw()
-        rows = await raw.fetch(
+        rows = await self._work.fetch(
             """
             SELECT d.* FROM decision_delegations d JOIN units u ON u.code = d.unit_code
             WHERE d.to_user = $1 AND d.revoked_at IS NULL AND $3::date BETWEEN d.from_on AND d.to_on
@@ -280,6 +269,20 @@ class PostgresDelegations:
             list(roles),
         )
         return [delegation_of(row) for row in rows]
+
+    async def deciders(self, unit_path: str, roles: Sequence[str]) -> list[Person]:
+        rows = await self._work.fetch(
+            """
+            SELECT user_name, name_zh, name_en FROM (
+                SELECT s.*, rank() OVER (ORDER BY length(u.path) DESC) AS nearness
+                FROM staff s JOIN staff_roles r USING (user_name) JOIN units u ON u.code = r.unit_code
+                WHERE s.active AND r.role = ANY($1::text[]) AND starts_with($2 || '/', u.path || '/')
+            ) AS near WHERE nearness = 1 ORDER BY user_name
+            """,
+            list(roles),
+            unit_path,
+        )
+        return [Person(row["user_name"], row["name_zh"], row["name_en"]) for row in rows]
 
 
 def declaration_of(row: Mapping[str, Any]) -> Declaration:
@@ -315,8 +318,18 @@ def step_of(row: Mapping[str, Any]) -> Step:
 
 def delegation_of(row: Mapping[str, Any]) -> Delegation:
     """A delegation from a row of `decision_delegations`."""
-    names = "id from_user to_user unit_code from_on to_on created_at version revoked_at revoked_by"
-    return Delegation(**{name: row[name] for name in names.split()})
+    return Delegation(
+        id=row["id"],
+        from_user=row["from_user"],
+        to_user=row["to_user"],
+        unit_code=row["unit_code"],
+        from_on=row["from_on"],
+        to_on=row["to_on"],
+        created_at=row["created_at"],
+        version=row["version"],
+        revoked_at=row["revoked_at"],
+        revoked_by=row["revoked_by"],
+    )
 
 
 def _holder(row: Mapping[str, Any]) -> Holder:

@@ -3,23 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from services.registry.domain.import_rows import Rejected
 from services.registry.domain.importing import Loaded, Outcome
 from services.registry.handlers.import_customers import counts
-from services.registry.handlers.ports import ImportChunk
+from services.registry.handlers.ports import Holder, ImportChunk
 from shared.messaging.work import Work
-
-
-@dataclass(frozen=True, slots=True)
-class HeldBy:
-    """The unit and the managers that hold a customer."""
-
-    unit_code: str
-    unit_path: str
-    managers: tuple[str | None, str | None]
 
 
 class PostgresImports:
@@ -29,8 +19,7 @@ class PostgresImports:
         self._work = work
 
     async def open(self, chunk: ImportChunk, person: str) -> bool:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             """
             INSERT INTO customer_imports (id, person, file_name, file_sha256, rows_total, started_at, changed_at)
             VALUES ($1, $2, $3, $4, $5, $6, $6) ON CONFLICT DO NOTHING
@@ -42,14 +31,13 @@ class PostgresImports:
             chunk.rows_total,
             self._work.now,
         )
-        stored = await raw.fetchrow(
+        stored = await self._work.fetchrow(
             "SELECT person, file_sha256, rows_total FROM customer_imports WHERE id = $1", chunk.import_id
         )
         return stored is not None and tuple(stored) == (person, chunk.file_sha256, chunk.rows_total)
 
     async def record(self, chunk: ImportChunk, outcomes: Sequence[Outcome]) -> None:
-        raw = await self._work.raw()
-        recorded = await raw.fetch(
+        recorded = await self._work.fetch(
             'SELECT "row" FROM customer_import_rows WHERE import_id = $1 AND "row" = ANY($2::integer[])',
             chunk.import_id,
             [each.row for each in outcomes],
@@ -57,7 +45,7 @@ class PostgresImports:
         seen = {row["row"] for row in recorded}
         # A chunk sent again under another key finds its rows decided; the record keeps what the first sending did.
         fresh = [each for each in outcomes if each.row not in seen]
-        await raw.executemany(
+        await self._work.executemany(
             """
             INSERT INTO customer_import_rows (import_id, "row", result, customer_code, reasons, notices, similar_codes)
             VALUES ($1, $2, $3, $4, $5, $6, $7)
@@ -65,7 +53,7 @@ class PostgresImports:
             [(chunk.import_id, *_row(each)) for each in fresh],
         )
         totals = counts(fresh)
-        await raw.execute(
+        await self._work.execute(
             """
             UPDATE customer_imports SET rows_done = rows_done + $2, created = created + $3, updated = updated + $4,
                 unchanged = unchanged + $5, rejected = rejected + $6, changed_at = $7 WHERE id = $1
@@ -79,17 +67,15 @@ class PostgresImports:
             self._work.now,
         )
 
-    async def holders(self, codes: Collection[str]) -> dict[str, HeldBy]:
-        """Who holds each of these customers."""
+    async def holders(self, codes: Collection[str]) -> dict[str, Holder]:
         if not codes:
             return {}
-        raw = await self._work.raw()
-        rows = await raw.fetch(
+        rows = await self._work.fetch(
             "SELECT code, unit_code, unit_path, manager_a, manager_b FROM customers WHERE code = ANY($1::text[])",
             list(codes),
         )
         return {
-            row["code"]: HeldBy(row["unit_code"], row["unit_path"], (row["manager_a"], row["manager_b"]))
+            row["code"]: Holder(row["unit_code"], row["unit_path"], (row["manager_a"], row["manager_b"]))
             for row in rows
         }
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 
+from services.registry.adapters.merge_reads import merge_of
 from services.registry.domain.merging import Proposal, Signature
 from shared.messaging.work import Work
 
@@ -20,8 +21,7 @@ class PostgresMerges:
     async def propose(
         self, survivor: str, alias: str, reason: str, person: str, office: str | None
     ) -> Proposal | None:
-        raw = await self._work.raw()
-        id = await raw.fetchval(
+        id = await self._work.fetchval(
             """
             INSERT INTO merges
                 (survivor, alias, reason, state, requested_by, requester_office, requested_at, version)
@@ -37,23 +37,25 @@ class PostgresMerges:
         return None if id is None else Proposal(id, survivor, alias, "proposed", person, (), 1)
 
     async def open_for(self, alias: str) -> int | None:
-        raw = await self._work.raw()
-        found: int | None = await raw.fetchval(
+        found: int | None = await self._work.fetchval(
             "SELECT id FROM merges WHERE alias = $1 AND state = 'proposed'", alias
         )
         return found
 
     async def parties(self, id: int) -> tuple[str, str] | None:
-        raw = await self._work.raw()
-        row = await raw.fetchrow("SELECT survivor, alias FROM merges WHERE id = $1", id)
+        row = await self._work.fetchrow("SELECT survivor, alias FROM merges WHERE id = $1", id)
         return None if row is None else (row["survivor"], row["alias"])
 
+    async def record(self, id: int) -> Mapping[str, Any]:
+        found = await merge_of(self._work, id)
+        assert found is not None  # noqa: S101 - this transaction holds it
+        return found
+
     async def locked(self, id: int) -> Proposal | None:
-        raw = await self._work.raw()
-        row = await raw.fetchrow("SELECT * FROM merges WHERE id = $1 FOR UPDATE", id)
+        row = await self._work.fetchrow("SELECT * FROM merges WHERE id = $1 FOR UPDATE", id)
         if row is None:
             return None
-        signatures = await raw.fetch(
+        signatures = await self._work.fetch(
             "SELECT person, office FROM merge_signatures WHERE merge_id = $1 ORDER BY signed_at, person", id
         )
         return Proposal(
@@ -67,8 +69,7 @@ class PostgresMerges:
         )
 
     async def sign(self, proposal: Proposal, signature: Signature, comment: str | None) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             "INSERT INTO merge_signatures (merge_id, person, office, signed_at, comment)"
             " VALUES ($1, $2, $3, $4, $5)",
             proposal.id,
@@ -77,7 +78,7 @@ class PostgresMerges:
             self._work.now,
             comment,
         )
-        await raw.execute("UPDATE merges SET version = version + 1 WHERE id = $1", proposal.id)
+        await self._work.execute("UPDATE merges SET version = version + 1 WHERE id = $1", proposal.id)
 
     async def decide(
         self,
@@ -87,8 +88,7 @@ class PostgresMerges:
         reason: str | None,
         effect: Mapping[str, Any] | None,
     ) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             """
             UPDATE merges SET state = $2, decided_by = $3, decided_at = $4, decision_reason = $5,
                 effect = $6::text::jsonb, version = version + 1
@@ -105,8 +105,7 @@ class PostgresMerges:
     async def move_agreements(self, alias: str, survivor: str, numbers: Sequence[tuple[str, str]]) -> None:
         if not numbers:
             return
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             """
             UPDATE agreements AS a SET customer_code = $2, agreement_no = n.new, position = a.position + (
                 SELECT coalesce(max(position) + 1, 0) FROM agreements WHERE customer_code = $2)

@@ -25,9 +25,10 @@ class PostgresOrganisations:
         self._work = work
 
     async def load(self) -> Organisation:
-        raw = await self._work.raw()
-        units = {row["code"]: unit_of(row) for row in await raw.fetch("SELECT * FROM units")}
-        staff = await raw.fetch("SELECT user_name, name_zh, name_en, unit_code FROM staff WHERE active")
+        units = {row["code"]: unit_of(row) for row in await self._work.fetch("SELECT * FROM units")}
+        staff = await self._work.fetch(
+            "SELECT user_name, name_zh, name_en, unit_code FROM staff WHERE active"
+        )
         names = Counter(name for row in staff for name in {row["name_zh"], row["name_en"]})
         managers = {
             name: row["user_name"]
@@ -41,41 +42,37 @@ class PostgresOrganisations:
         return Organisation(units, managers, posts)
 
     async def office_of(self, user: str) -> str | None:
-        raw = await self._work.raw()
-        found: str | None = await raw.fetchval(
+        found: str | None = await self._work.fetchval(
             "SELECT office FROM staff WHERE user_name = $1 AND active", user
         )
         return found
 
     async def staff_member(self, user: str) -> StaffMember | None:
-        raw = await self._work.raw()
-        row = await raw.fetchrow("SELECT * FROM staff WHERE user_name = $1 AND active", user)
+        row = await self._work.fetchrow("SELECT * FROM staff WHERE user_name = $1 AND active", user)
         if row is None:
             return None
         return _person_of(
             row,
-            await raw.fetch("SELECT user_name, role, unit_code FROM staff_roles WHERE user_name = $1", user),
+            await self._work.fetch(
+                "SELECT user_name, role, unit_code FROM staff_roles WHERE user_name = $1", user
+            ),
         )
 
     async def units(self, codes: Sequence[str]) -> dict[str, Unit]:
-        raw = await self._work.raw()
-        rows = await raw.fetch("SELECT * FROM units WHERE code = ANY($1::text[])", list(codes))
+        rows = await self._work.fetch("SELECT * FROM units WHERE code = ANY($1::text[])", list(codes))
         return {row["code"]: unit_of(row) for row in rows}
 
     async def lock(self) -> None:
-        raw = await self._work.raw()
-        await raw.execute("SELECT pg_advisory_xact_lock($1)", FILES_LOCK)
+        await self._work.execute("SELECT pg_advisory_xact_lock($1)", FILES_LOCK)
 
     async def file_hash(self, name: str) -> str | None:
-        raw = await self._work.raw()
-        found: str | None = await raw.fetchval("SELECT sha256 FROM loaded_files WHERE name = $1", name)
+        found: str | None = await self._work.fetchval("SELECT sha256 FROM loaded_files WHERE name = $1", name)
         return found
 
     async def store_units(self, units: Sequence[Unit]) -> dict[str, int]:
-        raw = await self._work.raw()
         versions: dict[str, int] = {}
         for unit in units:
-            versions[unit.code] = await raw.fetchval(
+            versions[unit.code] = await self._work.fetchval(
                 """
                 INSERT INTO units (code, name_zh, name_en, level, parent, path, lines, division, city_group, centre,
                     valid_from, valid_to, version)
@@ -98,7 +95,7 @@ class PostgresOrganisations:
                 unit.valid_from,
                 unit.valid_to,
             )
-            await raw.execute(
+            await self._work.execute(
                 "INSERT INTO units_history (code, version, recorded_at, state) VALUES ($1, $2, $3, $4::text::jsonb)",
                 unit.code,
                 versions[unit.code],
@@ -108,9 +105,8 @@ class PostgresOrganisations:
         return versions
 
     async def store_staff(self, staff: Sequence[StaffMember]) -> int:
-        raw = await self._work.raw()
-        rows = await raw.fetch("SELECT * FROM staff")
-        grants = await raw.fetch("SELECT user_name, role, unit_code FROM staff_roles")
+        rows = await self._work.fetch("SELECT * FROM staff")
+        grants = await self._work.fetch("SELECT user_name, role, unit_code FROM staff_roles")
         known = {
             row["user_name"]: _person_of(row, [g for g in grants if g["user_name"] == row["user_name"]])
             for row in rows
@@ -123,7 +119,7 @@ class PostgresOrganisations:
         ]
         changed = [person for person in staff if known.get(person.user) != person] + gone
         for person in changed:
-            await raw.execute(
+            await self._work.execute(
                 """
                 INSERT INTO staff (user_name, name_zh, name_en, office, active, unit_code)
                 VALUES ($1, $2, $3, $4, $5, $6)
@@ -137,31 +133,31 @@ class PostgresOrganisations:
                 person.active,
                 person.unit,
             )
-            await raw.execute("DELETE FROM staff_roles WHERE user_name = $1", person.user)
-            await raw.executemany(
+            await self._work.execute("DELETE FROM staff_roles WHERE user_name = $1", person.user)
+            await self._work.executemany(
                 "INSERT INTO staff_roles (user_name, role, unit_code) VALUES ($1, $2, $3)",
                 [(person.user, role, unit) for role, unit in person.roles],
             )
         return len(changed)
 
     async def store_scheme(self, scheme: CodeScheme) -> bool:
-        raw = await self._work.raw()
         definition = {
             name: value for name, value in asdict(scheme).items() if name not in ("label_en", "label_zh")
         }
-        await raw.execute(
+        await self._work.execute(
             "INSERT INTO code_schemes (id, definition, loaded_at) VALUES ($1, $2::text::jsonb, $3)"
             " ON CONFLICT DO NOTHING",
             scheme.id,
             orjson.dumps(definition).decode(),
             self._work.now,
         )
-        stored = await raw.fetchval("SELECT definition::text FROM code_schemes WHERE id = $1", scheme.id)
+        stored = await self._work.fetchval(
+            "SELECT definition::text FROM code_schemes WHERE id = $1", scheme.id
+        )
         return bool(orjson.loads(stored) == definition)
 
     async def record_file(self, name: str, sha256: str, version: int, changes: int) -> None:
-        raw = await self._work.raw()
-        await raw.execute(
+        await self._work.execute(
             """
             INSERT INTO loaded_files (name, sha256, version, changes, loaded_at) VALUES ($1, $2, $3, $4, $5)
             ON CONFLICT (name) DO UPDATE SET sha256 = $2, version = $3, changes = $4, loaded_at = $5

@@ -7,13 +7,13 @@ with its own number; an ended agreement stays ended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
-from typing import Final, Literal
-from zoneinfo import ZoneInfo
+from typing import Any, ClassVar, Literal
 
-SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
+from shared.kernel.days import SHANGHAI
+from shared.kernel.refusals import Kind, Refusal
 
 State = Literal["in_force", "ended"]
 
@@ -34,33 +34,79 @@ class Agreement:
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyEnded:
-    """Refusal: the end of an ended agreement cannot be moved."""
+class AlreadyEnded(Refusal):
+    """The end of an ended agreement cannot be moved."""
 
     agreement_no: str
     ended_on: date
+    code: ClassVar[str] = "agreement_already_ended"
+    kind: ClassVar[Kind] = "conflict"
+
+    def members(self) -> Mapping[str, Any]:
+        return {"ended_on": self.ended_on}
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownAgreement:
-    """Refusal: the customer has no agreement of this number."""
+class UnknownAgreement(Refusal):
+    """The customer has no agreement of this number."""
 
     agreement_no: str
+    code: ClassVar[str] = "unknown_agreement"
+    kind: ClassVar[Kind] = "unknown"
+
+    def members(self) -> Mapping[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
-class AgreementDiffers:
-    """Refusal: the customer has an agreement of this number with other terms."""
+class AgreementDiffers(Refusal):
+    """The customer has an agreement of this number with other terms."""
 
     known: Agreement
+    code: ClassVar[str] = "agreement_exists"
+    kind: ClassVar[Kind] = "conflict"
+
+    def members(self) -> Mapping[str, Any]:
+        return {
+            "agreement": {
+                "agreement_no": self.known.agreement_no,
+                "signed_on": self.known.signed_on,
+                "ends_on": self.known.ends_on,
+                "lines": self.known.lines,
+                "unit_code": self.known.unit_code,
+                "state": self.known.state,
+            }
+        }
+
+    def values(self) -> Mapping[str, Any]:
+        return {"agreement_no": self.known.agreement_no}
 
 
 @dataclass(frozen=True, slots=True)
-class BadTerm:
-    """Refusal: a day that cannot be; `limit` is the day that it must not pass."""
+class EndsBeforeSigned(Refusal):
+    """The last day lies before the day of signing, which is the `limit`."""
 
-    problem: Literal["ends_before_signed", "signed_in_future", "end_lies_ahead"]
     limit: date
+    code: ClassVar[str] = "ends_before_signed"
+    kind: ClassVar[Kind] = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class SignedInFuture(Refusal):
+    """The day of signing is still to come; the `limit` is today."""
+
+    limit: date
+    code: ClassVar[str] = "signed_in_future"
+    kind: ClassVar[Kind] = "invalid"
+
+
+@dataclass(frozen=True, slots=True)
+class EndLiesAhead(Refusal):
+    """What ends at once cannot have a last day after today, which is the `limit`."""
+
+    limit: date
+    code: ClassVar[str] = "end_lies_ahead"
+    kind: ClassVar[Kind] = "invalid"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +119,12 @@ class Signing:
     lines: tuple[str, ...] = ()
     unit_code: str | None = None
 
-    def bad_term(self, today: date) -> BadTerm | None:
+    def bad_term(self, today: date) -> SignedInFuture | EndsBeforeSigned | None:
         """Why the term cannot be, if it cannot. A day still to come is no day of signing."""
         if self.signed_on > today:
-            return BadTerm("signed_in_future", today)
+            return SignedInFuture(today)
         if self.ends_on is not None and self.ends_on < self.signed_on:
-            return BadTerm("ends_before_signed", self.signed_on)
+            return EndsBeforeSigned(self.signed_on)
         return None
 
     def tells_of(self, known: Agreement) -> bool:
@@ -133,11 +179,11 @@ def move_end(agreement: Agreement, ends_on: date | None, today: date) -> Agreeme
     return expire(replace(agreement, ends_on=ends_on), today)
 
 
-def end_now(agreement: Agreement, ends_on: date, today: date) -> Agreement | AlreadyEnded | BadTerm:
+def end_now(agreement: Agreement, ends_on: date, today: date) -> Agreement | AlreadyEnded | EndLiesAhead:
     """Ends an agreement at once, without waiting for the last day to be over: its last day is today or one
     before."""
     if ends_on > today:
-        return BadTerm("end_lies_ahead", today)
+        return EndLiesAhead(today)
     moved = move_end(agreement, ends_on, today)
     return _ended(moved, ends_on) if isinstance(moved, Agreement) and moved.state == "in_force" else moved
 

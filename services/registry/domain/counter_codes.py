@@ -12,10 +12,12 @@ customer and is never mapped. A mapping whose last day lies before its first was
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from typing import Final
+from typing import Any, ClassVar, Final
+
+from shared.kernel.refusals import Kind, Named, Refusal
 
 CODE_LENGTH_MAX: Final = 32
 
@@ -66,62 +68,134 @@ class CodeMapping:
 
 
 @dataclass(frozen=True, slots=True)
-class BadCode:
-    """Refusal: what no counter can send: 1 to 32 printable characters."""
+class BadCode(Refusal):
+    """What no counter can send: a code has 1 to 32 printable characters."""
+
+    code: ClassVar[str] = "bad_code"
+    kind: ClassVar[Kind] = "invalid"
 
 
 @dataclass(frozen=True, slots=True)
-class CodeIsRegistered:
-    """Refusal: the registry gave or adopted this code; it means its own customer."""
+class CodeIsRegistered(Refusal):
+    """The registry gave or adopted this code; it means its own customer."""
 
-    code: str
+    counter_code: str
+    code: ClassVar[str] = "code_is_registered"
+    kind: ClassVar[Kind] = "conflict"
+
+    def members(self) -> Mapping[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignCounters:
-    """Refusal: the caller does not cover the counters for which the code is to mean a customer: those of a unit, a counter
-    alone, or all where neither is named."""
+class ForeignCounters(Refusal):
+    """The caller does not cover the counters for which the code is to mean a customer: those of a unit, a counter alone,
+    or all where neither is named."""
 
     unit_code: str | None
     counter_id: str | None
+    code: ClassVar[str] = "counters_out_of_scope"
+    kind: ClassVar[Kind] = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)
-class ForeignRange:
-    """Refusal: the code lies in the range from which another city's codes are issued, and would use up its serial."""
+class ForeignRange(Refusal):
+    """The code lies in the range from which another city's codes are issued, and would use up its serial."""
 
-    code: str
+    counter_code: str
     division: str
     unit_code: str
+    code: ClassVar[str] = "code_range_foreign"
+    kind: ClassVar[Kind] = "forbidden"
+
+    def members(self) -> Mapping[str, Any]:
+        return {"division": self.division, "unit_code": self.unit_code}
 
 
 @dataclass(frozen=True, slots=True)
-class EndsBeforeStart:
-    """Refusal: the last day lies before the first."""
+class EndsBeforeStart(Refusal):
+    """The last day lies before the first."""
 
     valid_from: date
+    code: ClassVar[str] = "ends_before_start"
+    kind: ClassVar[Kind] = "invalid"
 
 
 @dataclass(frozen=True, slots=True)
-class MappedElsewhere:
-    """Refusal: on some of these days the code has a meaning already."""
+class Overlap:
+    """What a code means already on some of the days asked for."""
 
-    code: str
     mappings: tuple[CodeMapping, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownMapping:
-    """Refusal: there is no mapping of this number."""
+class Meaning:
+    """One of the things that a code means already, as it is shown to who wanted another. Of a customer whom they may not see
+    only the unit is told: who holds it, not what."""
 
-    id: int
+    customer_code: str | None
+    name: str | None
+    unit_code: str
+    unit_name_zh: str
+    unit_name_en: str
+    valid_from: date | None
+    valid_to: date | None
+
+    @property
+    def holder(self) -> str | Named:
+        return self.customer_code or Named(self.unit_name_zh, self.unit_name_en)
 
 
 @dataclass(frozen=True, slots=True)
-class MappingEnded:
-    """Refusal: the mapping ends earlier already; to go on, the code is mapped anew."""
+class MappedElsewhere(Refusal):
+    """On some of these days the code has a meaning already."""
+
+    counter_code: str
+    mappings: tuple[Meaning, ...]
+    code: ClassVar[str] = "code_mapped_elsewhere"
+    kind: ClassVar[Kind] = "conflict"
+
+    def members(self) -> Mapping[str, Any]:
+        return {"mappings": self.mappings}
+
+    def values(self) -> Mapping[str, Any]:
+        first, last = self.mappings[0].valid_from, self.mappings[0].valid_to
+        return {
+            "counter_code": self.counter_code,
+            "holders": [each.holder for each in self.mappings],
+            "first": "always" if first is None else first.isoformat(),
+            "last": "for_good" if last is None else last.isoformat(),
+        }
+
+    def sentence(self) -> str:
+        if len(self.mappings) > 1:
+            return "code_mapped_elsewhere_several"
+        return (
+            "code_mapped_elsewhere"
+            if self.mappings[0].customer_code
+            else "code_mapped_elsewhere_out_of_scope"
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMapping(Refusal):
+    """There is no mapping of this number, or none that the caller may know of."""
+
+    id: int
+    code: ClassVar[str] = "unknown_mapping"
+    kind: ClassVar[Kind] = "unknown"
+
+    def members(self) -> Mapping[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class MappingEnded(Refusal):
+    """The mapping ends earlier already; to go on, the code is mapped anew."""
 
     valid_to: date
+    code: ClassVar[str] = "mapping_already_ended"
+    kind: ClassVar[Kind] = "conflict"
 
 
 def clean_counter_code(text: str) -> str | None:
@@ -134,9 +208,7 @@ def clean_counter_code(text: str) -> str | None:
     return code if 1 <= len(code) <= CODE_LENGTH_MAX and code.isprintable() and code.strip() else None
 
 
-def map_code(
-    wanted: CodeMapping, known: Iterable[CodeMapping]
-) -> CodeMapping | MappedElsewhere | EndsBeforeStart:
+def map_code(wanted: CodeMapping, known: Iterable[CodeMapping]) -> CodeMapping | Overlap | EndsBeforeStart:
     """The mapping to store, or the one that says just this already. `known` are all mappings of the code."""
     if wanted.valid_from is not None and wanted.taken_back:
         return EndsBeforeStart(wanted.valid_from)
@@ -145,7 +217,7 @@ def map_code(
         if wanted.same_as(each):
             return each
     meeting = tuple(each for each in known if wanted.overlaps(each))
-    return MappedElsewhere(wanted.code, meeting) if meeting else wanted
+    return Overlap(meeting) if meeting else wanted
 
 
 def end_mapping(mapping: CodeMapping, valid_to: date) -> CodeMapping | MappingEnded:

@@ -6,12 +6,15 @@ subscribers see a registration with its code, agreement and managers as one step
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Any, ClassVar, Literal
 
 from services.registry.domain.agreements import Agreement, one_in_force
 from services.registry.domain.counter_codes import CodeMapping
+from shared.kernel import refusals
+from shared.kernel.refusals import Refusal
 
 Kind = Literal["potential", "active"]
 Status = Literal["active", "retired", "merged", "annulled"]
@@ -59,33 +62,46 @@ class Customer:
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownCustomer:
-    """Refusal: there is no such customer, or none that the caller may know of."""
+class UnknownCustomer(Refusal):
+    """There is no such customer, or none that the caller may know of."""
 
-    code: str
+    customer_code: str
+    code: ClassVar[str] = "unknown_customer"
+    kind: ClassVar[refusals.Kind] = "unknown"
 
-
-@dataclass(frozen=True, slots=True)
-class MergedInto:
-    """Refusal: the customer is an alias; what is done is done to its survivor."""
-
-    code: str
-    survivor: str
+    def members(self) -> Mapping[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
-class NotActive:
-    """Refusal: the customer was retired or annulled."""
+class MergedInto(Refusal):
+    """The customer is an alias; what is done is done to its survivor."""
 
-    code: str
-    status: str
+    customer_code: str
+    merged_into: str
+    code: ClassVar[str] = "merged_into"
+    kind: ClassVar[refusals.Kind] = "conflict"
+
+    def members(self) -> Mapping[str, Any]:
+        return {"merged_into": self.merged_into}
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedMeanwhile:
-    """Refusal: others have changed it since the caller read it."""
+class CustomerRetired(Refusal):
+    """The customer was retired."""
 
-    version: int
+    customer_code: str
+    code: ClassVar[str] = "customer_retired"
+    kind: ClassVar[refusals.Kind] = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class CustomerAnnulled(Refusal):
+    """The customer was annulled."""
+
+    customer_code: str
+    code: ClassVar[str] = "customer_annulled"
+    kind: ClassVar[refusals.Kind] = "conflict"
 
 
 @dataclass(frozen=True, slots=True)

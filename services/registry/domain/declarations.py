@@ -16,10 +16,19 @@ which it fell due, so that neither a late timer nor an early command changes the
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import date, datetime
-from typing import Final, Literal
+from typing import Final, Literal, TypeVar
 
+from services.registry.domain.declaration_refusals import (
+    NotAtCentre,
+    NotEditable,
+    NotInPreReview,
+    NotSubmittable,
+    NotWithdrawable,
+    OwnRequest,
+    UnitFixed,
+)
 from services.registry.domain.organisation import Unit
 from services.registry.domain.time_limits import Run, TimeLimits
 
@@ -155,14 +164,6 @@ class Moved:
     alerts: tuple[Alert, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Refusal of a step: a stable reason, with what a person needs to understand it."""
-
-    reason: str
-    details: Mapping[str, object] = field(default_factory=dict)
-
-
 SYSTEM: Final = "service:registry"
 
 
@@ -223,15 +224,15 @@ def edit(
     now: datetime,
     terms: Terms,
     comment: str | None = None,
-) -> Moved | Refused:
+) -> Moved | NotEditable | UnitFixed:
     """Changes a draft or a returned declaration. A returned one stays with the unit it was declared for, because the
     same people look at it again."""
     if declaration.state not in ("draft", "returned"):
-        return _wrong_state("not_editable", declaration)
+        return _wrong_state(NotEditable, declaration)
     after = replace(declaration, content=content)
     if unit_code != declaration.unit_code:
         if declaration.state == "returned":
-            return Refused("unit_fixed", {"unit_code": declaration.unit_code})
+            return UnitFixed(declaration.unit_code)
         named = replace(after, unit_code=unit_code, unit_path=terms.units[unit_code].path)
         after = _routed(named, declarer, terms)
     return Moved(after, (Note("edited", declarer.user, now, comment),))
@@ -239,7 +240,7 @@ def edit(
 
 def submit(
     declaration: Declaration, declarer: Declarer, now: datetime, terms: Terms, comment: str | None = None
-) -> Moved | Refused:
+) -> Moved | NotSubmittable:
     """Hands the declaration in: to the pre-review or the centre at first, later to whoever returned it. A draft goes the
     way of the day on which it is handed in: post and units may have changed since it was written."""
     if declaration.state == "draft":
@@ -258,15 +259,15 @@ def submit(
             run=declaration.run.resumed(now),
         )
         return Moved(_timed(again, terms), (Note("resubmitted", declarer.user, now, comment),))
-    return _wrong_state("not_submittable", declaration)
+    return _wrong_state(NotSubmittable, declaration)
 
 
 def withdraw(
     declaration: Declaration, person: str, now: datetime, terms: Terms, comment: str | None = None
-) -> Moved | Refused:
+) -> Moved | NotWithdrawable:
     """Takes the declaration back, until it is decided."""
     if declaration.state in (*DECIDED, "withdrawn"):
-        return _wrong_state("not_withdrawable", declaration)
+        return _wrong_state(NotWithdrawable, declaration)
     due = settle(declaration, now, terms)
     after = _stopped(replace(due.after, state="withdrawn"), now, terms)
     return Moved(after, (*due.notes, Note("withdrawn", person, now, comment)), due.alerts)
@@ -279,12 +280,12 @@ def pre_review(
     now: datetime,
     terms: Terms,
     comment: str | None,
-) -> Moved | Refused:
+) -> Moved | OwnRequest | NotInPreReview:
     """The unit's word on its manager's declaration: on to the centre, back to the declarer, or no."""
     if person == declaration.declarer:
-        return Refused("own_request")
+        return OwnRequest()
     if declaration.waiting_for != "pre_review":
-        return _wrong_state("not_in_pre_review", declaration)
+        return _wrong_state(NotInPreReview, declaration)
     due = settle(declaration, now, terms)
     step = {"pass": "pre_reviewed", "return": "returned", "reject": "rejected"}[decision]
     notes = (*due.notes, Note(step, person, now, comment))
@@ -304,12 +305,12 @@ def decide(
     terms: Terms,
     comment: str | None,
     acted_for: str | None = None,
-) -> Moved | Refused:
+) -> Moved | OwnRequest | NotAtCentre:
     """The centre's decision. An approval is whole with the code of the customer that it registers (`with_code`)."""
     if declaration.declarer in (person, acted_for):
-        return Refused("own_request")
+        return OwnRequest()
     if declaration.waiting_for != "centre" or declaration.run is None:
-        return _wrong_state("not_at_centre", declaration)
+        return _wrong_state(NotAtCentre, declaration)
     due = settle(declaration, now, terms)
     counted = declaration.run.counted(now, terms.limits.calendar)
     stopped = _stopped(due.after, now, terms)
@@ -395,8 +396,13 @@ def _stopped(declaration: Declaration, now: datetime, terms: Terms) -> Declarati
     return replace(declaration, run=paused, warn_at=None, due_at=None)
 
 
-def _wrong_state(reason: str, declaration: Declaration) -> Refused:
-    return Refused(reason, {"state": declaration.state, "waiting_for": declaration.waiting_for})
+_WrongState = TypeVar(
+    "_WrongState", NotEditable, NotSubmittable, NotWithdrawable, NotInPreReview, NotAtCentre
+)
+
+
+def _wrong_state(refusal: type[_WrongState], declaration: Declaration) -> _WrongState:
+    return refusal(declaration.state, declaration.waiting_for)
 
 
 def _upwards(units: Mapping[str, Unit], code: str) -> list[Unit]:

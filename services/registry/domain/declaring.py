@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import Final
 
-from services.registry.domain.declarations import Contact, Content, DeclaredBy
+from services.registry.domain.declarations import Contact, Content, Declaration, DeclaredBy
 from services.registry.domain.names import clean_name
 from services.registry.domain.organisation import LINES, Unit
 from shared.kernel.credit_codes import clean_uscc
+from shared.kernel.refusals import Fault
 
 CONTACTS_MAX: Final = 20
 TEXT_MAX: Final = 64
@@ -60,14 +61,6 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
-    """A field that breaks its rule: where (a JSON pointer), and which rule by a stable code."""
-
-    pointer: str
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
 class Read:
     """The fields that could be read, and what is wrong with the others. `content` and `unit_code` are None where the
     name or the unit is missing or broken."""
@@ -88,6 +81,26 @@ class Knowledge:
     industries: Mapping[str, str]
     """Codes and names of GB/T 4754 to the code."""
     today: date
+
+
+def said_again(found: Declaration, said: Said, changed: Collection[str]) -> Said:
+    """What a declaration says, with the fields of `said` that are changed put in their places."""
+    content = found.content
+    before = Said(
+        name=content.name,
+        uscc=content.uscc,
+        nature=content.nature,
+        industry=content.industry,
+        address=content.address,
+        division=content.division,
+        contacts=content.contacts,
+        expected_lines=content.expected_lines,
+        expected_revenue_fen=content.expected_revenue_fen,
+        manager_a=content.manager_a,
+        manager_b=content.manager_b,
+        unit_code=found.unit_code,
+    )
+    return replace(before, **{field: getattr(said, field) for field in changed})
 
 
 def missing(said: Said) -> tuple[str, ...]:

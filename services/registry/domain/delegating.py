@@ -11,10 +11,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from services.registry.domain.declarations import Declaration, Refused
-from services.registry.domain.declaring import Fault
+from services.registry.domain.declaration_refusals import OwnCustomer
+from services.registry.domain.declarations import Declaration
 from services.registry.domain.organisation import StaffMember, Unit
 from shared.kernel.days import within_range
+from shared.kernel.refusals import Fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +40,7 @@ class Term:
         if self.to_on < self.from_on:
             found.append(Fault("/to_on", "ends_before_begin"))
         elif self.to_on - self.from_on >= timedelta(days=self.days_max):
-            found.append(Fault("/to_on", "too_long"))
+            found.append(Fault("/to_on", "too_long", word="delegation_too_long"))
         return found
 
 
@@ -64,9 +65,11 @@ def deputy_faults(
     return []
 
 
-def own_customer(declaration: Declaration, deputy: str, managers: Collection[str | None]) -> Refused | None:
+def own_customer(
+    declaration: Declaration, deputy: str, managers: Collection[str | None]
+) -> OwnCustomer | None:
     """The refusal of a deputy who is one of the managers: proposed, or `managers` to be bound instead."""
     content = declaration.content
     if deputy in (content.manager_a, content.manager_b, *managers):
-        return Refused("own_customer")
+        return OwnCustomer()
     return None

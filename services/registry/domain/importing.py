@@ -23,7 +23,7 @@ from services.registry.domain.book import Book
 from services.registry.domain.customers import Customer, Fact, agreement_facts
 from services.registry.domain.import_rows import ImportRow, Rejected, Words
 from services.registry.domain.names import identity_key
-from services.registry.domain.organisation import covers, foreign_range
+from services.registry.domain.organisation import foreign_range
 from services.registry.domain.registering import (
     Assignment,
     Grounds,
@@ -32,6 +32,7 @@ from services.registry.domain.registering import (
     managers_fact,
     register,
 )
+from shared.kernel.units import covers
 
 Result = Literal["created", "updated", "unchanged", "rejected"]
 

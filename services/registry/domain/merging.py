@@ -9,13 +9,14 @@ is changed.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 from services.registry.domain.agreements import Agreement
 from services.registry.domain.counter_codes import holding
 from services.registry.domain.customers import Customer
+from shared.kernel.refusals import Kind, Refusal
 
 SIGNATURES: Final = 3
 NUMBER_LENGTH_MAX: Final = 128
@@ -46,58 +47,89 @@ class Proposal:
 
 
 @dataclass(frozen=True, slots=True)
-class SameCustomer:
-    """Refusal: a customer cannot be merged with itself."""
+class SameCustomer(Refusal):
+    """A customer cannot be merged with itself."""
+
+    code: ClassVar[str] = "same_customer"
+    kind: ClassVar[Kind] = "invalid"
 
 
 @dataclass(frozen=True, slots=True)
-class AgreementsClash:
-    """Refusal: both customers have agreements of these numbers in force, with other terms."""
+class AgreementsClash(Refusal):
+    """Both customers have agreements of these numbers in force, with other terms."""
 
     agreement_nos: tuple[str, ...]
+    code: ClassVar[str] = "agreements_clash"
+    kind: ClassVar[Kind] = "conflict"
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadyProposed:
-    """Refusal: a merge of the alias is waiting for its signatures."""
+class AlreadyProposed(Refusal):
+    """A merge of the alias is waiting for its signatures."""
+
+    merge_id: int
+    code: ClassVar[str] = "merge_already_proposed"
+    kind: ClassVar[Kind] = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownMerge(Refusal):
+    """There is no merge of this number, or none that the caller may know of."""
 
     id: int
+    code: ClassVar[str] = "unknown_merge"
+    kind: ClassVar[Kind] = "unknown"
+
+    def members(self) -> Mapping[str, Any]:
+        return {}
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownMerge:
-    """Refusal: there is no merge of this number."""
-
-    id: int
-
-
-@dataclass(frozen=True, slots=True)
-class AlreadyDecided:
-    """Refusal: the merge was carried out, refused or withdrawn before."""
+class AlreadyDecided(Refusal):
+    """The merge was carried out, refused or withdrawn before."""
 
     state: State
+    code: ClassVar[str] = "merge_already_decided"
+    kind: ClassVar[Kind] = "conflict"
+
+    def sentence(self) -> str:
+        return f"{self.code}_{self.state}"
 
 
 @dataclass(frozen=True, slots=True)
-class OwnRequest:
-    """Refusal: nobody signs what they asked for themselves."""
+class OwnRequest(Refusal):
+    """Nobody signs what they asked for themselves."""
+
+    code: ClassVar[str] = "own_request"
+    kind: ClassVar[Kind] = "forbidden"
+
+    def sentence(self) -> str:
+        return "own_request_merge"
 
 
 @dataclass(frozen=True, slots=True)
-class AlreadySigned:
-    """Refusal: one person gives one signature."""
+class AlreadySigned(Refusal):
+    """One person gives one signature."""
+
+    code: ClassVar[str] = "already_signed"
+    kind: ClassVar[Kind] = "conflict"
 
 
 @dataclass(frozen=True, slots=True)
-class SameOffice:
-    """Refusal: somebody of this office has signed already; the three come from three offices."""
+class SameOffice(Refusal):
+    """Somebody of this office has signed already; the three come from three offices."""
 
     office: str
+    code: ClassVar[str] = "same_office"
+    kind: ClassVar[Kind] = "forbidden"
 
 
 @dataclass(frozen=True, slots=True)
-class NotOnStaff:
-    """Refusal: nobody knows to which office this person belongs."""
+class NotOnStaff(Refusal):
+    """Nobody knows to which office this person belongs."""
+
+    code: ClassVar[str] = "office_unknown"
+    kind: ClassVar[Kind] = "forbidden"
 
 
 SigningRefused = AlreadyDecided | OwnRequest | AlreadySigned | SameOffice | NotOnStaff

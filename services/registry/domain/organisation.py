@@ -13,10 +13,10 @@ from datetime import date
 from typing import Final, Literal, get_args
 
 from services.registry.domain.codes import CodeScheme, slot_of
+from shared.kernel.lines import LINES as LINES
 
 Level = Literal["national", "province", "city", "professional", "county", "outlet"]
 LEVELS: Final[tuple[str, ...]] = get_args(Level)
-LINES: Final = ("letters", "logistics", "express", "parcels", "press", "finance", "information", "philately")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +106,6 @@ def changes(known: Mapping[str, Unit], wanted: Mapping[str, Unit], today: date) 
         if code not in wanted and unit.valid_to is None
     ]
     return changed + gone
-
-
-def covers(grant_path: str, unit_path: str) -> bool:
-    """Whether a grant on one unit covers another: the unit itself and everything below it."""
-    return f"{unit_path.rstrip('/')}/".startswith(f"{grant_path.rstrip('/')}/")
 
 
 def range_owner(units: Mapping[str, Unit], division: str) -> Unit | None:

@@ -1,9 +1,9 @@
-"""The registry's resources as they stand in answers, and a customer told from inside its transaction."""
+"""The registry's resources as they stand in answers, and a customer shown from inside its transaction."""
 
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, Field
 
@@ -112,8 +112,6 @@ class CustomerFileOut(CustomerOut):
     code_assignment: CodeOut | None
 
 
-def customer_told(customer: Customer, unit: Unit, changed_at: datetime) -> dict[str, Any]:
-    """The members of `CustomerOut`, as JSON."""
-    return CustomerOut.model_validate(customer_members(customer, unit.path, changed_at)).model_dump(
-        mode="json"
-    )
+def customer_out(customer: Customer, unit: Unit, changed_at: datetime) -> CustomerOut:
+    """A customer as it is inside the transaction that changes it."""
+    return CustomerOut.model_validate(customer_members(customer, unit.path, changed_at))

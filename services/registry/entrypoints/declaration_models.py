@@ -2,24 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import asdict
 from datetime import date, datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, StrictBool
 
-from services.registry.domain.declaration_record import Step
-from services.registry.domain.declarations import Contact, Content, Declaration
-from services.registry.domain.declaring import Said
-from services.registry.domain.masking import masked_address
-from services.registry.domain.matching import Candidate
-from services.registry.domain.working_calendar import WorkingCalendar
-from services.registry.handlers.declaration_ports import Delegation
-from shared.auth.policy import permit
-from shared.auth.principals import Principal
 from shared.contracts.counter_v1 import Line
-from shared.money import AMOUNT_PATTERN, format_yuan, parse_yuan
+from shared.money import AMOUNT_PATTERN
 
 Cell = Annotated[str | None, Field(max_length=1000)]
 """It only bounds the size of a request; the rules of each field are asked afterwards and answered all at once."""
@@ -324,148 +313,3 @@ class DelegationOut(BaseModel):
 class DelegationsOut(BaseModel):
     items: list[DelegationOut]
     next_cursor: str | None
-
-
-def said(body: DeclarationFields) -> Said:
-    """The fields of a body as they are to be read."""
-    revenue = body.expected_yearly_revenue
-    return Said(
-        **{name: getattr(body, name) for name in _TEXTS},
-        contacts=tuple(Contact(**contact.model_dump()) for contact in body.contacts),
-        expected_lines=tuple(body.expected_lines),
-        expected_revenue_fen=None if revenue is None else parse_yuan(revenue),
-    )
-
-
-def edited(found: Declaration, body: DeclarationFields) -> Said:
-    """What a declaration says with the fields that a body names put in their places; null takes a field away."""
-    new, content = said(body), found.content
-    named = {_AS_SAID.get(name, name) for name in body.model_fields_set}
-    old = {name: getattr(content, name) for name in (*_TEXTS, *_OTHERS) if name != "unit_code"}
-    old["unit_code"] = found.unit_code
-    return Said(**{name: getattr(new, name) if name in named else value for name, value in old.items()})
-
-
-_TEXTS = (
-    "name", "uscc", "nature", "industry", "address", "division", "manager_a", "manager_b", "unit_code",
-)  # fmt: skip
-_OTHERS = ("contacts", "expected_lines", "expected_revenue_fen")
-_AS_SAID = {"expected_yearly_revenue": "expected_revenue_fen"}
-
-
-def brief(
-    declaration: Declaration, changed_at: datetime, now: datetime, calendar: WorkingCalendar
-) -> dict[str, Any]:
-    """A declaration as lists show it."""
-    content: Content = declaration.content
-    names = (
-        "version state waiting_for declared_by declarer unit_code unit_path pre_review_unit deciding_unit created_at"
-        " submitted_at arrived_at pre_review_overdue_at decided_at decided_by decided_for decision_seconds customer_code"
-    )
-    return {
-        "id": declaration.id,
-        "declaration_id": declaration.id,
-        **{name: getattr(declaration, name) for name in names.split()},
-        "name": content.name,
-        "uscc": content.uscc,
-        "expected_lines": list(content.expected_lines),
-        "expected_yearly_revenue": _yuan(content.expected_revenue_fen),
-        "manager_a": content.manager_a,
-        "manager_b": content.manager_b,
-        "changed_at": changed_at,
-        "limit": _limit(declaration, now, calendar),
-    }
-
-
-def whole(
-    declaration: Declaration,
-    steps: Iterable[Step],
-    similar: Iterable[SimilarOut],
-    changed_at: datetime,
-    now: datetime,
-    calendar: WorkingCalendar,
-    *,
-    contacts_masked: bool,
-) -> dict[str, Any]:
-    """A declaration with everything; whoever asks has masked its contacts where they are to be."""
-    content = declaration.content
-    return {
-        **brief(declaration, changed_at, now, calendar),
-        "nature": content.nature,
-        "industry": content.industry,
-        "address": content.address,
-        "division": content.division,
-        "contacts": contacts_of(content),
-        "contacts_masked": contacts_masked,
-        "steps": [step_out(step) for step in steps],
-        "similar": [each.model_dump() for each in similar],
-    }
-
-
-def contacts_of(content: Content) -> list[dict[str, Any]]:
-    return [asdict(each) for each in content.contacts]
-
-
-def step_out(step: Step) -> dict[str, Any]:
-    note = step.note
-    return {
-        "ordinal": step.ordinal,
-        "step": note.step,
-        "person": note.person,
-        "acted_for": note.acted_for,
-        "at": note.at,
-        "comment": note.comment,
-        "version": step.version,
-        "sha256": step.sha256,
-    }
-
-
-def shown_to(caller: Principal, candidates: Iterable[Candidate]) -> list[SimilarOut]:
-    """Candidates as this caller may see them (REG-6): outside their scope, who holds it and not what; an address whole
-    only to its managers and declarer, like any contact."""
-    shown = []
-    for each in candidates:
-        seen = permit(caller, "customers.read", each.unit_path, each.managers) is None
-        everything = {
-            "id": each.id,
-            "name": each.name,
-            "uscc": each.uscc,
-            "address": each.address
-            if each.address is None or (caller.user in each.managers and not caller.holds("service"))
-            else masked_address(each.address),
-            "state": each.state,
-        }
-        shown.append(
-            SimilarOut(
-                kind=each.kind,
-                signs=list(each.signs),
-                unit_code=each.unit_code,
-                masked=not seen,
-                **(everything if seen else {}),
-            )
-        )
-    return shown
-
-
-def delegation_out(delegation: Delegation) -> DelegationOut:
-    return DelegationOut(**{name: getattr(delegation, name) for name in DelegationOut.model_fields})
-
-
-def _limit(declaration: Declaration, now: datetime, calendar: WorkingCalendar) -> dict[str, Any] | None:
-    run = declaration.run
-    if run is None or declaration.stage is None:
-        return None
-    return {
-        "stage": declaration.stage,
-        "mode": run.mode,
-        "warn_at": declaration.warn_at,
-        "due_at": declaration.due_at,
-        "warned_at": declaration.warned_at,
-        "breached_at": declaration.breached_at,
-        "escalated_to": declaration.escalated_to,
-        "hours_left": round(run.left(now, calendar).total_seconds() / 3600, 2),
-    }
-
-
-def _yuan(fen: int | None) -> str | None:
-    return None if fen is None else format_yuan(fen)

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from services.registry.domain.codes import CodeScheme
-from services.registry.domain.declarations import Declarer, Terms, route
+from services.registry.domain.declarations import Terms, route
 from services.registry.domain.declaring import Read, Said, advised, missing
 from services.registry.domain.organisation import assigning_division
 from services.registry.domain.time_limits import Run
-from services.registry.entrypoints import declaration_problems as problems
 from services.registry.entrypoints.declaration_models import (
     BlockOut,
     FaultOut,
@@ -17,41 +17,31 @@ from services.registry.entrypoints.declaration_models import (
     RehearsalOut,
     UnitNameOut,
     WouldBeCodeOut,
-    shown_to,
 )
+from services.registry.entrypoints.declaration_views import shown_to
+from services.registry.handlers.declaration_fields import check_fields, declarer_of, may_declare
 from services.registry.handlers.declaration_ports import Desk
-from services.registry.handlers.declare import blocked_by
-from services.registry.handlers.ports import Rules
-from shared.auth.policy import TABLE
-from shared.auth.principals import Principal
-from shared.messaging.work import Work
+from services.registry.handlers.declare import credit_code_taken
+from shared.auth.policy import TABLE, NotPermitted
+from shared.problems import fault_error
 from shared.texts import Language
 
 
-async def rehearsal(
-    said: Said,
-    checked: Read,
-    caller: Principal,
-    declarer: Declarer,
-    desk: Desk,
-    work: Work,
-    rules: Rules,
-    language: Language,
-) -> RehearsalOut:
+async def rehearsal(said: Said, desk: Desk, language: Language) -> RehearsalOut | NotPermitted:
     """Everything that a declarer wants to know before declaring."""
-    content, unit_code = checked.content, checked.unit_code
-    found: list[BlockOut] = []
-    uscc = None if content is None else content.uscc
-    if uscc is not None and (blocked := await blocked_by(uscc, "", desk)):
-        members = problems.holder(blocked, desk.terms.units, caller)
-        found = [BlockOut.model_validate({"code": blocked.reason, **members})]
+    checked = check_fields(said, desk)
+    if checked.unit_code is not None and (refusal := may_declare(checked.unit_code, desk)):
+        return refusal
+    content = checked.content
+    blocks = await _blocks(checked, desk)
+    similar = [] if content is None else await desk.declarations.candidates(content, "")
     answer = RehearsalOut(
-        acceptable=not (checked.faults or found),
+        acceptable=not (checked.faults or blocks),
         missing=list(missing(said)),
         advised=list(advised(said)),
-        errors=[FaultOut(**fault) for fault in problems.fault_list(checked.faults, language)],
-        blocks=found,
-        similar=[] if content is None else shown_to(caller, await desk.declarations.candidates(content, "")),
+        errors=[FaultOut(**fault_error(fault, language)) for fault in checked.faults],
+        blocks=blocks,
+        similar=shown_to(desk.caller, similar),
         declared_by=None,
         pre_review_unit=None,
         deciding_unit=None,
@@ -61,22 +51,36 @@ async def rehearsal(
         decided_by_at=None,
         would_be_code=None,
     )
-    if unit_code is None:
+    if checked.unit_code is None:
         return answer
-    pre_review_unit, deciding_unit = route(desk.terms, unit_code, declarer.post)
-    mode, reviewed_by, decided_by = _promised(desk.terms, pre_review_unit, deciding_unit, desk.now)
-    return answer.model_copy(
-        update={
-            "declared_by": declarer.declared_by,
-            "pre_review_unit": None if pre_review_unit is None else _unit(desk.terms, pre_review_unit),
-            "deciding_unit": _unit(desk.terms, deciding_unit),
-            "deciders": await _deciders(work, desk.terms.units[deciding_unit].path),
-            "mode": mode,
-            "pre_review_due_at": reviewed_by,
-            "decided_by_at": decided_by,
-            "would_be_code": _code(rules.issuing, assigning_division(desk.terms.units, unit_code)),
-        }
-    )
+    return answer.model_copy(update=await _way(checked.unit_code, desk))
+
+
+async def _blocks(checked: Read, desk: Desk) -> list[BlockOut]:
+    uscc = None if checked.content is None else checked.content.uscc
+    taken = None if uscc is None else await credit_code_taken(uscc, "", desk)
+    return [] if taken is None else [BlockOut.model_validate({"code": taken.code, **taken.members()})]
+
+
+async def _way(unit_code: str, desk: Desk) -> dict[str, Any]:
+    """The way that a declaration for this unit goes, and by when."""
+    terms, declarer = desk.terms, declarer_of(unit_code, desk)
+    pre_review_unit, deciding_unit = route(terms, unit_code, declarer.post)
+    mode, reviewed_by, decided_by = _promised(terms, pre_review_unit, deciding_unit, desk.now)
+    roles = tuple(TABLE["declarations.decide"])
+    deciders = await desk.delegations.deciders(terms.units[deciding_unit].path, roles)
+    return {
+        "declared_by": declarer.declared_by,
+        "pre_review_unit": None if pre_review_unit is None else _unit(terms, pre_review_unit),
+        "deciding_unit": _unit(terms, deciding_unit),
+        "deciders": [
+            PersonOut(user=each.user, name_zh=each.name_zh, name_en=each.name_en) for each in deciders
+        ],
+        "mode": mode,
+        "pre_review_due_at": reviewed_by,
+        "decided_by_at": decided_by,
+        "would_be_code": _code(desk.rules.issuing, assigning_division(terms.units, unit_code)),
+    }
 
 
 def _promised(
@@ -107,20 +111,3 @@ def _code(scheme: CodeScheme, division: str | None) -> WouldBeCodeOut | None:
         division=division,
         form=f"{division}{'n' * scheme.serial_digits}c",
     )
-
-
-async def _deciders(work: Work, deciding_path: str) -> list[PersonOut]:
-    """Who decides there: those with the role on the nearest unit at or above that anybody has it on."""
-    raw = await work.raw()
-    rows = await raw.fetch(
-        """
-        SELECT user_name AS "user", name_zh, name_en FROM (
-            SELECT s.*, rank() OVER (ORDER BY length(u.path) DESC) AS nearness
-            FROM staff s JOIN staff_roles r USING (user_name) JOIN units u ON u.code = r.unit_code
-            WHERE s.active AND r.role = ANY($1::text[]) AND starts_with($2 || '/', u.path || '/')
-        ) AS near WHERE nearness = 1 ORDER BY user_name
-        """,
-        list(TABLE["declarations.decide"]),
-        deciding_path,
-    )
-    return [PersonOut(**dict(row)) for row in rows]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Protocol
@@ -10,7 +10,8 @@ from typing import Protocol
 from services.registry.domain.declaration_record import Step
 from services.registry.domain.declarations import Content, Declaration, Note, Terms
 from services.registry.domain.matching import Candidate
-from services.registry.handlers.ports import Publish
+from services.registry.handlers.ports import Customers, Organisation, Organisations, Publish, Rules
+from shared.auth.principals import Principal
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,15 @@ class Delegation:
     version: int = 1
     revoked_at: datetime | None = None
     revoked_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """One of the staff by name."""
+
+    user: str
+    name_zh: str
+    name_en: str
 
 
 class Declarations(Protocol):
@@ -87,12 +97,26 @@ class Delegations(Protocol):
     async def in_force(self, deputy: str, unit_path: str, on: date, roles: Sequence[str]) -> list[Delegation]:
         """Those by which the deputy decides for this unit on this day, given by people who hold one of the roles."""
 
+    async def deciders(self, unit_path: str, roles: Sequence[str]) -> list[Person]:
+        """Who decides without one: those with a role on the nearest unit at or above that anybody has one on."""
+
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """What every command on a declaration works with: the instant, the terms, the store, and the way out."""
+    """What every act on declarations works with inside one transaction: the instant, who acts and on which version (None:
+    any), the organisation with the terms and rules of the day, the stores, and the way out. Timers and the start of the
+    service act as the registry itself."""
 
     now: datetime
+    caller: Principal
+    version: int | None
     terms: Terms
+    rules: Rules
+    industries: Mapping[str, str]
+    organisation: Organisation
     declarations: Declarations
+    delegations: Delegations
+    customers: Customers
+    organisations: Organisations
     publish: Publish
+    new_id: Callable[[], str]

@@ -4,202 +4,195 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
 from services.registry.domain.agreements import end_is_due_at
-from services.registry.domain.customers import ChangedMeanwhile, Customer, Fact
+from services.registry.domain.customers import Customer, Fact, UnknownCustomer
 from services.registry.domain.merging import (
     AgreementsClash,
     AlreadyDecided,
     AlreadyProposed,
+    AlreadySigned,
     Effect,
+    NotOnStaff,
+    OwnRequest,
     Proposal,
     SameCustomer,
-    SigningRefused,
+    SameOffice,
     UnknownMerge,
     complete,
     merge,
     sign,
 )
 from services.registry.domain.organisation import Unit
+from services.registry.handlers.acting import ActDesk
 from services.registry.handlers.messages import publish_customer
-from services.registry.handlers.ports import (
-    AgreementTimers,
-    CounterCodes,
-    Customers,
-    Merges,
-    Organisations,
-    Permit,
-    Publish,
-)
-from services.registry.handlers.standing import NotStanding, Standing, in_good_standing
+from services.registry.handlers.standing import NotStanding, obstacle
+from shared.auth.policy import Forbidden, OutOfScope, permit
+from shared.commands import stale
+from shared.etags import ChangedMeanwhile
+from shared.kernel.commands import Done
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """The versions that a person looked at before signing, of the merge and of both customers; None for any."""
+class ProposeMerge:
+    """Two codes of one customer: which goes on, which becomes its alias, and how one knows."""
 
-    merge: int | None = None
-    survivor: int | None = None
-    alias: int | None = None
+    survivor: str
+    alias: str
+    reason: str
 
 
-Pair = tuple[Customer, Customer, Mapping[str, Unit]]
+@dataclass(frozen=True, slots=True)
+class SignMerge:
+    """A signature, with the versions of both customers that the person looked at; None for any."""
+
+    id: int
+    comment: str | None = None
+    survivor_version: int | None = None
+    alias_version: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseMerge:
+    """Why a merge shall not be."""
+
+    id: int
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Both customers of a merge, locked, with their units."""
+
+    survivor: Customer
+    alias: Customer
+    units: Mapping[str, Unit]
+
+    @property
+    def both(self) -> tuple[Customer, Customer]:
+        return self.survivor, self.alias
 
 
 async def propose_merge(
-    survivor: str,
-    alias: str,
-    reason: str,
-    *,
-    person: str,
-    permit: Permit,
-    customers: Customers,
-    merges: Merges,
-    organisations: Organisations,
-) -> Proposal | NotStanding | SameCustomer | AgreementsClash | AlreadyProposed:
+    command: ProposeMerge, desk: ActDesk
+) -> Done[Proposal] | NotStanding | SameCustomer | AgreementsClash | AlreadyProposed:
     """Stores the proposal, unless it could not be carried out as things stand."""
-    pair = await _both(survivor, alias, permit, customers, organisations)
-    if not isinstance(pair, tuple):
-        return pair
-    effect = merge(pair[0], pair[1])
+    locked = await desk.customers.locked_all([command.survivor, command.alias])
+    units = await desk.organisations.units([each.unit_code for each in locked.values()])
+    for code in (command.survivor, command.alias):
+        if code not in locked:
+            return UnknownCustomer(code)
+        unit = units[locked[code].unit_code]
+        if against := await obstacle(locked[code], unit, "merges.propose", desk):
+            return against
+    effect = merge(locked[command.survivor], locked[command.alias])
     if not isinstance(effect, Effect):
         return effect
-    office = await organisations.office_of(person)
-    made = await merges.propose(survivor, alias, reason, person, office)
-    return made or AlreadyProposed(await merges.open_for(alias) or 0)
+    office = await desk.organisations.office_of(desk.person)
+    made = await desk.merges.propose(command.survivor, command.alias, command.reason, desk.person, office)
+    if made is None:
+        return AlreadyProposed(await desk.merges.open_for(command.alias) or 0)
+    return Done(made, created=True)
 
 
 async def sign_merge(
-    id: int,
-    comment: str | None,
-    seen: Seen,
-    *,
-    person: str,
-    now: datetime,
-    permit: Permit,
-    customers: Customers,
-    counter_codes: CounterCodes,
-    merges: Merges,
-    organisations: Organisations,
-    timers: AgreementTimers,
-    publish: Publish,
-) -> Proposal | NotStanding | UnknownMerge | SigningRefused | SameCustomer | AgreementsClash:
+    command: SignMerge, desk: ActDesk
+) -> (
+    Done[Proposal]
+    | NotStanding
+    | UnknownMerge
+    | AlreadyDecided
+    | OwnRequest
+    | AlreadySigned
+    | SameOffice
+    | NotOnStaff
+    | SameCustomer
+    | AgreementsClash
+    | ChangedMeanwhile
+):
     """Adds the signature; with the last one both customers change in this transaction, or nothing does."""
     # Registrations wait: a credit code or a counter code passes from one customer to the other.
-    await customers.lock_registrations()
-    parties = await merges.parties(id)
+    await desk.customers.lock_registrations()
+    parties = await _parties(command.id, desk)
     if parties is None:
-        return UnknownMerge(id)
-    locked = await customers.locked_all(parties)
-    survivor, alias = locked[parties[0]], locked[parties[1]]
-    units = await organisations.units([survivor.unit_code, alias.unit_code])
-    for each in (survivor, alias):
-        permit(each, units[each.unit_code])
-    proposal = await merges.locked(id)
+        return UnknownMerge(command.id)
+    if refusal := _not_for_caller(command.id, parties, desk):
+        return refusal
+    proposal = await desk.merges.locked(command.id)
     if proposal is None:
-        return UnknownMerge(id)
-    signatures = sign(proposal, person, await organisations.office_of(person))
+        return UnknownMerge(command.id)
+    signatures = sign(proposal, desk.person, await desk.organisations.office_of(desk.person))
     if not isinstance(signatures, tuple):
         return signatures
-    if seen.merge not in (None, proposal.version):
-        return ChangedMeanwhile(proposal.version)
-    for customer, version in ((survivor, seen.survivor), (alias, seen.alias)):
-        standing = await in_good_standing(customer, customer.code, permit, customers, organisations)
-        if not isinstance(standing, Standing):
-            return standing
-        if version not in (None, customer.version):
-            return ChangedMeanwhile(customer.version)
-    effect = merge(survivor, alias)
+    if changed := stale(desk.version, proposal.version):
+        return changed
+    versions = (command.survivor_version, command.alias_version)
+    for customer, version in zip(parties.both, versions, strict=True):
+        unit = parties.units[customer.unit_code]
+        against = await obstacle(customer, unit, "merges.sign", desk) or stale(version, customer.version)
+        if against is not None:
+            return against
+    effect = merge(parties.survivor, parties.alias)
     if not isinstance(effect, Effect):
         return effect
-    await merges.sign(proposal, signatures[-1], comment)
+    await desk.merges.sign(proposal, signatures[-1], command.comment)
     if complete(signatures):
-        await _carry_out(
-            proposal,
-            (survivor, alias),
-            effect,
-            units,
-            person=person,
-            now=now,
-            customers=customers,
-            counter_codes=counter_codes,
-            merges=merges,
-            timers=timers,
-            publish=publish,
-        )
-    return proposal
+        await _carry_out(proposal, parties, effect, desk)
+    return Done(proposal)
 
 
 async def refuse_merge(
-    id: int,
-    reason: str,
-    seen: Seen,
-    *,
-    person: str,
-    permit: Permit,
-    customers: Customers,
-    merges: Merges,
-    organisations: Organisations,
-) -> Proposal | UnknownMerge | AlreadyDecided | ChangedMeanwhile:
+    command: RefuseMerge, desk: ActDesk
+) -> Done[Proposal] | UnknownMerge | Forbidden | OutOfScope | AlreadyDecided | ChangedMeanwhile:
     """Ends the proposal for good: refused by an approver, withdrawn by who asked for it."""
-    parties = await merges.parties(id)
-    if parties is None:
-        return UnknownMerge(id)
-    locked = await customers.locked_all(parties)
-    proposal = await merges.locked(id)
-    if proposal is None:
-        return UnknownMerge(id)
-    own = proposal.requested_by == person
-    if not own:
-        units = await organisations.units([each.unit_code for each in locked.values()])
-        for each in locked.values():
-            permit(each, units[each.unit_code])
+    parties = await _parties(command.id, desk)
+    proposal = await desk.merges.locked(command.id)
+    if parties is None or proposal is None:
+        return UnknownMerge(command.id)
+    own = proposal.requested_by == desk.person
+    if not own and (refusal := _not_for_caller(command.id, parties, desk)):
+        return refusal
     if proposal.state != "proposed":
         return AlreadyDecided(proposal.state)
-    if seen.merge not in (None, proposal.version):
-        return ChangedMeanwhile(proposal.version)
-    await merges.decide(proposal, "withdrawn" if own else "refused", person, reason, None)
-    return proposal
+    if changed := stale(desk.version, proposal.version):
+        return changed
+    state = "withdrawn" if own else "refused"
+    await desk.merges.decide(proposal, state, desk.person, command.reason, None)
+    return Done(proposal)
 
 
-async def _both(
-    survivor: str, alias: str, permit: Permit, customers: Customers, organisations: Organisations
-) -> Pair | NotStanding:
-    locked = await customers.locked_all([survivor, alias])
-    units: dict[str, Unit] = {}
-    for code in (survivor, alias):
-        standing = await in_good_standing(locked.get(code), code, permit, customers, organisations)
-        if not isinstance(standing, Standing):
-            return standing
-        units[standing.unit.code] = standing.unit
-    return locked[survivor], locked[alias], units
+async def _parties(id: int, desk: ActDesk) -> Parties | None:
+    codes = await desk.merges.parties(id)
+    if codes is None:
+        return None
+    locked = await desk.customers.locked_all(codes)
+    units = await desk.organisations.units([each.unit_code for each in locked.values()])
+    return Parties(locked[codes[0]], locked[codes[1]], units)
 
 
-async def _carry_out(
-    proposal: Proposal,
-    before: tuple[Customer, Customer],
-    effect: Effect,
-    units: Mapping[str, Unit],
-    *,
-    person: str,
-    now: datetime,
-    customers: Customers,
-    counter_codes: CounterCodes,
-    merges: Merges,
-    timers: AgreementTimers,
-    publish: Publish,
-) -> None:
-    survivor, alias = effect.survivor, effect.alias
-    await merges.move_agreements(alias.code, survivor.code, effect.agreements)
-    await counter_codes.move(alias.code, survivor.code)
+def _not_for_caller(id: int, parties: Parties, desk: ActDesk) -> UnknownMerge | Forbidden | OutOfScope | None:
+    """Why the caller may not sign for these customers. A merge of customers outside their scope is as if it were not
+    there."""
+    for customer in parties.both:
+        path = parties.units[customer.unit_code].path
+        if permit(desk.caller, "merges.read", path) is not None:
+            return UnknownMerge(id)
+        if refusal := permit(desk.caller, "merges.sign", path):
+            return refusal
+    return None
+
+
+async def _carry_out(proposal: Proposal, parties: Parties, effect: Effect, desk: ActDesk) -> None:
+    survivor, alias, units = effect.survivor, effect.alias, parties.units
+    await desk.merges.move_agreements(alias.code, survivor.code, effect.agreements)
+    await desk.counter_codes.move(alias.code, survivor.code)
     # The alias first: a credit code that passes over must have left it.
-    await customers.store(alias, units, person)
-    await customers.store(survivor, units, person, before[0])
-    await customers.point_to(alias.code, survivor.code)
+    await desk.customers.store(alias, units, desk.person)
+    await desk.customers.store(survivor, units, desk.person, parties.survivor)
+    await desk.customers.point_to(alias.code, survivor.code)
     moved = {number for _, number in effect.agreements}
-    await timers.schedule(
+    await desk.timers.schedule(
         [
             (survivor.code, each.agreement_no, each.ends_on)
             for each in survivor.agreements
@@ -207,12 +200,15 @@ async def _carry_out(
         ],
         end_is_due_at,
     )
-    await merges.decide(proposal, "merged", person, None, told(before, effect))
-    publish_customer(publish, alias, (Fact("merged", {"merged_into": survivor.code}),), units, person, now)
-    publish_customer(publish, survivor, (Fact("merged", {"alias": alias.code}),), units, person, now)
+    await desk.merges.decide(proposal, "merged", desk.person, None, effect_shown(parties.both, effect))
+    for customer, fact in (
+        (alias, Fact("merged", {"merged_into": survivor.code})),
+        (survivor, Fact("merged", {"alias": alias.code})),
+    ):
+        publish_customer(desk.publish, customer, (fact,), units, desk.person, desk.now)
 
 
-def told(before: tuple[Customer, Customer], effect: Effect) -> dict[str, Any]:
+def effect_shown(before: tuple[Customer, Customer], effect: Effect) -> dict[str, Any]:
     """The effect as it is shown before signing and kept afterwards: enough to split a wrong merge again."""
     return {
         "before": {"survivor": summary(before[0]), "alias": summary(before[1])},

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any, Protocol
@@ -20,20 +20,6 @@ from shared.contracts.envelope import Message
 
 Publish = Callable[[Message, str], None]
 """Sends a message with this event id, once the transaction has committed."""
-
-Permit = Callable[[Customer, Unit], None]
-"""Raises where the caller may not act for this customer, whose unit that is."""
-
-
-class CounterRights(Protocol):
-    """For whose counters the caller may say what their codes mean."""
-
-    def home(self, unit: Unit) -> str | None:
-        """The unit for whose counters the caller maps a code to a customer of `unit`, where no other scope is named; None
-        for all counters."""
-
-    def covers(self, unit: Unit | None) -> bool:
-        """Whether the caller acts for the counters of a unit; None means all counters, or one that no unit is known of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +61,15 @@ class Change:
     assignment: Assignment | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """The unit and the managers that hold a customer."""
+
+    unit_code: str
+    unit_path: str
+    managers: tuple[str | None, str | None]
+
+
 class Customers(Protocol):
     """Customers with their codes and agreements, inside one transaction."""
 
@@ -108,6 +103,9 @@ class Customers(Protocol):
     async def locked_all(self, codes: Sequence[str]) -> dict[str, Customer]:
         """Several customers by code, locked in the order in which every transaction locks them."""
 
+    async def seen(self, codes: Collection[str]) -> dict[str, Customer]:
+        """Customers by code as they are seen, without locking them."""
+
     async def survivor_of(self, code: str) -> str:
         """The customer that a merged one is now, at the end of the chain; itself where it is not merged."""
 
@@ -131,6 +129,9 @@ class Imports(Protocol):
 
     async def record(self, chunk: ImportChunk, outcomes: Sequence[Outcome]) -> None:
         """Adds the outcome of each row and the counts."""
+
+    async def holders(self, codes: Collection[str]) -> dict[str, Holder]:
+        """Who holds each of these customers."""
 
 
 class Organisations(Protocol):
@@ -189,6 +190,9 @@ class CounterCodes(Protocol):
     async def move(self, alias: str, survivor: str) -> None:
         """Hands all mappings of one customer to another."""
 
+    async def record(self, id: int) -> Mapping[str, Any]:
+        """A mapping as this transaction has left it, with who made and ended it."""
+
 
 class Merges(Protocol):
     """Merges with their signatures, inside one transaction."""
@@ -203,6 +207,9 @@ class Merges(Protocol):
 
     async def parties(self, id: int) -> tuple[str, str] | None:
         """The survivor and the alias of a merge, which never change."""
+
+    async def record(self, id: int) -> Mapping[str, Any]:
+        """A merge as this transaction has left it, with its reasons, signatures and effect."""
 
     async def locked(self, id: int) -> Proposal | None:
         """One merge, locked until the end of the transaction."""

@@ -2,73 +2,78 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from datetime import date, datetime
+from dataclasses import dataclass
+from typing import ClassVar
 
 from services.registry.domain.agreements import (
     AgreementDiffers,
-    BadTerm,
+    EndsBeforeSigned,
+    SignedInFuture,
     Signing,
-    end_is_due_at,
-    expire,
     sign,
 )
-from services.registry.domain.customers import ChangedMeanwhile, agreement_facts
-from services.registry.handlers.messages import publish_customer
-from services.registry.handlers.ports import AgreementTimers, Customers, Organisations, Permit, Publish
-from services.registry.handlers.standing import Acted, NotStanding, Standing, in_good_standing
+from services.registry.handlers.acting import ActDesk
+from services.registry.handlers.agreement_steps import Acted, customer_of_agreement, keep_agreement
+from services.registry.handlers.standing import NotStanding, Standing
+from shared.commands import stale
+from shared.etags import ChangedMeanwhile
+from shared.kernel.commands import Done
+from shared.kernel.refusals import Kind, Refusal
 
 
 @dataclass(frozen=True, slots=True)
-class UnknownUnit:
-    """Refusal: the signing unit does not exist, or no longer."""
+class SignAgreement:
+    """An agreement of a customer, as a person records its signing."""
+
+    customer_code: str
+    signing: Signing
+
+
+@dataclass(frozen=True, slots=True)
+class UnknownUnit(Refusal):
+    """The unit that is named does not exist, or no longer."""
 
     unit_code: str
+    code: ClassVar[str] = "unknown_unit"
+    kind: ClassVar[Kind] = "invalid"
 
 
 async def sign_agreement(
-    customer_code: str,
-    signing: Signing,
-    version: int | None,
-    *,
-    person: str,
-    now: datetime,
-    today: date,
-    permit: Permit,
-    customers: Customers,
-    organisations: Organisations,
-    timers: AgreementTimers,
-    publish: Publish,
-) -> Acted | NotStanding | AgreementDiffers | BadTerm | UnknownUnit | ChangedMeanwhile:
-    """Records the agreement and turns the lead to B while it is in force; the same agreement again changes nothing.
-    `version` is the state of the customer that the caller saw, None for any."""
-    found = await customers.locked(customer_code)
-    standing = await in_good_standing(found, customer_code, permit, customers, organisations)
+    command: SignAgreement, desk: ActDesk
+) -> (
+    Done[Acted]
+    | NotStanding
+    | AgreementDiffers
+    | SignedInFuture
+    | EndsBeforeSigned
+    | UnknownUnit
+    | ChangedMeanwhile
+):
+    """Records the agreement and turns the lead to B while it is in force; the same agreement again changes nothing."""
+    signing = command.signing
+    standing = await customer_of_agreement(command.customer_code, desk)
     if not isinstance(standing, Standing):
         return standing
     customer, unit = standing.customer, standing.unit
     known = customer.agreement(signing.agreement_no)
     if known is not None:
-        return Acted(customer, unit) if signing.tells_of(known) else AgreementDiffers(known)
-    if problem := signing.bad_term(today):
-        return problem
+        return Done(Acted(customer, unit)) if signing.tells_of(known) else AgreementDiffers(known)
+    if refusal := signing.bad_term(desk.today):
+        return refusal
     signing_unit = signing.unit_code or customer.unit_code
     if signing_unit != unit.code:
-        signer = (await organisations.units([signing_unit])).get(signing_unit)
-        if signer is None or (signer.valid_to is not None and signer.valid_to < today):
+        signer = (await desk.organisations.units([signing_unit])).get(signing_unit)
+        if signer is None or (signer.valid_to is not None and signer.valid_to < desk.today):
             return UnknownUnit(signing_unit)
-    if version not in (None, customer.version):
-        return ChangedMeanwhile(customer.version)
+    if changed := stale(desk.version, customer.version):
+        return changed
     agreement = sign(
-        signing.agreement_no, signing.signed_on, signing.ends_on, now, today, signing.lines, signing_unit
+        signing.agreement_no,
+        signing.signed_on,
+        signing.ends_on,
+        desk.now,
+        desk.today,
+        signing.lines,
+        signing_unit,
     )
-    # The last day of an earlier agreement may have passed without its timer having come round yet.
-    settled = replace(customer, agreements=tuple(expire(each, today) for each in customer.agreements))
-    after = replace(settled, version=customer.version + 1, agreements=settled.with_agreement(agreement))
-    units = {unit.code: unit}
-    await customers.store(after, units, person)
-    await customers.note_agreement(after.code, agreement, "signed", person, None)
-    if agreement.state == "in_force" and agreement.ends_on is not None:
-        await timers.schedule([(after.code, agreement.agreement_no, agreement.ends_on)], end_is_due_at)
-    publish_customer(publish, after, agreement_facts(customer, after), units, person, now)
-    return Acted(after, unit, created=True)
+    return Done(await keep_agreement(standing, agreement, "signed", None, desk), created=True)

@@ -5,16 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from services.registry.domain.customers import (
-    ChangedMeanwhile,
     Customer,
+    CustomerAnnulled,
+    CustomerRetired,
     MergedInto,
-    NotActive,
     UnknownCustomer,
 )
 from services.registry.domain.organisation import Unit
-from services.registry.handlers.ports import Customers, Organisations, Permit
+from services.registry.handlers.acting import ActDesk
+from shared.auth.policy import Forbidden, Operation, OutOfScope
 
-NotStanding = UnknownCustomer | MergedInto | NotActive | ChangedMeanwhile
+NotStanding = UnknownCustomer | MergedInto | CustomerRetired | CustomerAnnulled | Forbidden | OutOfScope
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,26 +26,26 @@ class Standing:
     unit: Unit
 
 
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """A customer after an act, with its unit; `created` where the act made something new."""
-
-    customer: Customer
-    unit: Unit
-    created: bool = False
-
-
-async def in_good_standing(
-    customer: Customer | None, code: str, permit: Permit, customers: Customers, organisations: Organisations
-) -> Standing | NotStanding:
-    """The customer with its unit, or why nothing can be done to it. Asks for the permission first: who may not act for a
-    customer learns nothing about it."""
+async def in_good_standing(code: str, operation: Operation, desk: ActDesk) -> Standing | NotStanding:
+    """The customer, locked, with its unit, or why nothing can be done to it."""
+    customer = await desk.customers.locked(code)
     if customer is None:
         return UnknownCustomer(code)
-    unit = (await organisations.units([customer.unit_code]))[customer.unit_code]
-    permit(customer, unit)
-    if customer.status == "merged":
-        return MergedInto(code, await customers.survivor_of(code))
-    if customer.status != "active":
-        return NotActive(code, customer.status)
-    return Standing(customer, unit)
+    unit = (await desk.organisations.units([customer.unit_code]))[customer.unit_code]
+    return await obstacle(customer, unit, operation, desk) or Standing(customer, unit)
+
+
+async def obstacle(customer: Customer, unit: Unit, operation: Operation, desk: ActDesk) -> NotStanding | None:
+    """Why nothing can be done to a customer. Asks for the permission first: who may not act for a customer learns nothing
+    about it."""
+    if refusal := desk.refusal(operation, customer, unit):
+        return refusal
+    match customer.status:
+        case "merged":
+            return MergedInto(customer.code, await desk.customers.survivor_of(customer.code))
+        case "retired":
+            return CustomerRetired(customer.code)
+        case "annulled":
+            return CustomerAnnulled(customer.code)
+        case "active":
+            return None

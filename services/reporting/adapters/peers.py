@@ -11,10 +11,12 @@ import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Any, ClassVar, Final, Literal
 
 import httpx
 
+from services.reporting.domain.refusals import ServiceAway, ServiceUnreadable
+from shared.kernel.refusals import Kind, Refusal
 from shared.problems import Problem
 from shared.texts import Language
 
@@ -24,6 +26,39 @@ _TIMEOUT: Final = httpx.Timeout(10.0, connect=2.0)
 _DOWNLOAD_TIMEOUT: Final = httpx.Timeout(60.0, connect=2.0)
 _ATTEMPTS: Final = 2
 _PROBLEM_MEMBERS: Final = {"type", "title", "status", "detail", "code", "instance"}
+
+
+@dataclass(frozen=True, slots=True)
+class PeerRefusal(Refusal):
+    """What another service refused, as it came."""
+
+    status: int
+    peer_code: str
+    detail: str
+    more: Mapping[str, Any]
+    code: ClassVar[str] = "refused_by_peer"
+    kind: ClassVar[Kind] = "upstream"
+
+
+class PeerProblem(Problem):
+    """A problem of another service, passed on with its status, code, words and members; the words are already in the
+    person's language."""
+
+    def __init__(self, status: int, code: str, detail: str, members: Mapping[str, Any]) -> None:
+        self._of_peer = PeerRefusal(status, code, detail, members)
+        super().__init__(self._of_peer)
+
+    @property
+    def code(self) -> str:
+        return self._of_peer.peer_code
+
+    @property
+    def status(self) -> int:
+        return self._of_peer.status
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return dict(self._of_peer.more)
 
 
 class Told(dict[str, Any]):
@@ -164,33 +199,13 @@ def _problem(service: ServiceName, answer: httpx.Response) -> Problem:
     if not isinstance(told, Told) or not isinstance(told["code"], str):
         return _away(service) if answer.status_code >= 500 else _unreadable(service)
     detail = str(told["detail"] or told["title"] or told["code"])
-    extra = {str(name): value for name, value in told.items() if name not in _PROBLEM_MEMBERS}
-    # Names of our own constructor cannot travel as further members.
-    members = {name: extra[name] for name in extra if name not in ("zh", "en", "headers", "self")}
-    return Problem(answer.status_code, told["code"], detail, detail, **members)
+    members = {str(name): value for name, value in told.items() if name not in _PROBLEM_MEMBERS}
+    return PeerProblem(answer.status_code, told["code"], detail, members)
 
 
 def _away(service: ServiceName) -> Problem:
-    zh, en = _NAMES[service]
-    return Problem(
-        503,
-        "service_away",
-        f"{zh}暂时没有响应。您填写的内容已保留，请稍后再试；重复提交不会重复办理。",
-        f"{en} does not answer at the moment. What you typed is kept; try again shortly. Sending it twice does it once.",
-        service=service,
-    )
+    return Problem(ServiceAway(service))
 
 
 def _unreadable(service: ServiceName) -> Problem:
-    zh, en = _NAMES[service]
-    return Problem(
-        502, "service_unreadable", f"{zh}的答复无法读取。", f"{en} gave an answer that cannot be read."
-    )
-
-
-_NAMES: Final[dict[ServiceName, tuple[str, str]]] = {
-    "registry": ("客户注册服务", "The registry"),
-    "tiering": ("收入与分级服务", "The revenue and tiers service"),
-    "claims": ("客户开发管理服务", "The development rights service"),
-    "reporting": ("报表服务", "The reporting service"),
-}
+    return Problem(ServiceUnreadable(service))

@@ -12,15 +12,21 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, ConfigDict, Field
 
 from services.reporting.adapters import export_log
-from services.reporting.adapters.read_models import ReadModels, Row
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads.rows import Row
 from services.reporting.adapters.sheets import BYTE_ORDER_MARK, SheetColumn, Workbook, csv_line
+from services.reporting.domain.refusals import MissingFilter
 from services.reporting.entrypoints.exported_tables import TABLES, Exported
+from services.reporting.entrypoints.http import REFUSALS
+from services.reporting.entrypoints.state import Transactions, Views
 from shared.auth.http import Caller, require
 from shared.auth.principals import Principal
 from shared.clock import SHANGHAI
 from shared.contracts.tiering_v1 import Direction
+from shared.listing import Page
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
+from shared.problems import declared
 from shared.texts import Language, language_of
 
 PAGE_ROWS: Final = 1_000
@@ -84,60 +90,67 @@ class ExportFilters(BaseModel):
         }
 
 
-def export_routes(read: ReadModels, unit_of_work: UnitOfWork) -> APIRouter:
-    router = APIRouter(prefix="/v1/exports", tags=["exports"])
+router = APIRouter(prefix="/v1/exports", tags=["exports"])
 
-    @router.get(
-        "/{name}.{form}",
-        response_class=StreamingResponse,
-        responses={200: {"content": {media: {} for media in MEDIA.values()}}},
+
+@router.get(
+    "/{name}.{form}",
+    response_class=StreamingResponse,
+    responses={
+        200: {"content": {media: {} for media in MEDIA.values()}},
+        **declared(*REFUSALS, MissingFilter),
+    },
+)
+async def export(
+    request: Request,
+    views: Views,
+    unit_of_work: Transactions,
+    caller: Caller,
+    name: Name,
+    form: Form,
+    filters: Annotated[ExportFilters, Query()],
+) -> StreamingResponse:
+    """A table as a file: the rows of the list of the same name, all of its pages, with titles in the caller's
+    language. Text that a spreadsheet would take for a formula is made harmless."""
+    table = TABLES[name]
+    require(caller, table.operation)
+    asked = filters.given()
+    # The first page is fetched before the answer begins, so that a refusal is still an answer of its own.
+    first = await table.page(views, caller, asked, None, PAGE_ROWS)
+
+    async def run(work: Work) -> tuple[int, str]:
+        number = await export_log.note(work, caller.user, name, form, asked)
+        return number, work.now.astimezone(SHANGHAI).strftime("%Y%m%d-%H%M%S")
+
+    number, at = await unit_of_work.run(run)
+    rows = _pages(views, caller, table, asked, first)
+    language = language_of(request.headers.get("accept-language"))
+    writing = _csv if form == "csv" else _xlsx
+    # The watermark: who took it, when, and under which number it was written down.
+    mark = f"{name}-{at}-{_plain(caller.user)}-{number}"
+    return StreamingResponse(
+        writing(table, rows, language, mark, number, unit_of_work),
+        media_type=MEDIA[form],
+        headers={
+            "content-disposition": f'attachment; filename="{mark}.{form}"',
+            "cache-control": "no-store",
+            "x-content-type-options": "nosniff",
+        },
     )
-    async def export(
-        request: Request, caller: Caller, name: Name, form: Form, filters: Annotated[ExportFilters, Query()]
-    ) -> StreamingResponse:
-        """A table as a file: the rows of the list of the same name, all of its pages, with titles in the caller's
-        language. Text that a spreadsheet would take for a formula is made harmless."""
-        table = TABLES[name]
-        require(caller, table.operation)
-        asked = filters.given()
-        # The first page is fetched before the answer begins, so that a refusal is still an answer of its own.
-        first = await table.page(read, caller, asked, None, PAGE_ROWS)
-
-        async def run(work: Work) -> tuple[int, str]:
-            number = await export_log.note(work, caller.user, name, form, asked)
-            return number, work.now.astimezone(SHANGHAI).strftime("%Y%m%d-%H%M%S")
-
-        number, at = await unit_of_work.run(run)
-        rows = _pages(read, caller, table, asked, first)
-        language = language_of(request.headers.get("accept-language"))
-        writing = _csv if form == "csv" else _xlsx
-        # The watermark: who took it, when, and under which number it was written down.
-        mark = f"{name}-{at}-{_plain(caller.user)}-{number}"
-        return StreamingResponse(
-            writing(table, rows, language, mark, number, unit_of_work),
-            media_type=MEDIA[form],
-            headers={
-                "content-disposition": f'attachment; filename="{mark}.{form}"',
-                "cache-control": "no-store",
-                "x-content-type-options": "nosniff",
-            },
-        )
-
-    return router
 
 
 async def _pages(
-    read: ReadModels,
+    views: Reads,
     caller: Principal,
     table: Exported,
     asked: dict[str, Any],
-    first: tuple[list[Row], str | None],
+    page: Page,
 ) -> AsyncIterator[list[Row]]:
-    rows, cursor = first
-    yield rows
-    while cursor is not None:
-        rows, cursor = await table.page(read, caller, asked, cursor, PAGE_ROWS)
-        yield rows
+    """The rows from this page on."""
+    yield page.items
+    while page.next_cursor is not None:
+        page = await table.page(views, caller, asked, page.next_cursor, PAGE_ROWS)
+        yield page.items
 
 
 async def _csv(

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Annotated, Final, Self
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from services.reporting.adapters.read_models import CustomerFilter, MovementFilter, ReadModels, Row
-from shared.auth.http import Caller, require
-from shared.clock import Clock
+from services.reporting.adapters.reads.customers import CustomerFilter, CustomerOrder
+from services.reporting.adapters.reads.customers import customer as read_customer
+from services.reporting.adapters.reads.customers import customers as read_customers
+from services.reporting.adapters.reads.freshness import freshness as read_freshness
+from services.reporting.adapters.reads.movements import MovementFilter
+from services.reporting.adapters.reads.movements import movements as read_movements
+from services.reporting.adapters.reads.rows import Row
+from services.reporting.domain.refusals import UnknownCustomer
+from services.reporting.entrypoints.state import Views
+from shared.auth.http import BadToken, Caller, Unauthenticated, require
+from shared.auth.policy import Forbidden
 from shared.contracts.fields import Day, Figure, Instant, Part
 from shared.contracts.tiering_v1 import Direction
-from shared.paging import PAGE_DEFAULT, Cursor, Limit
-from shared.problems import Problem
+from shared.paging import PAGE_DEFAULT, BadCursor, Cursor, Limit
+from shared.problems import InvalidFields, Problem, Unavailable, declared
 
+REFUSALS: Final = (InvalidFields, Unauthenticated, BadToken, Forbidden, Unavailable)
+"""What every route of reporting can refuse by."""
 _NO_NUL: Final = r"^[^\x00]*$"
 """PostgreSQL takes no NUL in text."""
 
@@ -119,10 +129,6 @@ class Customers(Part):
     items: list[Customer]
     next_cursor: str | None
 
-    @classmethod
-    def of(cls, rows: list[Row], next_cursor: str | None) -> Self:
-        return cls(items=[Customer.model_validate(row) for row in rows], next_cursor=next_cursor)
-
 
 class Movements(Part):
     """A page of tier changes."""
@@ -173,60 +179,63 @@ def freshness_of(rows: list[Row], as_of: datetime) -> Freshness:
     )
 
 
-def routes(read: ReadModels, clock: Clock) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["views"])
+router = APIRouter(prefix="/v1", tags=["views"], responses=declared(*REFUSALS))
 
-    @router.get("/customers")
-    async def customers(
-        caller: Caller,
-        unit: UnitFilter = None,
-        tier: TierFilter = None,
-        scheme: SchemeFilter = None,
-        key_account: bool | None = None,
-        q: NamePart = None,
-        cursor: Cursor = None,
-        limit: Limit = PAGE_DEFAULT,
-    ) -> Customers:
-        """Customers in the caller's scope by code, each with its tiers. `tier` and `key_account` mean the tier under
-        `scheme`, or under any scheme where none is given."""
-        require(caller, "customers.read")
-        asked = CustomerFilter(unit, tier, scheme, key_account, q)
-        return Customers.of(*await read.customers(caller, asked, cursor, limit))
 
-    @router.get("/customers/{code}")
-    async def customer(caller: Caller, code: str) -> CustomerHistory:
-        """One customer with its tiers and the history of their changes."""
-        require(caller, "customers.read")
-        row = None if "\x00" in code else await read.customer(caller, code)
-        if row is None:
-            # The same answer whether it does not exist or lies outside the caller's scope.
-            raise Problem(
-                404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
-            )
-        return CustomerHistory.model_validate(row)
+@router.get("/customers", responses=declared(*REFUSALS, BadCursor))
+async def customers(
+    views: Views,
+    caller: Caller,
+    unit: UnitFilter = None,
+    tier: TierFilter = None,
+    scheme: SchemeFilter = None,
+    key_account: bool | None = None,
+    q: NamePart = None,
+    order: CustomerOrder = "code",
+    cursor: Cursor = None,
+    limit: Limit = PAGE_DEFAULT,
+) -> Customers:
+    """Customers in the caller's scope by code, each with its tiers. `tier` and `key_account` mean the tier under
+    `scheme`, or under any scheme where none is given."""
+    require(caller, "customers.read")
+    asked = CustomerFilter(unit, tier, scheme, key_account, q, order=order)
+    page = await read_customers(views, caller, asked, cursor, limit)
+    return Customers(items=[Customer.model_validate(row) for row in page.items], next_cursor=page.next_cursor)
 
-    @router.get("/tier-movements")
-    async def tier_movements(
-        caller: Caller,
-        unit: UnitFilter = None,
-        customer: CustomerCode = None,
-        scheme: SchemeFilter = None,
-        direction: Direction | None = None,
-        effective_from: date | None = None,
-        effective_to: date | None = None,
-        cursor: Cursor = None,
-        limit: Limit = PAGE_DEFAULT,
-    ) -> Movements:
-        """Tier changes in the caller's scope, the latest decided first."""
-        require(caller, "tiers.read")
-        asked = MovementFilter(unit, customer, scheme, direction, effective_from, effective_to)
-        rows, following = await read.movements(caller, asked, cursor, limit)
-        return Movements(items=[Movement.model_validate(row) for row in rows], next_cursor=following)
 
-    @router.get("/freshness")
-    async def freshness(caller: Caller) -> Freshness:
-        """The offsets and event times that each view reflects (REP-2)."""
-        require(caller, "customers.read")
-        return freshness_of(await read.freshness(caller), clock.now())
+@router.get("/customers/{code}", responses=declared(*REFUSALS, UnknownCustomer))
+async def customer(views: Views, caller: Caller, code: str) -> CustomerHistory:
+    """One customer with its tiers and the history of their changes."""
+    require(caller, "customers.read")
+    row = None if "\x00" in code else await read_customer(views, caller, code)
+    if row is None:
+        # The same answer whether it does not exist or lies outside the caller's scope.
+        raise Problem(UnknownCustomer())
+    return CustomerHistory.model_validate(row)
 
-    return router
+
+@router.get("/tier-movements", responses=declared(*REFUSALS, BadCursor))
+async def tier_movements(
+    views: Views,
+    caller: Caller,
+    unit: UnitFilter = None,
+    customer: CustomerCode = None,
+    scheme: SchemeFilter = None,
+    direction: Direction | None = None,
+    effective_from: date | None = None,
+    effective_to: date | None = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_DEFAULT,
+) -> Movements:
+    """Tier changes in the caller's scope, the latest decided first."""
+    require(caller, "tiers.read")
+    asked = MovementFilter(unit, customer, scheme, direction, effective_from, effective_to)
+    page = await read_movements(views, caller, asked, cursor, limit)
+    return Movements(items=[Movement.model_validate(row) for row in page.items], next_cursor=page.next_cursor)
+
+
+@router.get("/freshness")
+async def freshness(views: Views, caller: Caller) -> Freshness:
+    """The offsets and event times that each view reflects (REP-2)."""
+    require(caller, "customers.read")
+    return freshness_of(await read_freshness(views, caller), views.now())

@@ -9,14 +9,16 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from services.reporting.adapters import rebuilds
 from services.reporting.adapters.reads.rows import Row
-from services.reporting.entrypoints.rebuilder import Rebuilder
+from services.reporting.domain.refusals import RebuildUnderWay, UnknownRebuild
+from services.reporting.entrypoints.http import REFUSALS
+from services.reporting.entrypoints.state import Rebuilding, Transactions
 from shared.auth.http import Caller, require
 from shared.contracts.fields import Instant, Part
 from shared.http_fields import RowNumber
-from shared.idempotency import Asked, IdempotencyKey, answered_once
+from shared.idempotency import Asked, IdempotencyKey, IdempotencyKeyReused, answered_once
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
-from shared.problems import Problem
+from shared.problems import NotJson, Problem, declared
 
 
 class Rebuild(BaseModel):
@@ -87,61 +89,66 @@ class RebuildStates(Part):
     items: list[RebuildState]
 
 
-def rebuild_routes(unit_of_work: UnitOfWork, rebuilder: Rebuilder) -> APIRouter:
-    router = APIRouter(prefix="/v1/views", tags=["views"])
-
-    @router.post("/rebuild", status_code=202)
-    async def rebuild(caller: Caller, asked: Rebuild, idempotency_key: IdempotencyKey = None) -> RebuildState:
-        """Build all views anew from the topics while the old ones serve, compare the two, and let the new ones take over
-        where nothing differs. Answers at once; `GET /v1/views/rebuilds/{number}` tells how it goes."""
-        require(caller, "views.rebuild")
-
-        async def run(work: Work) -> Any:
-            number = await rebuilds.ask(
-                work,
-                caller.user,
-                compare_only=asked.compare_only,
-                accept_differences=asked.accept_differences,
-            )
-            if number is None:
-                raise Problem(
-                    409,
-                    "rebuild_under_way",
-                    "已有一次视图重建正在进行。",
-                    "The views are being rebuilt already.",
-                )
-            return number
-
-        once = Asked("views/rebuild", caller.user, idempotency_key, asked.model_dump())
-        number: int = await answered_once(unit_of_work, once, run)
-        rebuilder.wake()
-        return await _state(unit_of_work, number)
-
-    @router.get("/rebuilds")
-    async def listed(caller: Caller, limit: Annotated[int, Query(ge=1, le=100)] = 20) -> RebuildStates:
-        """Rebuilds and comparisons, the latest first."""
-        require(caller, "views.rebuild")
-        async with unit_of_work.engine.connect() as connection:
-            rows = await rebuilds.latest(connection, limit)
-        return RebuildStates(items=[_shown(row) for row in rows])
-
-    @router.get("/rebuilds/{number}")
-    async def one(caller: Caller, number: RowNumber) -> RebuildState:
-        """How far a rebuild is, and what it found."""
-        require(caller, "views.rebuild")
-        return await _state(unit_of_work, number)
-
-    return router
+router = APIRouter(prefix="/v1/views", tags=["views"], responses=declared(*REFUSALS))
 
 
-async def _state(unit_of_work: UnitOfWork, number: int) -> RebuildState:
+@router.post(
+    "/rebuild", status_code=202, responses=declared(*REFUSALS, NotJson, IdempotencyKeyReused, RebuildUnderWay)
+)
+async def rebuild(
+    unit_of_work: Transactions,
+    rebuilder: Rebuilding,
+    caller: Caller,
+    asked: Rebuild,
+    idempotency_key: IdempotencyKey = None,
+) -> RebuildState:
+    """Build all views anew from the topics while the old ones serve, compare the two, and let the new ones take over
+    where nothing differs. Answers at once; `GET /v1/views/rebuilds/{number}` tells how it goes."""
+    require(caller, "views.rebuild")
+
+    async def run(work: Work) -> Any:
+        number = await rebuilds.ask(
+            work,
+            caller.user,
+            compare_only=asked.compare_only,
+            accept_differences=asked.accept_differences,
+        )
+        if number is None:
+            raise Problem(RebuildUnderWay())
+        return number
+
+    once = Asked("views/rebuild", caller.user, idempotency_key, asked.model_dump())
+    number: int = await answered_once(unit_of_work, once, run)
+    rebuilder.wake()
+    return await _state(unit_of_work, number)
+
+
+@router.get("/rebuilds")
+async def listed(
+    unit_of_work: Transactions, caller: Caller, limit: Annotated[int, Query(ge=1, le=100)] = 20
+) -> RebuildStates:
+    """Rebuilds and comparisons, the latest first."""
+    require(caller, "views.rebuild")
+    async with unit_of_work.engine.connect() as connection:
+        rows = await rebuilds.latest(connection, limit)
+    return RebuildStates(items=[_shown(row) for row in rows])
+
+
+@router.get("/rebuilds/{number}", responses=declared(*REFUSALS, UnknownRebuild))
+async def one(unit_of_work: Transactions, caller: Caller, number: RowNumber) -> RebuildState:
+    """How far a rebuild is, and what it found."""
+    require(caller, "views.rebuild")
+    return await _state(unit_of_work, number)
+
+
+async def _state(unit_of_work: UnitOfWork, number: RowNumber) -> RebuildState:
     # Beyond eight bytes there is no such number either.
     row: Row | None = None
     if 0 < number < 2**63:
         async with unit_of_work.engine.connect() as connection:
             row = await rebuilds.one(connection, number)
     if row is None:
-        raise Problem(404, "unknown_rebuild", "没有这次重建。", "There is no such rebuild.")
+        raise Problem(UnknownRebuild())
     return _shown(row)
 
 

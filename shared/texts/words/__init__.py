@@ -13,9 +13,13 @@ from shared.texts.words.console_declarations import TEXTS as CONSOLE_DECLARATION
 from shared.texts.words.console_frame import TEXTS as CONSOLE_FRAME
 from shared.texts.words.console_plans import TEXTS as CONSOLE_PLANS
 from shared.texts.words.console_quality import TEXTS as CONSOLE_QUALITY
+from shared.texts.words.exports import TEXTS as EXPORTS
 from shared.texts.words.fields import TEXTS as FIELDS
 from shared.texts.words.problems import TEXTS as PROBLEMS
 from shared.texts.words.problems_claims import TEXTS as PROBLEMS_CLAIMS
+from shared.texts.words.problems_declarations import TEXTS as PROBLEMS_DECLARATIONS
+from shared.texts.words.problems_registry import TEXTS as PROBLEMS_REGISTRY
+from shared.texts.words.problems_reporting import TEXTS as PROBLEMS_REPORTING
 from shared.texts.words.terms import TEXTS as TERMS
 
 CONSOLE: Final = (
@@ -27,4 +31,15 @@ CONSOLE: Final = (
     CONSOLE_PLANS,
     CONSOLE_QUALITY,
 )
-PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, *CONSOLE, CLI)
+PARTS: Final = (
+    TERMS,
+    FIELDS,
+    PROBLEMS,
+    PROBLEMS_CLAIMS,
+    PROBLEMS_DECLARATIONS,
+    PROBLEMS_REGISTRY,
+    PROBLEMS_REPORTING,
+    EXPORTS,
+    *CONSOLE,
+    CLI,
+)

@@ -86,6 +86,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "alert.code_range_low": ("代码号段将用完", "Code range running out"),
     "alert.window_ending": ("独家开发期即将截止", "Window ending"),
     "alert.window_silent": ("独家开发期内无进展", "Window without progress"),
+    "alert.guidance_missing": ("缺少指导意见", "No guidance given"),
     "alert.review_overdue": ("预案审核超时", "Plan review overdue"),
     "alert.case_opened": ("立案待中心处理", "A case to decide"),
     "transaction.sale": ("收入", "Sale"),

@@ -49,6 +49,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "A {festival:festival} window from {first_day:date} to {last_day:date} does not touch the season; the next one lasts "
         "from {season_first:date} to {season_last:date}.",
     ),
+    "problem.festival_not_reckoned": (
+        "农历推算不到 {year} 年，无法确定该年{festival:festival}的日期，不能受理该年的节日独家开发期。",
+        "The lunar calendar does not reach {year}, so nobody knows the day of {festival:festival} in that year; "
+        "a festival window cannot be granted there.",
+    ),
     "problem.not_significant": (
         "只有经中心认定有显著进展的独家开发期才能延长。",
         "Only a window whose progress the centre judged significant can be extended.",
@@ -95,4 +100,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "plan_is.expired": ("独家开发期已过", "expired"),
     "plan_is.withdrawn": ("已撤回", "withdrawn"),
     "plan_is.refused": ("未予备案", "refused"),
+    "criterion.declaration": ("在先的有效申报", "earlier valid declaration"),
+    "criterion.territory": ("属地单位", "territorial unit"),
+    "criterion.benefit": ("预期效益", "expected benefit"),
 }

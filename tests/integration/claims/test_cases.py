@@ -47,6 +47,7 @@ async def test_another_units_agreement_within_a_window_is_a_case_for_the_centre(
     path = f"/v1/cases/{case['case_id']}/decide"
     decision = {"decision": "holder", "reason": "开发期内"}
     await desk.refused("unknown_case", path, decision, "centre-nanjing")
+    await desk.refused("unknown_case", "/v1/cases/none/decide", decision, "centre")
     stale = await desk.post(path, decision, "centre", match='"7"')
     assert stale.status_code == 412
     decided = await desk.ok(path, decision, "centre")

@@ -87,20 +87,15 @@ async def test_contacts_are_whole_for_those_whose_turn_it_is_and_masked_for_ever
         assert evidence["intact"]
         return shown["contacts"], shown["address"]
 
-    onlookers = (
-        "steward",
-        "approver",
-        "auditor",
-        "province",
-        "national",
-        "service:subscriber",
-        "service:verifier",
-    )
+    onlookers = ("steward", "approver", "auditor", "province", "national")
     assert (found["contacts"], found["address"]) == whole
     for user in ("manager", "manager-b", "reviewer-kunshan"):
         assert await seen(user) == whole, user
     for user in ("centre", "operator", *onlookers):
         assert await seen(user) == masked, user
+    for machine in ("service:subscriber", "service:verifier"):
+        for asked_for in (path, f"{path}/evidence"):
+            assert (await registry.get(asked_for, machine)).json()["code"] == "forbidden", machine
     # The centre's turn: not the unit's any more.
     passed = await acted(registry, "reviewer-kunshan", found, "pre-review", decision="pass")
     assert (passed["contacts"], passed["address"]) == masked

@@ -10,7 +10,9 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from services.registry.adapters.declaration_files import read_time_limits
+from services.registry.adapters.declaration_files import read_industries, read_time_limits
+from services.registry.adapters.files import read_configuration
+from services.registry.entrypoints.declaration_desk import Desks
 from services.registry.entrypoints.declaration_timers import follow_organisation, handlers
 from shared import failpoints
 from shared.clock import business_date
@@ -24,6 +26,8 @@ from tests.support.waiting import until
 
 pytestmark = [pytest.mark.engines]
 
+DESKS = Desks(read_configuration().rules, read_time_limits(), read_industries())
+
 
 def instant(said: str) -> datetime:
     return datetime.fromisoformat(said)
@@ -31,7 +35,7 @@ def instant(said: str) -> datetime:
 
 async def fire_all(registry: Registry, instances: int = 1) -> None:
     """Runs instances of the timer loop side by side until nothing is due."""
-    fired = handlers(read_time_limits(), "3205")
+    fired = handlers(DESKS)
     loops = [TimerLoop(registry.platform.unit_of_work, fired, poll_seconds=0.02) for _ in range(instances)]
     tasks = [asyncio.create_task(loop.run()) for loop in loops]
 
@@ -575,9 +579,8 @@ async def test_declarations_follow_a_unit_that_moves(registry: Registry) -> None
     move = "UPDATE units SET path = :path WHERE code = '320581'"
     async with registry.platform.writer.begin() as connection:
         await connection.execute(text(move), {"path": "/CN/32/3201/320581"})
-    limits, default_unit = read_time_limits(), "3205"
-    await follow_organisation(registry.platform.unit_of_work, limits, default_unit)
-    await follow_organisation(registry.platform.unit_of_work, limits, default_unit)
+    await follow_organisation(registry.platform.unit_of_work, DESKS)
+    await follow_organisation(registry.platform.unit_of_work, DESKS)
     states = await registry.published(DECLARATIONS, found["id"])
     assert [(each["version"], each["unit_path"]) for each in states] == [
         (1, "/CN/32/3205/320581"),

@@ -9,7 +9,13 @@ from uuid import uuid4
 
 import pytest
 
-from services.reporting.adapters.read_models import CustomerFilter, ReadModels, SuspenseFilter
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads import customers as customers_reads
+from services.reporting.adapters.reads import suspense as suspense_reads
+from services.reporting.adapters.reads import units as units_reads
+from services.reporting.adapters.reads import windows as windows_reads
+from services.reporting.adapters.reads.customers import CustomerFilter
+from services.reporting.adapters.reads.suspense import SuspenseFilter
 from shared.auth.development import PEOPLE
 from shared.auth.principals import Principal
 from shared.db import create_engine
@@ -27,9 +33,9 @@ class Standing:
 
 
 @pytest.fixture
-async def read(views: HandlerBench) -> AsyncIterator[ReadModels]:
+async def read(views: HandlerBench) -> AsyncIterator[Reads]:
     engine = create_engine(views.database.reader, "tests")
-    yield ReadModels(engine, Standing())
+    yield Reads(engine, Standing())
     await engine.dispose()
 
 
@@ -40,20 +46,21 @@ def person(user: str) -> Principal:
 CENTRE, STEWARD, MANAGER = person("centre"), person("steward"), person("manager")
 
 
-async def codes(read: ReadModels, asked: CustomerFilter, caller: Principal = CENTRE) -> list[str]:
+async def codes(read: Reads, asked: CustomerFilter, caller: Principal = CENTRE) -> list[str]:
     """The codes of the whole list, two at a time."""
     found: list[str] = []
     cursor = None
     while True:
-        rows, cursor = await read.customers(caller, asked, cursor, 2)
-        found += [row["customer_code"] for row in rows]
+        page = await customers_reads.customers(read, caller, asked, cursor, 2)
+        found += [row["customer_code"] for row in page.items]
+        cursor = page.next_cursor
         if cursor is None:
             return found
 
 
 @pytest.mark.req("REP-3", "REP-19")
 async def test_customers_have_this_years_revenue_with_or_without_a_tier_and_the_largest_come_first(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     await views.tell(
         unit(),
@@ -72,7 +79,7 @@ async def test_customers_have_this_years_revenue_with_or_without_a_tier_and_the_
         told.revenue("S5", 2026, 1, (3, "express", 350)),
         told.revenue("N1", 2026, 1, (1, "express", 10**9)),
     )
-    rows, _ = await read.customers(CENTRE, CustomerFilter(), None, 10)
+    rows = (await customers_reads.customers(read, CENTRE, CustomerFilter(), None, 10)).items
     assert {row["customer_code"]: row["revenue_fen"] for row in rows} == {
         "S1": 350, "S2": 81_389_545, "S3": -7, "S4": None, "S5": 350,
     }  # fmt: skip
@@ -81,13 +88,15 @@ async def test_customers_have_this_years_revenue_with_or_without_a_tier_and_the_
     bare = CustomerFilter(agreement=False, order="revenue")
     assert await codes(read, bare) == ["S2", "S5", "S3", "S4"]
     assert await codes(read, CustomerFilter(agreement=True)) == ["S1"]
-    counts = await read.customer_counts(CENTRE, bare)
+    counts = await customers_reads.customer_counts(read, CENTRE, bare)
     assert counts == {"total": 4, "revenue_fen": 81_389_545 - 7 + 350, "year": 2026}
-    assert (await read.customer_counts(person("centre-nanjing"), CustomerFilter()))["total"] == 1
+    assert (await customers_reads.customer_counts(read, person("centre-nanjing"), CustomerFilter()))[
+        "total"
+    ] == 1
 
 
 async def test_a_customer_is_found_by_several_words_wide_letters_and_any_of_its_other_names(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     await views.tell(
         unit(),
@@ -112,12 +121,12 @@ async def test_a_customer_is_found_by_several_words_wide_letters_and_any_of_its_
     ):
         asked_for = CustomerFilter(q=asked)
         assert await codes(read, asked_for) == found, asked
-        assert (await read.customer_counts(CENTRE, asked_for))["total"] == len(found)
+        assert (await customers_reads.customer_counts(read, CENTRE, asked_for))["total"] == len(found)
 
 
 @pytest.mark.req("REP-12", "REP-19")
 async def test_what_is_held_adds_up_by_code_and_each_is_shown_to_whom_the_tiles_count_it(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     await views.tell(
         unit(),
@@ -128,23 +137,25 @@ async def test_what_is_held_adds_up_by_code_and_each_is_shown_to_whom_the_tiles_
         told.held("OLD-2", "3", counter_id="3205", amount_fen=90),
         told.held("OLD-3", "4", counter_id="3201", amount_fen=5_000),
     )
-    rows, _ = await read.suspense(STEWARD, SuspenseFilter(reason="unknown_code"), None, 10)
-    summary = await read.suspense_summary(STEWARD)
+    rows = (
+        await suspense_reads.suspense(read, STEWARD, SuspenseFilter(reason="unknown_code"), None, 10)
+    ).items
+    summary = await suspense_reads.suspense_summary(read, STEWARD)
     assert len(rows) == summary["held"] == 3, "list and tiles are of one scope"
-    groups = await read.suspense_codes(STEWARD, "unknown_code")
+    groups = await suspense_reads.suspense_codes(read, STEWARD, "unknown_code")
     assert [(row["customer_code"], row["count"], row["amount_fen"]) for row in groups] == [
         ("OLD-2", 1, 90), ("OLD-1", 2, 70),
     ]  # fmt: skip
     for group in groups:
-        shown = await read.suspense_item(STEWARD, group["item"])
+        shown = await suspense_reads.suspense_item(read, STEWARD, group["item"])
         assert shown is not None and shown["customer_code"] == group["customer_code"]
-        assert await read.suspense_item(person("centre-nanjing"), group["item"]) is None
-    assert await read.suspense_item(STEWARD, uuid4()) is None
+        assert await suspense_reads.suspense_item(read, person("centre-nanjing"), group["item"]) is None
+    assert await suspense_reads.suspense_item(read, STEWARD, uuid4()) is None
 
 
 @pytest.mark.req("CLM-23", "REP-19")
 async def test_windows_of_all_say_which_plans_and_customers_the_reader_may_open(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     await views.tell(
         unit(),
@@ -156,13 +167,13 @@ async def test_windows_of_all_say_which_plans_and_customers_the_reader_may_open(
         told.window("S1", "P1"),
         told.window("N1", "P2", path=NANJING),
     )
-    rows = await read.windows(CENTRE)
+    rows = await windows_reads.windows(read, CENTRE)
     assert {row["plan_id"]: (row["plan_seen"], row["customer_seen"]) for row in rows} == {
         "P1": (True, True), "P2": (False, False),
     }  # fmt: skip
 
 
-async def test_units_are_known_by_name_to_everybody_inside(views: HandlerBench, read: ReadModels) -> None:
+async def test_units_are_known_by_name_to_everybody_inside(views: HandlerBench, read: Reads) -> None:
     await views.tell(unit(), unit("3201", NANJING))
     for caller in (MANAGER, person("admin")):
-        assert [row["unit_code"] for row in await read.units(caller)] == ["3201", "3205"]
+        assert [row["unit_code"] for row in await units_reads.units(read, caller)] == ["3201", "3205"]

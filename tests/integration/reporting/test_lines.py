@@ -7,12 +7,14 @@ from dataclasses import replace
 
 import pytest
 
-from services.reporting.adapters.read_models import (
-    CustomerFilter,
-    ReadModels,
-    RevenueFilter,
-    SuspenseFilter,
-)
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads import customer360 as customer360_reads
+from services.reporting.adapters.reads import customers as customers_reads
+from services.reporting.adapters.reads import revenue as revenue_reads
+from services.reporting.adapters.reads import suspense as suspense_reads
+from services.reporting.adapters.reads.customers import CustomerFilter
+from services.reporting.adapters.reads.revenue import RevenueFilter
+from services.reporting.adapters.reads.suspense import SuspenseFilter
 from shared.auth.principals import Principal, RoleGrant
 from shared.db import create_engine
 from tests.integration.reporting.test_reads import CENTRE, OPERATOR, Standing, person
@@ -28,7 +30,7 @@ COUNTY_TOO = Principal("c", "c", (*REVIEWER.roles, RoleGrant("reviewer", "320583
 
 
 @pytest.fixture
-async def read(views: HandlerBench) -> AsyncIterator[ReadModels]:
+async def read(views: HandlerBench) -> AsyncIterator[Reads]:
     engine = create_engine(views.database.reader, "tests")
     await views.tell(
         unit(),
@@ -42,37 +44,37 @@ async def read(views: HandlerBench) -> AsyncIterator[ReadModels]:
         told.held("L-1", counter_id="Z", number="held-express", line="express"),
         told.held("L-1", counter_id="Z", number="held-letters", line="letters"),
     )
-    yield ReadModels(engine, Standing())
+    yield Reads(engine, Standing())
     await engine.dispose()
 
 
-async def figures(read: ReadModels, caller: Principal) -> set[tuple[str, str, int]]:
-    page = await read.revenue_rows(caller, RevenueFilter(), None, 100)
-    return {(row["customer_code"], row["line"], int(row["amount_fen"])) for row in page[0]}
+async def figures(read: Reads, caller: Principal) -> set[tuple[str, str, int]]:
+    page = await revenue_reads.revenue_rows(read, caller, RevenueFilter(), None, 100)
+    return {(row["customer_code"], row["line"], int(row["amount_fen"])) for row in page.items}
 
 
-async def test_revenue_of_other_lines_is_not_shown_and_not_added_up(read: ReadModels) -> None:
+async def test_revenue_of_other_lines_is_not_shown_and_not_added_up(read: Reads) -> None:
     express = {("S1", "express", 500), ("K1", "express", 20)}
     assert await figures(read, REVIEWER) == express
     assert await figures(read, CENTRE) == express | {("S1", "letters", 70), ("K1", "press", 9)}
     assert await figures(read, COUNTY_TOO) == express | {("K1", "press", 9)}
     assert ("N1", "express", 4) in await figures(read, OPERATOR)
-    total = await read.revenue(REVIEWER, None, 2026, "line")
+    total = await revenue_reads.revenue(read, REVIEWER, None, 2026, "line")
     assert (total["total_fen"], [row["line"] for row in total["rows"]]) == (520, ["express"])
-    page = await read.customer360(REVIEWER, "S1")
+    page = await customer360_reads.customer360(read, REVIEWER, "S1")
     assert page is not None
     assert [(row["line"], row["amount_fen"]) for row in page["revenue"]] == [("express", 500)]
 
 
-async def test_the_customers_of_the_city_are_seen_whatever_their_lines(read: ReadModels) -> None:
-    rows, _ = await read.customers(REVIEWER, CustomerFilter(), None, 100)
+async def test_the_customers_of_the_city_are_seen_whatever_their_lines(read: Reads) -> None:
+    rows = (await customers_reads.customers(read, REVIEWER, CustomerFilter(), None, 100)).items
     assert {row["customer_code"] for row in rows} == {"S1", "K1"}
-    assert await read.customer360(REVIEWER, "N1") is None
+    assert await customer360_reads.customer360(read, REVIEWER, "N1") is None
 
 
-async def test_what_is_held_is_seen_by_its_line(read: ReadModels) -> None:
+async def test_what_is_held_is_seen_by_its_line(read: Reads) -> None:
     async def held(caller: Principal) -> set[str]:
-        rows, _ = await read.suspense(caller, SuspenseFilter(), None, 100)
+        rows = (await suspense_reads.suspense(read, caller, SuspenseFilter(), None, 100)).items
         return {row["id"] for row in rows}
 
     assert await held(STEWARD) == {"held-express"}
@@ -80,7 +82,7 @@ async def test_what_is_held_is_seen_by_its_line(read: ReadModels) -> None:
 
 
 async def test_the_database_hides_other_lines_from_a_query_that_forgets_them(
-    read: ReadModels, views: HandlerBench
+    read: Reads, views: HandlerBench
 ) -> None:
     del read  # What it told is looked at past it.
     engine = create_engine(views.database.reader, "tests")

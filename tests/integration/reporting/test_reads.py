@@ -6,25 +6,39 @@ import csv
 import io
 import secrets
 from collections.abc import AsyncIterator
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import openpyxl
 import pytest
 
-from services.reporting.adapters.read_models import (
-    AlertFilter,
-    CustomerFilter,
-    DeadLetterFilter,
-    DeclarationFilter,
-    PlanFilter,
-    ReadModels,
-    RevenueFilter,
-    SuspenseFilter,
-)
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads import alerts as alerts_reads
+from services.reporting.adapters.reads import customer360 as customer360_reads
+from services.reporting.adapters.reads import customers as customers_reads
+from services.reporting.adapters.reads import dashboard as dashboard_reads
+from services.reporting.adapters.reads import dead_letters as dead_letters_reads
+from services.reporting.adapters.reads import declarations as declarations_reads
+from services.reporting.adapters.reads import movements as movements_reads
+from services.reporting.adapters.reads import plans as plans_reads
+from services.reporting.adapters.reads import revenue as revenue_reads
+from services.reporting.adapters.reads import suspense as suspense_reads
+from services.reporting.adapters.reads import windows as windows_reads
+from services.reporting.adapters.reads.alerts import AlertFilter
+from services.reporting.adapters.reads.customers import CustomerFilter
+from services.reporting.adapters.reads.dead_letters import DeadLetterFilter
+from services.reporting.adapters.reads.declarations import DeclarationFilter
+from services.reporting.adapters.reads.plans import PlanFilter
+from services.reporting.adapters.reads.revenue import RevenueFilter
+from services.reporting.adapters.reads.suspense import SuspenseFilter
+from services.reporting.entrypoints import answers
+from services.reporting.entrypoints.answers import Answer
 from shared.auth.development import PEOPLE
 from shared.auth.principals import Principal
+from shared.contracts.fields import printed_instant
 from shared.db import create_engine
+from shared.money import format_yuan
 from shared.problems import Problem
 from tests.support import reporting_events as told
 from tests.support.engines import Engines
@@ -54,9 +68,9 @@ class Standing:
 
 
 @pytest.fixture
-async def read(views: HandlerBench) -> AsyncIterator[ReadModels]:
+async def read(views: HandlerBench) -> AsyncIterator[Reads]:
     engine = create_engine(views.database.reader, "tests")
-    yield ReadModels(engine, Standing())
+    yield Reads(engine, Standing())
     await engine.dispose()
 
 
@@ -67,20 +81,47 @@ def person(user: str) -> Principal:
 CENTRE, OPERATOR, MANAGER = person("centre"), person("operator"), person("manager")
 
 
+def printed(value: Any) -> Any:
+    """What was read in the words of the contracts: `amount_fen` becomes `amount` in yuan, instants those of Shanghai."""
+    match value:
+        case dict():
+            return {
+                name.removesuffix("_fen"): format_yuan(each)
+                if name.endswith("_fen") and each is not None
+                else printed(each)
+                for name, each in value.items()
+            }
+        case list():
+            return [printed(each) for each in value]
+        case datetime():
+            return printed_instant(value)
+        case date():
+            return value.isoformat()
+        case UUID():
+            return str(value)
+    return value
+
+
+def answers_all(model: type[Answer], found: Any) -> None:
+    """Everything that was read is answered, and nothing else."""
+    assert model.model_validate(found).model_dump(mode="json") == printed(found)
+
+
 async def all_pages(fetch: Any) -> list[dict[str, Any]]:
     """Every row of a list, two at a time."""
     found: list[dict[str, Any]] = []
     cursor = None
     while True:
-        rows, cursor = await fetch(cursor, 2)
-        found += rows
+        page = await fetch(cursor, 2)
+        found += page.items
+        cursor = page.next_cursor
         if cursor is None:
             return found
 
 
 @pytest.mark.req("REP-3")
 async def test_a_merged_customer_is_answered_under_its_survivor_with_all_that_it_had(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     await views.tell(
         unit(),
@@ -103,7 +144,7 @@ async def test_a_merged_customer_is_answered_under_its_survivor_with_all_that_it
     )
     for asked in ("S1", "N1"):
         # The centre of Suzhou never saw the customer of Nanjing, and sees what it brought along.
-        found = await read.customer360(CENTRE, asked)
+        found = await customer360_reads.customer360(read, CENTRE, asked)
         assert found is not None
         assert (found["asked"], found["customer"]["customer_code"], found["codes"]) == (
             asked,
@@ -120,13 +161,14 @@ async def test_a_merged_customer_is_answered_under_its_survivor_with_all_that_it
             len(found[part]) for part in ("tiers", "plans", "windows", "events", "suspense", "claims_events")
         ] == [1] * 6
         assert found["declaration"]["declaration_id"] == "D1" and found["declaration"]["hours_left"] is None
-    assert (await read.customer360(person("centre-nanjing"), "S1")) is None
-    assert (await read.customer360(MANAGER, "S1") or {})["suspense"] == []
+        answers_all(answers.Customer360, found)
+    assert (await customer360_reads.customer360(read, person("centre-nanjing"), "S1")) is None
+    assert (await customer360_reads.customer360(read, MANAGER, "S1") or {})["suspense"] == []
 
 
 @pytest.mark.req("REP-4", "REP-10", "REP-12")
 async def test_the_dashboard_adds_up_within_the_callers_scope_and_leaves_out_what_the_role_does_not_show(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     await views.tell(
         unit(),
@@ -151,7 +193,8 @@ async def test_the_dashboard_adds_up_within_the_callers_scope_and_leaves_out_wha
         told.held("nobody", amount_fen=11),
         told.letter(),
     )
-    shown = await read.dashboard(CENTRE)
+    shown = await dashboard_reads.dashboard(read, CENTRE)
+    answers_all(answers.Dashboard, shown)
     assert shown["customers"] == {
         "total": 2,
         "potential": 1,
@@ -187,13 +230,15 @@ async def test_the_dashboard_adds_up_within_the_callers_scope_and_leaves_out_wha
         None,
     )
     assert len(shown["movements"]) == 1 and shown["as_of"] == THEN
-    everything = await read.dashboard(OPERATOR)
+    everything = await dashboard_reads.dashboard(read, OPERATOR)
+    answers_all(answers.Dashboard, everything)
     assert (everything["suspense"]["held"], everything["dead_letters"]["open"]) == (2, 1)
     assert everything["suspense"]["by_reason"][0]["amount_fen"] == 8_811
     assert [age["count"] for age in everything["suspense"]["by_age"]] == [0, 2, 0, 0]
-    own = await read.dashboard(MANAGER)
+    own = await dashboard_reads.dashboard(read, MANAGER)
+    answers_all(answers.Dashboard, own)
     assert (own["customers"]["total"], own["suspense"], own["dead_letters"]) == (1, None, None)
-    nothing = await read.dashboard(person("manager-nanjing"))
+    nothing = await dashboard_reads.dashboard(read, person("manager-nanjing"))
     assert nothing["revenue"] == {
         "year": 2026,
         "total_fen": None,
@@ -205,7 +250,7 @@ async def test_the_dashboard_adds_up_within_the_callers_scope_and_leaves_out_wha
 
 @pytest.mark.req("REP-4")
 async def test_revenue_is_grouped_by_unit_below_the_asked_one_month_line_customer_and_tier(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     await views.tell(
         unit("CN", "/CN", parent=None),
@@ -219,15 +264,17 @@ async def test_revenue_is_grouped_by_unit_below_the_asked_one_month_line_custome
         *(told.revenue(code, 2026, 1, (1, "express", 100), (2, "press", 10)) for code in ("S1", "K1", "N1")),
         told.revenue("S1", 2025, 1, (2, "press", 4)),
     )
-    by_unit = (await read.revenue(OPERATOR, "32", 2026, "unit"))["rows"]
+    below = await revenue_reads.revenue(read, OPERATOR, "32", 2026, "unit")
+    answers_all(answers.Revenue, below)
+    by_unit = below["rows"]
     assert [(row["unit_path"], row["unit_code"], row["amount_fen"], row["customers"]) for row in by_unit] == [
         (NANJING, "3201", 110, 1),
         (SUZHOU, "3205", 220, 2),
     ]
-    whole = await read.revenue(OPERATOR, None, 2026, "unit")
+    whole = await revenue_reads.revenue(read, OPERATOR, None, 2026, "unit")
     assert [(row["unit_path"], row["amount_fen"]) for row in whole["rows"]] == [("/CN/32", 330)]
     assert (whole["total_fen"], whole["last_year_fen"]) == (330, 4)
-    inside = (await read.revenue(CENTRE, "3205", 2026, "unit"))["rows"]
+    inside = (await revenue_reads.revenue(read, CENTRE, "3205", 2026, "unit"))["rows"]
     assert [(row["unit_path"], row["name_zh"], row["amount_fen"]) for row in inside] == [
         (SUZHOU, "苏州市分公司", 110),
         (f"{SUZHOU}/320583", None, 110),
@@ -239,11 +286,15 @@ async def test_revenue_is_grouped_by_unit_below_the_asked_one_month_line_custome
         ("industry", {None: 220}),
         ("tier", {"silver": 110}),
     ):
-        rows = (await read.revenue(CENTRE, None, 2026, group))["rows"]  # type: ignore[arg-type]
+        year = await revenue_reads.revenue(read, CENTRE, None, 2026, group)  # type: ignore[arg-type]
+        answers_all(answers.Revenue, year)
+        rows = year["rows"]
         key = "customer_code" if group == "customer" else group
         assert {row[key]: row["amount_fen"] for row in rows} == sums, group
-    assert (await read.revenue(CENTRE, None, 2026, "month", "press"))["total_fen"] == 20
-    figures = await all_pages(lambda at, most: read.revenue_rows(CENTRE, RevenueFilter(year=2026), at, most))
+    assert (await revenue_reads.revenue(read, CENTRE, None, 2026, "month", "press"))["total_fen"] == 20
+    figures = await all_pages(
+        lambda at, most: revenue_reads.revenue_rows(read, CENTRE, RevenueFilter(year=2026), at, most)
+    )
     assert [(row["customer_code"], row["month"]) for row in figures] == [
         ("K1", 1),
         ("K1", 2),
@@ -254,7 +305,7 @@ async def test_revenue_is_grouped_by_unit_below_the_asked_one_month_line_custome
 
 @pytest.mark.req("REP-7")
 async def test_the_matrix_shows_from_where_to_where_customers_moved_in_a_period(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     def step(code: str, version: int, to: str, on: date) -> Any:
         return change(code, version=version, to_tier=to, effective_on=on)
@@ -267,7 +318,10 @@ async def test_the_matrix_shows_from_where_to_where_customers_moved_in_a_period(
         step("C", 1, "silver", date(2026, 1, 1)),
         step("D", 1, "gold", date(2026, 4, 1)),
     )
-    matrix = await read.tier_matrix(CENTRE, "city-default", date(2026, 3, 1), date(2026, 3, 31))
+    matrix = await movements_reads.tier_matrix(
+        read, CENTRE, "city-default", date(2026, 3, 1), date(2026, 3, 31)
+    )
+    answers_all(answers.TierMatrix, matrix)
     assert [
         (
             cell["from_tier"],
@@ -277,14 +331,16 @@ async def test_the_matrix_shows_from_where_to_where_customers_moved_in_a_period(
         )
         for cell in matrix["cells"]
     ] == [("none", "silver", 1, ["B"]), ("silver", "gold", 1, ["A"]), ("silver", "silver", 1, ["C"])]
-    assert (await read.tier_matrix(CENTRE, "city-default", date(2026, 3, 1), date(2026, 3, 31), "3201"))[
-        "cells"
-    ] == []
+    assert (
+        await movements_reads.tier_matrix(
+            read, CENTRE, "city-default", date(2026, 3, 1), date(2026, 3, 31), "3201"
+        )
+    )["cells"] == []
 
 
 @pytest.mark.req("REP-10")
 async def test_lists_page_without_loss_or_repetition_in_the_order_of_urgency(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     hours = {"D1": 48, "D2": 30, "D3": 30}
     await views.tell(
@@ -302,7 +358,7 @@ async def test_lists_page_without_loss_or_repetition_in_the_order_of_urgency(
     )
 
     def declared(asked: DeclarationFilter) -> Any:
-        return all_pages(lambda at, most: read.declarations(CENTRE, asked, at, most))
+        return all_pages(lambda at, most: declarations_reads.declarations(read, CENTRE, asked, at, most))
 
     everything = await declared(DeclarationFilter())
     assert [(row["declaration_id"], row["hours_left"]) for row in everything] == [
@@ -323,32 +379,40 @@ async def test_lists_page_without_loss_or_repetition_in_the_order_of_urgency(
         ),
     ):
         assert [row["declaration_id"] for row in await declared(asked)] == names
-    plans = await all_pages(lambda at, most: read.plans(CENTRE, PlanFilter(), at, most))
+    plans = await all_pages(lambda at, most: plans_reads.plans(read, CENTRE, PlanFilter(), at, most))
     assert [row["plan_id"] for row in plans] == ["P4", "P3", "P2", "P1", "P0", "P9"]
     overdue = await all_pages(
-        lambda at, most: read.plans(CENTRE, PlanFilter(standing="overdue", unit="3205"), at, most)
+        lambda at, most: plans_reads.plans(
+            read, CENTRE, PlanFilter(standing="overdue", unit="3205"), at, most
+        )
     )
     assert len(overdue) == 5
-    mine = await all_pages(lambda at, most: read.plans(MANAGER, PlanFilter(mine=True), at, most))
+    mine = await all_pages(lambda at, most: plans_reads.plans(read, MANAGER, PlanFilter(mine=True), at, most))
     assert len(mine) == 5
-    held = await all_pages(lambda at, most: read.suspense(CENTRE, SuspenseFilter(unit="3205"), at, most))
+    held = await all_pages(
+        lambda at, most: suspense_reads.suspense(read, CENTRE, SuspenseFilter(unit="3205"), at, most)
+    )
+    answers_all(answers.HeldPage, {"items": held, "next_cursor": None})
+    answers_all(answers.HeldSummary, await suspense_reads.suspense_summary(read, CENTRE))
     assert {row["customer_code"] for row in held} == {f"C{n}" for n in range(5)} and held[0]["age_days"] == 1
-    letters = await all_pages(lambda at, most: read.dead_letters(OPERATOR, DeadLetterFilter(), at, most))
+    letters = await all_pages(
+        lambda at, most: dead_letters_reads.dead_letters(read, OPERATOR, DeadLetterFilter(), at, most)
+    )
     assert [row["origin_offset"] for row in letters] == [3, 2, 1, 0]
     refused: tuple[tuple[Any, Any], ...] = (
-        (read.declarations, DeclarationFilter()),
-        (read.suspense, SuspenseFilter()),
-        (read.customers, CustomerFilter()),
+        (declarations_reads.declarations, DeclarationFilter()),
+        (suspense_reads.suspense, SuspenseFilter()),
+        (customers_reads.customers, CustomerFilter()),
     )
     for fetch, narrowed in refused:
         with pytest.raises(Problem) as problem:
-            await fetch(CENTRE, narrowed, "AAAA", 2)
+            await fetch(read, CENTRE, narrowed, "AAAA", 2)
         assert problem.value.code == "bad_cursor"
 
 
 @pytest.mark.req("REP-10", "CLM-23")
 async def test_windows_of_every_unit_are_on_the_time_line_and_past_ones_only_of_ones_own(
-    views: HandlerBench, read: ReadModels
+    views: HandlerBench, read: Reads
 ) -> None:
     await views.tell(
         unit(),
@@ -369,19 +433,19 @@ async def test_windows_of_every_unit_are_on_the_time_line_and_past_ones_only_of_
     def names(rows: list[dict[str, Any]]) -> list[str]:
         return [row["plan_id"] for row in rows]
 
-    assert names(await read.windows(CENTRE)) == ["P1", "P3", "P2"]
-    assert names(await read.windows(person("centre-nanjing"))) == ["P1", "P4", "P2"]
-    assert names(await read.windows(CENTRE, past=False, unit="3201")) == ["P2"]
-    assert names(await read.windows(CENTRE, from_=THEN + timedelta(days=6), past=True)) == ["P1"]
-    assert names(await read.windows(CENTRE, to=THEN, past=False)) == ["P1"]
-    current = await all_pages(lambda at, _: read.current_windows(MANAGER, None, at, 1))
+    assert names(await windows_reads.windows(read, CENTRE)) == ["P1", "P3", "P2"]
+    assert names(await windows_reads.windows(read, person("centre-nanjing"))) == ["P1", "P4", "P2"]
+    assert names(await windows_reads.windows(read, CENTRE, past=False, unit="3201")) == ["P2"]
+    assert names(await windows_reads.windows(read, CENTRE, from_=THEN + timedelta(days=6), past=True)) == [
+        "P1"
+    ]
+    assert names(await windows_reads.windows(read, CENTRE, to=THEN, past=False)) == ["P1"]
+    current = await all_pages(lambda at, _: windows_reads.current_windows(read, MANAGER, None, at, 1))
     assert names(current) == ["P2", "P1"] and current[0]["unit_name_en"] == "Suzhou"
 
 
 @pytest.mark.req("REP-10", "REP-20")
-async def test_an_alert_is_open_while_what_it_is_about_still_stands(
-    views: HandlerBench, read: ReadModels
-) -> None:
+async def test_an_alert_is_open_while_what_it_is_about_still_stands(views: HandlerBench, read: Reads) -> None:
     def event(kind: str, **more: Any) -> Any:
         return told.claims_event(kind, **more)
 
@@ -406,7 +470,8 @@ async def test_an_alert_is_open_while_what_it_is_about_still_stands(
     )
 
     async def seen(caller: Principal, asked: AlertFilter) -> set[tuple[str, str | None]]:
-        rows = await all_pages(lambda at, most: read.alerts(caller, asked, at, most))
+        rows = await all_pages(lambda at, most: alerts_reads.alerts(read, caller, asked, at, most))
+        answers_all(answers.Alerts, {"items": rows, "next_cursor": None})
         return {(row["alert"], row["plan_id"] or row["subject"]) for row in rows}
 
     assert await seen(CENTRE, AlertFilter()) == {
@@ -467,7 +532,7 @@ async def test_files_hold_the_whole_list_in_scope_as_text_and_are_written_down(
         and answer.headers["content-type"] == "text/csv; charset=utf-8"
     )
     header, first, *rest = csv.reader(io.StringIO(answer.content.decode("utf-8-sig"), newline=""))
-    assert header[:2] == ["客户代码", "名称"] and len(rest) == many
+    assert header[:2] == ["客户代码", "客户名称"] and len(rest) == many
     assert first[:2] == [f"{start}-a", '\'=HYPERLINK("http://evil.example","x")']
     assert first[-2:] == ["XY-7", "本市大客户分级标准: 白银客户"]
     assert "centre" in answer.headers["content-disposition"]
@@ -555,7 +620,7 @@ async def test_programs_read_the_same_figures_in_yuan(engines: Engines, reportin
     ],
 )
 async def test_names_are_found_however_they_are_typed(
-    views: HandlerBench, read: ReadModels, typed: str, found: list[str]
+    views: HandlerBench, read: Reads, typed: str, found: list[str]
 ) -> None:
     await views.tell(
         unit(),
@@ -566,10 +631,12 @@ async def test_names_are_found_however_they_are_typed(
         told.plan("FP1", name="昆山（试验）工贸有限公司"),
         told.plan("FP2", name="ＡＢ公司"),
     )
-    customers, _ = await read.customers(CENTRE, CustomerFilter(q=typed), None, 10)
+    customers = (await customers_reads.customers(read, CENTRE, CustomerFilter(q=typed), None, 10)).items
     assert [row["customer_code"] for row in customers if row["customer_code"] in ("F1", "F2")] == found
     if "2" not in typed:
-        declarations, _ = await read.declarations(CENTRE, DeclarationFilter(q=typed), None, 10)
+        declarations = (
+            await declarations_reads.declarations(read, CENTRE, DeclarationFilter(q=typed), None, 10)
+        ).items
         assert {row["declaration_id"] for row in declarations} & {"FD1", "FD2"} == {f"FD{found[0][1]}"}
-        plans, _ = await read.plans(CENTRE, PlanFilter(q=typed), None, 10)
+        plans = (await plans_reads.plans(read, CENTRE, PlanFilter(q=typed), None, 10)).items
         assert {row["plan_id"] for row in plans} & {"FP1", "FP2"} == {f"FP{found[0][1]}"}

@@ -12,9 +12,10 @@ from lunar_python import Lunar, Solar
 
 from services.claims.adapters.lunar import festival_day
 from services.claims.adapters.rule_files import RuleFileError, load_rules
-from services.claims.domain.days import day_of, end_of, last_day_before, months_later, start_of
+from services.claims.domain.days import end_of, last_day_before, months_later, start_of
 from services.claims.domain.festivals import next_season, season_touched, unreckoned_year
 from services.claims.domain.rules import NoRule
+from shared.kernel.days import day_of
 
 RULES, _ = load_rules()
 JIANGSU = RULES.holding("/CN/32/3205", date(2026, 3, 9))

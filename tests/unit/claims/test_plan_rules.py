@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.claims.adapters.rule_files import load_rules
-from services.claims.domain.agreements import Meaning, Signed, meaning
+from services.claims.domain.agreements import Meaning, Signature, meaning
 from services.claims.domain.plans import (
     Plan,
     Step,
@@ -31,13 +31,13 @@ from services.claims.domain.plans import (
 from services.claims.domain.ranking import Candidate, going_before, rank, territory_shared
 from services.claims.domain.refusals import (
     AlreadyExtended,
+    AlreadyReviewed,
     BadExtension,
     CoolingDown,
     NotSignificant,
     OpensTooEarly,
     WindowHeld,
     WindowOver,
-    WrongState,
 )
 from shared.kernel.credit_codes import clean_uscc
 
@@ -158,14 +158,14 @@ def test_a_review_is_overdue_at_48_hours_and_not_before() -> None:
 def test_what_is_decided_says_who_decided() -> None:
     plan = plan_of(refuse(submitted(), THEN, "centre", "x"))
     again = register(plan, RULE, THEN, "operator", None)
-    assert isinstance(again, WrongState) and again.decided_by == "centre"
+    assert isinstance(again, AlreadyReviewed) and again.decided_by == "centre"
 
 
 @pytest.mark.req("CLM-4")
 def test_a_second_plan_hears_who_holds_the_customer_and_until_when_or_waits() -> None:
     holder = active()
     no = submit(draft(id="P2"), RULE, THEN, holder)
-    assert no == WindowHeld("P1", "3205", END, END + timedelta(hours=24), True)
+    assert no == WindowHeld("P1", "3205", END, END + timedelta(hours=24), queue_possible=True)
     waiting = plan_of(submit(draft(id="P2", may_queue=True), RULE, THEN, holder))
     assert (waiting.state, waiting.queued, due_at(waiting)) == ("submitted", True, None)
     freed = plan_of(release(waiting, RULE, END))
@@ -213,7 +213,7 @@ def test_who_lost_a_customer_cools_down_for_thirty_days() -> None:
     assert cooling("3205", (never, won), RULE, THEN) is None
 
 
-def signed(**changes: Any) -> Signed:
+def signed(**changes: Any) -> Signature:
     given = {
         "agreement_no": "XY-1",
         "signed_on": date(2026, 2, 1),
@@ -221,10 +221,10 @@ def signed(**changes: Any) -> Signed:
         "signing_unit": "3205",
         "signing_path": "/CN/32/3205",
     }
-    return Signed(**{**given, **changes})  # type: ignore[arg-type]
+    return Signature(**{**given, **changes})  # type: ignore[arg-type]
 
 
-def result_of(agreement: Signed, *plans: Plan) -> str | None:
+def result_of(agreement: Signature, *plans: Plan) -> str | None:
     found: Meaning | None = meaning(agreement, plans)
     return None if found is None else found.result
 

@@ -9,7 +9,9 @@ import pytest
 from services.registry.domain.agreements import (
     Agreement,
     AlreadyEnded,
-    BadTerm,
+    EndLiesAhead,
+    EndsBeforeSigned,
+    SignedInFuture,
     Signing,
     end_is_due_at,
     end_now,
@@ -78,7 +80,7 @@ def test_an_agreement_that_is_to_end_now_has_a_last_day_that_is_not_ahead() -> N
     ended = end_now(agreement, TODAY, TODAY)
     assert isinstance(ended, Agreement)
     assert (ended.state, ended.ends_on, ended.ended_on) == ("ended", TODAY, TODAY)
-    assert end_now(agreement, date(2026, 3, 10), TODAY) == BadTerm("end_lies_ahead", TODAY)
+    assert end_now(agreement, date(2026, 3, 10), TODAY) == EndLiesAhead(TODAY)
     assert end_now(ended, TODAY, TODAY) == ended
     assert end_now(ended, date(2026, 3, 8), TODAY) == AlreadyEnded("A-1", TODAY)
 
@@ -88,12 +90,12 @@ def test_an_agreement_that_is_to_end_now_has_a_last_day_that_is_not_ahead() -> N
     [
         (TODAY, None, None),
         (TODAY, TODAY, None),
-        (date(2026, 3, 10), None, BadTerm("signed_in_future", TODAY)),
-        (TODAY, date(2026, 3, 8), BadTerm("ends_before_signed", TODAY)),
+        (date(2026, 3, 10), None, SignedInFuture(TODAY)),
+        (TODAY, date(2026, 3, 8), EndsBeforeSigned(TODAY)),
     ],
 )
 def test_nothing_is_signed_on_a_day_to_come_nor_ends_before_it_began(
-    signed_on: date, ends_on: date | None, problem: BadTerm | None
+    signed_on: date, ends_on: date | None, problem: SignedInFuture | EndsBeforeSigned | None
 ) -> None:
     assert Signing("A-1", signed_on, ends_on).bad_term(TODAY) == problem
 

@@ -11,9 +11,10 @@ from services.registry.adapters.declaration_files import read_time_limits
 from services.registry.adapters.files import read_configuration
 from services.registry.domain import declarations as rules
 from services.registry.domain.declaration_record import broken_at, steps_after
-from services.registry.domain.declarations import Content, Declaration, Declarer, Moved, Note, Refused, Terms
+from services.registry.domain.declarations import Content, Declaration, Declarer, Moved, Note, Terms
 from services.registry.domain.organisation import Unit, build_tree
 from services.registry.domain.time_limits import TimeLimits
+from shared.kernel.refusals import Refusal
 
 START = datetime(2026, 3, 9, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -26,14 +27,14 @@ UNIT = Declarer("unit")
 CONTENT = Content("昆山示例纺织有限公司", expected_lines=("express",))
 
 
-def moved(outcome: Moved | Refused) -> Declaration:
+def moved(outcome: Moved | Refusal) -> Declaration:
     assert isinstance(outcome, Moved), outcome
     return outcome.after
 
 
-def refused(outcome: Moved | Refused) -> str:
-    assert isinstance(outcome, Refused), outcome
-    return outcome.reason
+def refused(outcome: Moved | Refusal) -> str:
+    assert isinstance(outcome, Refusal), outcome
+    return outcome.code
 
 
 def at_pre_review(terms: Terms = TERMS) -> Declaration:

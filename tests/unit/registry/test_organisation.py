@@ -14,9 +14,9 @@ from services.registry.domain.organisation import (
     assigning_division,
     build_tree,
     changes,
-    covers,
 )
 from shared.auth.development import PEOPLE
+from shared.kernel.units import covers
 
 ROOT = Unit("CN", "全国", "National", "national", None)
 PROVINCE = Unit("32", "江苏", "Jiangsu", "province", "CN", "320000")

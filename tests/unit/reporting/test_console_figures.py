@@ -9,10 +9,12 @@ import httpx
 import pytest
 
 from services.reporting.adapters.peers import Told
-from services.reporting.adapters.read_models import CustomerFilter, SuspenseFilter
+from services.reporting.adapters.reads.customers import CustomerFilter
 from services.reporting.adapters.reads.searching import words_of
+from services.reporting.adapters.reads.suspense import SuspenseFilter
 from services.reporting.entrypoints.console.directory import Names
 from services.reporting.entrypoints.console.standing import booked_one, effects, together
+from shared.listing import Page
 from tests.support.console import (
     HELD,
     Bench,
@@ -38,7 +40,7 @@ SUMMARY = {
 async def test_tiles_groups_and_list_of_held_transactions_come_from_one_view(bench: Bench) -> None:
     bench.reads.answers |= {
         "suspense_summary": SUMMARY,
-        "suspense": ([suspense_row()], None),
+        "suspense": Page([suspense_row()], None),
         "suspense_codes": [
             {"customer_code": "SZ-1", "count": 23, "amount_fen": 851_704, "item": HELD, "name": None}
         ],
@@ -64,7 +66,7 @@ async def test_an_empty_list_never_says_all_booked_beside_what_is_held(bench: Be
 async def test_a_steward_maps_what_tiering_does_not_show_them_and_is_told_what_cannot_be_done(
     bench: Bench,
 ) -> None:
-    bench.reads.answers |= {"suspense_item": suspense_row(), "suspense": ([suspense_row()], None)}
+    bench.reads.answers |= {"suspense_item": suspense_row(), "suspense": Page([suspense_row()], None)}
     bench.services.say("GET", "/v1/suspense", 200, {"items": [], "next": "0", "more": False})
     bench.services.say("POST", "/v1/counter-codes", 201, {"id": 1})
     async with bench.browser("steward") as browser:
@@ -114,7 +116,7 @@ async def test_a_customer_without_a_tier_shows_its_revenue_and_lists_can_begin_w
 ) -> None:
     row = customer_row(tiers=[], agreements=[], revenue_fen=81_389_545)
     bench.reads.answers |= {
-        "customers": ([row], None),
+        "customers": Page([row], None),
         "customer_counts": {"total": 48, "revenue_fen": 500_000_00, "year": 2026},
     }
     async with bench.browser("centre", "zh") as browser:

@@ -7,13 +7,14 @@ from typing import get_args
 
 import pytest
 
+from services.reporting.adapters.reads.alerts import OF_CASES, OF_PLANS
 from services.reporting.entrypoints.console.page import TEMPLATES, environment
 from services.reporting.entrypoints.console.rooms import ROOMS
 from services.reporting.entrypoints.console.static_files import FOLDER
 from shared.auth.principals import ROLES
 from shared.contracts.claims_v1 import ClaimsHappening, PlanKind, PlanPhase, Stage
 from shared.contracts.counter_v1 import Line
-from shared.contracts.registry_v1 import DeclarationPhase, Happening
+from shared.contracts.registry_v1 import DeclarationPhase, Happening, RegistryAlert
 from shared.contracts.tiering_v1 import ChangeReason, Direction, HeldReason, RejectedReason
 from shared.texts import say, word
 from shared.texts.catalogue import united
@@ -71,6 +72,7 @@ def test_every_template_can_be_read_and_is_shown_by_somebody() -> None:
         ("stage", get_args(Stage)),
         ("change", get_args(ChangeReason)),
         ("direction", get_args(Direction)),
+        ("alert", (*get_args(RegistryAlert.model_fields["alert"].annotation), *OF_PLANS, *OF_CASES)),
         ("held", get_args(HeldReason)),
         ("held_do", get_args(HeldReason)),
         ("letter", get_args(RejectedReason)),

@@ -22,7 +22,8 @@ from services.registry.domain.registering import Grounds
 from services.reporting.adapters.sheets import BYTE_ORDER_MARK, SheetColumn, Workbook, csv_line
 from services.reporting.entrypoints.exported_tables import TABLES
 from services.tiering.entrypoints.transactions import read_items
-from shared.texts import Language
+from shared.texts import CATALOGUE, Language
+from shared.texts.words.exports import TEXTS
 
 pytestmark = pytest.mark.req("REP-15")
 
@@ -137,3 +138,20 @@ def test_codes_and_flags_are_words_of_the_readers_language(language: Language) -
     assert {"none", "gold", "promotion", "threshold_reached"}.isdisjoint(
         one for one in cells if isinstance(one, str)
     )
+
+
+def test_every_sheet_and_column_has_its_word_and_every_word_its_column() -> None:
+    used = {f"sheet.{name}" for name in TABLES}
+    used |= {column.key for table in TABLES.values() for column in table.columns}
+    assert not used - set(CATALOGUE)
+    assert {key for key in TEXTS if not key.startswith("flag.")} == used & set(TEXTS)
+    for name, table in TABLES.items():
+        assert table.name == name
+        for language in LANGUAGES:
+            titles = [column.title(language) for column in table.columns]
+            assert len(set(titles)) == len(titles), f"two columns of {name} have one title"
+
+
+def test_the_sum_in_a_change_of_tier_is_the_one_at_the_change_and_not_of_its_whole_period() -> None:
+    (total,) = (column for column in TABLES["movements"].columns if column.name == "total_fen")
+    assert total.title("zh-CN") == "变动时累计（元）"

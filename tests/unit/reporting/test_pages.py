@@ -12,7 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from services.reporting.adapters.read_models import CustomerFilter
+from services.reporting.adapters.reads.customers import CustomerFilter
+from shared.listing import Page
 from shared.paging import Listing
 from shared.problems import Problem
 from tests.support.console import (
@@ -48,7 +49,7 @@ def filled(bench: Bench, said: str = "") -> None:
     found = customer_page()
     found["customer"]["name"] = found["agreements"][0]["agreement_no"] = name
     found["counter_codes"][0]["code"] = found["claims_events"][0]["reason"] = name
-    reads["customers"] = ([row], "next")
+    reads["customers"] = Page([row], "next")
     reads["customer360"] = lambda _, code: {**found, "customer": {**found["customer"], "customer_code": code}}
     reads["dashboard"] = {
         "customers": {"total": 9, "potential": 2, "active": 7, "key_accounts": 3, "with_agreement": 4},
@@ -65,11 +66,10 @@ def filled(bench: Bench, said: str = "") -> None:
         "windows": {"active": 1, "ending_7d": 1, "settling": 0, "review": 1, "overdue": 1},
         "suspense": summary(), "dead_letters": {"open": 2}, "as_of": NOW,
     }  # fmt: skip
-    reads["declarations"] = ([declaration_row(name=name)], None)
+    reads["declarations"] = Page([declaration_row(name=name)], None)
     reads["declaration"] = declaration_row(name=name)
-    reads["plans"] = (
-        [plan_row(name=name), plan_row(state="submitted", due_at=NOW, opens_at=None, ends_at=None)],
-        None,
+    reads["plans"] = Page(
+        [plan_row(name=name), plan_row(state="submitted", due_at=NOW, opens_at=None, ends_at=None)], None
     )
     reads["plan"] = plan_row(name=name)
     reads["windows"] = [
@@ -121,7 +121,7 @@ def filled(bench: Bench, said: str = "") -> None:
             "more": True,
         },
     )
-    reads["suspense"] = ([suspense_row(customer_code=name, id=name, name=name)], "next")
+    reads["suspense"] = Page([suspense_row(customer_code=name, id=name, name=name)], "next")
     reads["suspense_item"] = suspense_row(customer_code=name, id=name, reason="conflict")
     reads["suspense_codes"] = [
         {"customer_code": name, "count": 2, "amount_fen": 5, "item": HELD, "name": name}

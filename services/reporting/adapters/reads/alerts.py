@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from services.reporting.adapters.reads.rows import Page, Row, fetch, instant, under_unit, where
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads.rows import given, in_unit
 from shared.auth.policy import permit
 from shared.auth.principals import Principal
-from shared.paging import Listing
-from shared.scope import reading
+from shared.listing import Column, KeysetList, Order, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,8 +21,9 @@ class AlertFilter:
     open: bool | None = True
 
 
-_TOLD: Final = ("window_ending", "window_silent", "guidance_missing", "review_overdue")
-_CASES: Final = ("case_opened",)
+OF_PLANS: Final = ("window_ending", "window_silent", "guidance_missing", "review_overdue")
+OF_CASES: Final = ("case_opened",)
+"""Events of claims that somebody should look at; those of cases are for those who may read cases."""
 
 # An alert stands until what it is about has moved on: the declaration is no longer waiting, the window is over, the
 # case has been decided.
@@ -48,13 +47,25 @@ SELECT e.event_id, 'claims', e.event, e.subject, e.unit_code, e.unit_path, e.man
         ELSE coalesce(p.state = 'active', false) END
 FROM claims_event_view e LEFT JOIN plan_view p ON p.plan_id = e.plan_id
 LEFT JOIN customer_view c ON c.customer_code = e.customer_code
-WHERE e.event = ANY(:told)
+WHERE e.event = ANY(:of_claims)
 """
 
 
-async def alerts(
-    reader: AsyncEngine, caller: Principal, asked: AlertFilter, cursor: str | None, limit: int
-) -> Page:
+_LIST: Final = KeysetList(
+    "alerts",
+    "declarations.read",
+    f"SELECT a.* FROM ({_ALERTS}) a",
+    orders={
+        "raised": Order(
+            (Column("a.raised_at", "raised_at", "timestamptz"), Column("a.event_id", "event_id")),
+            descending=True,
+        )
+    },
+    filters={"alert": "a.alert = :alert", "unit": in_unit("a"), "open": "a.open = :open"},
+)
+
+
+async def alerts(reads: Reads, caller: Principal, asked: AlertFilter, cursor: str | None, limit: int) -> Page:
     """The latest first. `alert` is `decision_due_soon`, `decision_overdue`, `pre_review_overdue`, `code_range_low`,
     `window_ending`, `window_silent`, `guidance_missing`, `review_overdue` or `case_opened` (for those who may read cases).
 
@@ -62,28 +73,5 @@ async def alerts(
     code), unit_code, unit_path, manager_a, manager_b, escalated_to, due_at (of a window its end), raised_at, plan_id,
     customer_code, case_kind, name, open.
     """
-    narrowed = {"alert": asked.alert, "unit": asked.unit, "open": asked.open}
-    listing = Listing("alerts", narrowed)
-    after = listing.after(cursor, ("", ""))
-    told = [*_TOLD, *(_CASES if permit(caller, "cases.read") is None else ())]
-    values: Row = {"told": told, "limit": limit + 1}
-    conditions = []
-    if asked.alert is not None:
-        conditions.append("a.alert = :alert")
-        values["alert"] = asked.alert
-    if asked.unit is not None:
-        conditions.append(under_unit("a"))
-        values["unit"] = asked.unit
-    if asked.open is not None:
-        conditions.append("a.open" if asked.open else "NOT a.open")
-    if cursor is not None:
-        conditions.append("(a.raised_at, a.event_id) < (:raised_at, :event)")
-        values |= {"raised_at": instant(after[0]), "event": after[1]}
-    async with reading(reader, caller, "declarations.read") as connection:
-        rows = await fetch(
-            connection,
-            f"SELECT * FROM ({_ALERTS}) a WHERE {where(conditions)} "
-            "ORDER BY a.raised_at DESC, a.event_id DESC LIMIT :limit",
-            values,
-        )
-    return listing.page(rows, limit, lambda row: (row["raised_at"].isoformat(), row["event_id"]))
+    of_claims = [*OF_PLANS, *(OF_CASES if permit(caller, "cases.read") is None else ())]
+    return await _LIST.read(reads.reader, caller, given(asked), cursor, limit, given={"of_claims": of_claims})

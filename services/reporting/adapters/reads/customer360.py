@@ -6,24 +6,23 @@ of them answers with the survivor.
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.reporting.adapters.reads import Reads
 from services.reporting.adapters.reads.customers import CUSTOMERS, tiers_of, with_kind
 from services.reporting.adapters.reads.declarations import DECLARATIONS, shown
 from services.reporting.adapters.reads.plans import PLANS
 from services.reporting.adapters.reads.rows import Row, fetch
 from shared.auth.policy import permit
 from shared.auth.principals import Principal
-from shared.scope import reading
 
 EVENTS_MAX: Final = 200
 SUSPENSE_MAX: Final = 200
 
 
-async def customer360(reader: AsyncEngine, caller: Principal, now: datetime, code: str) -> Row | None:
+async def customer360(reads: Reads, caller: Principal, code: str) -> Row | None:
     """Everything about a customer, or None where the caller sees none of this code.
 
     `{asked, customer, codes, tiers, movements, revenue, agreements, counter_codes, windows, plans, declaration, suspense,
@@ -35,7 +34,7 @@ async def customer360(reader: AsyncEngine, caller: Principal, now: datetime, cod
     `declarations` or null, `suspense` what is held under its codes (empty where the roles do not show it), `events` the
     latest 200 of `customer_event_view` and `claims_events` of `claims_event_view`, newest first.
     """
-    async with reading(reader, caller, "customers.read") as connection:
+    async with reads.reading(caller, "customers.read") as connection:
         customer = await _survivor(connection, code)
         if customer is None:
             return None
@@ -51,10 +50,10 @@ async def customer360(reader: AsyncEngine, caller: Principal, now: datetime, cod
     subjects = {"codes": codes, "subjects": [*codes, *_by_credit_code(customer)], "uscc": customer["uscc"]}
     found |= {"windows": [], "plans": [], "claims_events": [], "declaration": None, "suspense": []}
     if permit(caller, "windows.read") is None:
-        async with reading(reader, caller, "windows.read") as connection:
+        async with reads.reading(caller, "windows.read") as connection:
             found["windows"] = await fetch(connection, _WINDOWS, {"subjects": subjects["subjects"]})
     if permit(caller, "plans.read") is None:
-        async with reading(reader, caller, "plans.read") as connection:
+        async with reads.reading(caller, "plans.read") as connection:
             found["plans"] = await fetch(
                 connection,
                 f"{PLANS} WHERE p.customer_code = ANY(:codes) OR (p.customer_code IS NULL AND p.uscc = :uscc) "
@@ -67,17 +66,17 @@ async def customer360(reader: AsyncEngine, caller: Principal, now: datetime, cod
                 {"codes": codes, "subjects": subjects["subjects"], "most": EVENTS_MAX},
             )
     if permit(caller, "declarations.read") is None:
-        async with reading(reader, caller, "declarations.read") as connection:
+        async with reads.reading(caller, "declarations.read") as connection:
             declared = await fetch(
                 connection,
                 f"{DECLARATIONS} WHERE d.customer_code = ANY(:codes) ORDER BY d.customer_code = :own DESC, d.as_of DESC "
                 "LIMIT 1",
-                {"codes": codes, "own": own, "now": now},
+                {"codes": codes, "own": own},
             )
-            found["declaration"] = shown(declared[0]) if declared else None
+            found["declaration"] = shown(declared[0], reads.now()) if declared else None
     if permit(caller, "suspense.read") is None:
         local = [one["code"] for one in customer["counter_codes"]]
-        async with reading(reader, caller, "suspense.read") as connection:
+        async with reads.reading(caller, "suspense.read") as connection:
             found["suspense"] = await fetch(
                 connection, _SUSPENSE, {"codes": [*codes, *local], "most": SUSPENSE_MAX}
             )

@@ -7,29 +7,29 @@ of revenue, has it as well.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
 from typing import Final, Literal
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.reporting.adapters.reads import Reads
 from services.reporting.adapters.reads.rows import (
-    Page,
     Row,
     fetch,
     fetch_one,
     folded,
     given,
-    under_unit,
+    in_unit,
     where,
+    without_keys,
 )
-from services.reporting.adapters.reads.searching import words_of
+from services.reporting.adapters.reads.searching import WORDS_MAX, words_of
 from shared.auth.principals import Principal
 from shared.clock import business_date
-from shared.paging import Key, Listing
-from shared.scope import reading
+from shared.listing import Column, KeysetList, Order, Page
 
 NO_TIER: Final = "none"
+CustomerOrder = Literal["code", "revenue"]
 
 HAS_REVENUE: Final = (
     "EXISTS (SELECT FROM revenue_view r WHERE r.customer_code = c.customer_code AND r.transactions > 0)"
@@ -57,7 +57,7 @@ class CustomerFilter:
     status: str | None = None
     kind: str | None = None
     agreement: bool | None = None
-    order: Literal["code", "revenue"] = "code"
+    order: CustomerOrder = "code"
 
 
 _NO_REVENUE: Final = -(10**17)
@@ -66,65 +66,40 @@ _YEAR: Final = (
     "LEFT JOIN LATERAL (SELECT sum(r.amount_fen) AS revenue_fen FROM revenue_view r "
     "WHERE r.customer_code = c.customer_code AND r.year = CAST(:year AS bigint)) y ON true"
 )
-_SORTED_BY: Final = f"coalesce(y.revenue_fen, {_NO_REVENUE})"
+_REVENUE_DOWN: Final = f"CAST(-coalesce(y.revenue_fen, {_NO_REVENUE}) AS bigint)"
 
 
 async def customers(
-    reader: AsyncEngine,
-    caller: Principal,
-    now: datetime,
-    asked: CustomerFilter,
-    cursor: str | None,
-    limit: int,
+    reads: Reads, caller: Principal, asked: CustomerFilter, cursor: str | None, limit: int
 ) -> Page:
     """Each row: the columns of `customer_view`, `unit_name_zh`, `unit_name_en`, `revenue_year` and `revenue_fen` (this
     year's so far; null without any), and `tiers`, a list of rows of `tier_view`."""
-    by_revenue = asked.order == "revenue"
-    narrowed = given(asked)
-    listing = Listing("customers", narrowed)
-    first: Key = (10**18, "") if by_revenue else ("",)
-    *of_revenue, code = listing.after(cursor, first)
-    conditions = _conditions(asked)
-    values = {**_values(asked), "year": business_date(now).year, "after": code}
-    if by_revenue:
-        conditions.append(f"({_SORTED_BY}, :after) < (CAST(:revenue AS numeric), c.customer_code)")
-        values["revenue"] = of_revenue[0]
-    else:
-        conditions.append("c.customer_code > :after")
-    order = f"{_SORTED_BY} DESC, c.customer_code" if by_revenue else "c.customer_code"
-    async with reading(reader, caller, "customers.read") as connection:
-        rows = await fetch(
-            connection,
-            f"{CUSTOMERS} {_YEAR} WHERE {where(conditions)} ORDER BY {order} LIMIT :limit".replace(
-                "SELECT c.*", "SELECT c.*, y.revenue_fen, CAST(:year AS bigint) AS revenue_year", 1
-            ),
-            {**values, "limit": limit + 1},
+    async with reads.reading(caller, _LIST.operation) as connection:
+        found = without_keys(
+            await replace(_LIST, always=_holding(asked)).read_in(
+                connection, _values(asked), cursor, limit, asked.order, _this_year(reads)
+            )
         )
-        shown, following = listing.page(rows, limit, _key_by_revenue if by_revenue else _key)
-        tiers = await tiers_of(connection, [row["customer_code"] for row in shown])
-    return [{**with_kind(row), "tiers": tiers.get(row["customer_code"], [])} for row in shown], following
+        tiers = await tiers_of(connection, [row["customer_code"] for row in found.items])
+    rows = [{**with_kind(row), "tiers": tiers.get(row["customer_code"], [])} for row in found.items]
+    return Page(rows, found.next_cursor)
 
 
-def _key(row: Row) -> Key:
-    return (row["customer_code"],)
-
-
-def _key_by_revenue(row: Row) -> Key:
-    revenue = row["revenue_fen"]
-    return (_NO_REVENUE if revenue is None else revenue), row["customer_code"]
-
-
-async def customer_counts(
-    reader: AsyncEngine, caller: Principal, now: datetime, asked: CustomerFilter
-) -> Row:
+async def customer_counts(reads: Reads, caller: Principal, asked: CustomerFilter) -> Row:
     """`{total, revenue_fen, year}` of everything that a list under these filters has."""
-    async with reading(reader, caller, "customers.read") as connection:
+    values = _values(asked)
+    conditions = [_holding(asked), *(_LIST.filters[name] for name in values)]
+    async with reads.reading(caller, _LIST.operation) as connection:
         return await fetch_one(
             connection,
             "SELECT count(*) AS total, sum(y.revenue_fen) AS revenue_fen, CAST(:year AS bigint) AS year "
-            f"FROM customer_view c {_YEAR} WHERE {where(_conditions(asked))}",
-            {**_values(asked), "year": business_date(now).year},
+            f"FROM customer_view c {_YEAR} WHERE {where(conditions)}",
+            {**values, **_this_year(reads)},
         )
+
+
+def _this_year(reads: Reads) -> Row:
+    return {"year": business_date(reads.now()).year}
 
 
 def with_kind(row: Row) -> Row:
@@ -145,26 +120,41 @@ _FOUND: Final = (
 into it, of an agreement's number or of a counter's own code."""
 
 
+_LIST: Final = KeysetList(
+    "customers",
+    "customers.read",
+    CUSTOMERS.replace(
+        " FROM customer_view c",
+        f", y.revenue_fen, CAST(:year AS bigint) AS revenue_year, {_REVENUE_DOWN} AS sort_revenue FROM customer_view c",
+    )
+    + f" {_YEAR}",
+    orders={
+        "code": Order((Column("c.customer_code", "customer_code"),)),
+        "revenue": Order(
+            (Column(_REVENUE_DOWN, "sort_revenue", "bigint"), Column("c.customer_code", "customer_code"))
+        ),
+    },
+    filters={
+        "unit": in_unit("c"),
+        "status": "c.status = :status",
+        "agreement": "(c.agreements_in_force > 0) = :agreement",
+        "kind": f"(CASE WHEN {HAS_REVENUE} THEN 'active' ELSE c.kind END) = :kind",
+        **{f"word_{number}": _FOUND % {"n": number} for number in range(WORDS_MAX)},
+        # What they mean depends on each other: `_holding`.
+        **dict.fromkeys(("tier", "scheme", "key_account"), "true"),
+    },
+)
+
+
 def _values(asked: CustomerFilter) -> Row:
-    """The parameters of `_conditions`."""
-    values = {name: value for name, value in given(asked).items() if name not in _NO_PARAMETERS}
+    """The filters of `_LIST`; each word of `q` is one."""
+    values = {name: value for name, value in given(asked).items() if name in _LIST.filters}
     return values | {f"word_{number}": word for number, word in enumerate(words_of(asked.q))}
 
 
-_NO_PARAMETERS: Final = ("q", "agreement", "key_account", "order")
-
-
-def _conditions(asked: CustomerFilter) -> list[str]:
+def _holding(asked: CustomerFilter) -> str:
+    """The condition on the tiers that a customer holds."""
     conditions = []
-    if asked.unit is not None:
-        conditions.append(under_unit("c"))
-    conditions += [_FOUND % {"n": number} for number in range(len(words_of(asked.q)))]
-    if asked.status is not None:
-        conditions.append("c.status = :status")
-    if asked.agreement is not None:
-        conditions.append("c.agreements_in_force > 0" if asked.agreement else "c.agreements_in_force = 0")
-    if asked.kind is not None:
-        conditions.append(f"(CASE WHEN {HAS_REVENUE} THEN 'active' ELSE c.kind END) = :kind")
     of_customer = "SELECT FROM tier_view t WHERE t.customer_code = c.customer_code"
     if asked.scheme is not None:
         of_customer += " AND t.scheme = :scheme"
@@ -180,7 +170,7 @@ def _conditions(asked: CustomerFilter) -> list[str]:
         holds.append("t.key_account")
     if holds or (asked.scheme is not None and asked.tier is None and asked.key_account is None):
         conditions.append(f"EXISTS ({' AND '.join((of_customer, *holds))})")
-    return conditions
+    return where(conditions)
 
 
 async def tiers_of(connection: AsyncConnection, codes: Sequence[str]) -> dict[str, list[Row]]:
@@ -196,10 +186,10 @@ async def tiers_of(connection: AsyncConnection, codes: Sequence[str]) -> dict[st
     return found
 
 
-async def customer(reader: AsyncEngine, caller: Principal, code: str) -> Row | None:
+async def customer(reads: Reads, caller: Principal, code: str) -> Row | None:
     """One customer with `tiers` and `movements` (every change by scheme and version), or None where the caller sees none
     of this code."""
-    async with reading(reader, caller, "customers.read") as connection:
+    async with reads.reading(caller, "customers.read") as connection:
         rows = await fetch(connection, f"{CUSTOMERS} WHERE c.customer_code = :code", {"code": code})
         if not rows:
             return None

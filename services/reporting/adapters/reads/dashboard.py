@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
+from services.reporting.adapters.reads import Reads
 from services.reporting.adapters.reads.customers import HAS_REVENUE
 from services.reporting.adapters.reads.dead_letters import dead_letter_summary
 from services.reporting.adapters.reads.declarations import declaration_counts
@@ -18,13 +19,12 @@ from services.reporting.adapters.reads.suspense import suspense_summary
 from shared.auth.policy import permit
 from shared.auth.principals import Principal
 from shared.clock import business_date
-from shared.scope import reading
 
 LATEST_MOVEMENTS: Final = 10
 ENDING_SOON: Final = timedelta(days=7)
 
 
-async def dashboard(reader: AsyncEngine, caller: Principal, now: datetime) -> Row:
+async def dashboard(reads: Reads, caller: Principal) -> Row:
     """`{customers, tiers, revenue, movements, declarations, windows, suspense, dead_letters, as_of}`.
 
     `customers`: `{total, potential, active, key_accounts, with_agreement}` of those neither merged nor retired. `tiers`:
@@ -37,20 +37,21 @@ async def dashboard(reader: AsyncEngine, caller: Principal, now: datetime) -> Ro
     A part that the caller's roles do not show is null: suspense to managers, dead letters to all but the root's.
     """
     shown: Row = {"declarations": None, "windows": None, "suspense": None, "dead_letters": None}
-    async with reading(reader, caller, "customers.read") as connection:
+    async with reads.reading(caller, "customers.read") as connection:
         shown["customers"] = await fetch_one(connection, _CUSTOMERS)
         shown["tiers"] = await fetch(connection, _TIERS)
-        shown["revenue"] = await _revenue(connection, now)
-    shown["movements"], _ = await movements(reader, caller, MovementFilter(), None, LATEST_MOVEMENTS)
+        shown["revenue"] = await _revenue(connection, reads.now())
+    latest = await movements(reads, caller, MovementFilter(), None, LATEST_MOVEMENTS)
+    shown["movements"] = latest.items
     if permit(caller, "declarations.read") is None:
-        shown["declarations"] = await declaration_counts(reader, caller, now)
+        shown["declarations"] = await declaration_counts(reads, caller)
     if permit(caller, "plans.read") is None:
-        shown["windows"] = await plan_counts(reader, caller, now, now + ENDING_SOON)
+        shown["windows"] = await plan_counts(reads, caller, reads.now() + ENDING_SOON)
     if permit(caller, "suspense.read") is None:
-        shown["suspense"] = await suspense_summary(reader, caller, now)
+        shown["suspense"] = await suspense_summary(reads, caller)
     if permit(caller, "dead_letters.read") is None:
-        shown["dead_letters"] = await dead_letter_summary(reader, caller)
-    shown["as_of"] = await latest_event(reader, caller)
+        shown["dead_letters"] = await dead_letter_summary(reads, caller)
+    shown["as_of"] = await latest_event(reads, caller)
     return shown
 
 

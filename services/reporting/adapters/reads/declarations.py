@@ -3,28 +3,26 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Final
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
+from services.reporting.adapters.reads import Reads
 from services.reporting.adapters.reads.rows import (
-    FIRST_INSTANT,
-    LAST_INSTANT,
-    Page,
     Row,
     fetch,
     fetch_one,
     folded,
     given,
     has_part,
-    instant,
-    under_unit,
-    where,
+    in_unit,
+    one_of,
+    or_first,
+    or_last,
+    without_keys,
 )
 from shared.auth.principals import Principal
-from shared.paging import Listing
-from shared.scope import reading
+from shared.listing import Column, KeysetList, Order, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,89 +45,79 @@ _STANDING: Final = {
     "breached": "d.waiting_for IS NOT NULL AND d.due_at <= :now",
     "decided": "d.decided_at IS NOT NULL",
 }
-_CONDITIONS: Final = {
-    "state": "d.state = :state",
-    "unit": under_unit("d"),
-    "waiting_for": "d.waiting_for = :waiting_for",
-    "q": f"({has_part('d.name')} OR d.uscc = upper({folded('CAST(:q AS text)')}))",
-}
 DECLARATIONS: Final = (
-    "SELECT d.*, u.name_zh AS unit_name_zh, u.name_en AS unit_name_en, "
-    "CASE WHEN d.waiting_for IS NOT NULL THEN round(extract(epoch FROM d.due_at - :now) / 360) / 10.0 END AS left_ "
+    "SELECT d.*, u.name_zh AS unit_name_zh, u.name_en AS unit_name_en "
     "FROM declaration_view d LEFT JOIN unit_view u ON u.unit_code = d.unit_code"
+)
+"""Rows for `shown`."""
+
+_DUE: Final = or_last("CASE WHEN d.waiting_for IS NOT NULL THEN d.due_at END")
+_URGENCY: Final = f"CAST(-1000000 * extract(epoch FROM {_DUE}) AS bigint)"
+"""All columns of an order go one way: the sooner it is due, the greater."""
+_SUBMITTED: Final = or_first("d.submitted_at")
+_LIST: Final = KeysetList(
+    "declarations",
+    "declarations.read",
+    DECLARATIONS.replace(
+        " FROM declaration_view",
+        f", {_URGENCY} AS sort_urgency, {_SUBMITTED} AS sort_submitted FROM declaration_view",
+    ),
+    orders={
+        "urgency": Order(
+            (
+                Column(_URGENCY, "sort_urgency", "bigint"),
+                Column(_SUBMITTED, "sort_submitted", "timestamptz"),
+                Column("d.declaration_id", "declaration_id"),
+            ),
+            descending=True,
+        )
+    },
+    filters={
+        "state": "d.state = :state",
+        "unit": in_unit("d"),
+        "waiting_for": "d.waiting_for = :waiting_for",
+        "standing": one_of("standing", _STANDING),
+        "mine": "d.declarer = :mine",
+        "q": f"({has_part('d.name')} OR d.uscc = upper({folded('CAST(:q AS text)')}))",
+    },
 )
 
 
 async def declarations(
-    reader: AsyncEngine,
-    caller: Principal,
-    now: datetime,
-    asked: DeclarationFilter,
-    cursor: str | None,
-    limit: int,
+    reads: Reads, caller: Principal, asked: DeclarationFilter, cursor: str | None, limit: int
 ) -> Page:
     """The most urgent first, those without a running limit after them, the latest submitted first. Each row: the columns
     of `declaration_view`, `unit_name_zh`, `unit_name_en`, and `hours_left` (one decimal, negative when overdue, null where
     no limit runs)."""
-    values = given(asked)
-    listing = Listing("declarations", values)
-    after = listing.after(cursor, ("", "", ""))
-    conditions = [_CONDITIONS[name] for name in values if name in _CONDITIONS]
-    standing, mine = values.pop("standing", None), values.pop("mine", None)
-    if standing is not None:
-        conditions.append(_STANDING.get(standing, "false"))
-    if mine:
-        conditions.append("d.declarer = :caller")
-        values["caller"] = caller.user
-    due = f"coalesce(CASE WHEN d.waiting_for IS NOT NULL THEN d.due_at END, timestamptz '{LAST_INSTANT}')"
-    submitted = f"coalesce(d.submitted_at, timestamptz '{FIRST_INSTANT}')"
-    if cursor is not None:
-        conditions.append(
-            f"({due} > :due OR ({due} = :due AND ({submitted}, d.declaration_id) < (:submitted, :declaration)))"
-        )
-        values |= {"due": instant(after[0]), "submitted": instant(after[1]), "declaration": after[2]}
-    async with reading(reader, caller, "declarations.read") as connection:
-        rows = await fetch(
-            connection,
-            f"{DECLARATIONS} WHERE {where(conditions)} ORDER BY {due}, {submitted} DESC, d.declaration_id DESC "
-            "LIMIT :limit",
-            {**values, "now": now, "limit": limit + 1},
-        )
-    return listing.page([shown(row) for row in rows], limit, _key)
+    now = reads.now()
+    narrowed = {**given(asked), "mine": caller.user if asked.mine else None}
+    found = without_keys(await _LIST.read(reads.reader, caller, narrowed, cursor, limit, given={"now": now}))
+    return Page([shown(row, now) for row in found.items], found.next_cursor)
 
 
-def shown(row: Row) -> Row:
-    """The row with `hours_left` as a float."""
-    left = row.pop("left_")
-    return {**row, "hours_left": None if left is None else float(left)}
+def shown(row: Row, now: datetime) -> Row:
+    """The row with `hours_left`."""
+    if row["waiting_for"] is None or row["due_at"] is None:
+        return {**row, "hours_left": None}
+    tenths = Decimal((row["due_at"] - now) // timedelta(microseconds=1)) / 360_000_000
+    return {**row, "hours_left": int(tenths.quantize(Decimal(1), ROUND_HALF_UP)) / 10}
 
 
-def _key(row: Row) -> tuple[str, str, str]:
-    due = row["due_at"] if row["waiting_for"] is not None else None
-    return _printed(due, LAST_INSTANT), _printed(row["submitted_at"], FIRST_INSTANT), row["declaration_id"]
-
-
-def _printed(at: Any, otherwise: str) -> str:
-    return otherwise if at is None else str(at.isoformat())
-
-
-async def declaration(
-    reader: AsyncEngine, caller: Principal, now: datetime, declaration_id: str
-) -> Row | None:
+async def declaration(reads: Reads, caller: Principal, declaration_id: str) -> Row | None:
     """One row of `declarations`, or None where the caller sees none of this id."""
-    async with reading(reader, caller, "declarations.read") as connection:
+    async with reads.reading(caller, "declarations.read") as connection:
         rows = await fetch(
             connection,
             f"{DECLARATIONS} WHERE d.declaration_id = :declaration_id",
-            {"declaration_id": declaration_id, "now": now},
+            {"declaration_id": declaration_id},
         )
-    return shown(rows[0]) if rows else None
+    return shown(rows[0], reads.now()) if rows else None
 
 
-async def declaration_counts(reader: AsyncEngine, caller: Principal, now: datetime) -> Row:
+async def declaration_counts(reads: Reads, caller: Principal) -> Row:
     """`{open, due_soon, breached, decided, decided_in_time, median_seconds}`; open ones are those that somebody has to act
     on; a decided one was in time if the centre's limit had not ended before."""
-    async with reading(reader, caller, "declarations.read") as connection:
+    async with reads.reading(caller, "declarations.read") as connection:
         return await fetch_one(
             connection,
             f"SELECT count(*) FILTER (WHERE {_STANDING['open']} AND d.state <> 'draft') AS open, "
@@ -139,5 +127,5 @@ async def declaration_counts(reader: AsyncEngine, caller: Principal, now: dateti
             f"count(*) FILTER (WHERE {_STANDING['decided']} AND d.breached_at IS NULL) AS decided_in_time, "
             "CAST(percentile_disc(0.5) WITHIN GROUP (ORDER BY d.decision_seconds) AS bigint) AS median_seconds "
             "FROM declaration_view d",
-            {"now": now},
+            {"now": reads.now()},
         )

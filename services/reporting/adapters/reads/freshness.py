@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
+from services.reporting.adapters.reads import Reads
 from services.reporting.adapters.reads.rows import Row, fetch, fetch_one
 from shared.auth.principals import Principal
-from shared.scope import reading
 
 
-async def freshness(reader: AsyncEngine, caller: Principal) -> list[Row]:
+async def freshness(reads: Reads, caller: Principal) -> list[Row]:
     """How far each view has come in each partition: view, topic, partition, offset, event_time."""
-    async with reading(reader, caller, "customers.read") as connection:
+    async with reads.reading(caller, "customers.read") as connection:
         return await fetch(
             connection,
             'SELECT view, topic, partition, offset_reached AS "offset", event_time FROM view_freshness '
@@ -21,9 +19,9 @@ async def freshness(reader: AsyncEngine, caller: Principal) -> list[Row]:
         )
 
 
-async def latest_event(reader: AsyncEngine, caller: Principal) -> datetime | None:
+async def latest_event(reads: Reads, caller: Principal) -> datetime | None:
     """The latest event time that any view reflects, None before the first event."""
-    async with reading(reader, caller, "customers.read") as connection:
+    async with reads.reading(caller, "customers.read") as connection:
         row = await fetch_one(connection, "SELECT max(event_time) AS at FROM view_freshness")
     found: datetime | None = row["at"]
     return found

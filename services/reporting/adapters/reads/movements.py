@@ -6,21 +6,10 @@ from dataclasses import dataclass
 from datetime import date
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from services.reporting.adapters.reads.rows import (
-    LAST_INSTANT,
-    Page,
-    Row,
-    fetch,
-    given,
-    instant,
-    under_unit,
-    where,
-)
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads.rows import Row, fetch, given, in_unit
 from shared.auth.principals import Principal
-from shared.paging import Key, Listing
-from shared.scope import reading
+from shared.listing import Column, KeysetList, Order, Page
 
 BEHIND_A_CELL: Final = 50
 """How many customers a cell of the matrix names; its count is of all."""
@@ -38,48 +27,37 @@ class MovementFilter:
     effective_to: date | None = None
 
 
-_CONDITIONS: Final = {
-    "unit": under_unit("m"),
-    "customer": "m.customer_code = :customer",
-    "scheme": "m.scheme = :scheme",
-    "direction": "m.direction = :direction",
-    "effective_from": "m.effective_on >= :effective_from",
-    "effective_to": "m.effective_on <= :effective_to",
-}
+_LIST: Final = KeysetList(
+    "tier-movements",
+    "tiers.read",
+    "SELECT m.*, c.name FROM tier_movement_view m LEFT JOIN customer_view c ON c.customer_code = m.customer_code",
+    orders={
+        "decided": Order(
+            (
+                Column("m.decided_at", "decided_at", "timestamptz"),
+                Column("m.customer_code", "customer_code"),
+                Column("m.scheme", "scheme"),
+                Column("m.version", "version", "bigint"),
+            ),
+            descending=True,
+        )
+    },
+    filters={
+        "unit": in_unit("m"),
+        "customer": "m.customer_code = :customer",
+        "scheme": "m.scheme = :scheme",
+        "direction": "m.direction = :direction",
+        "effective_from": "m.effective_on >= :effective_from",
+        "effective_to": "m.effective_on <= :effective_to",
+    },
+)
 
 
 async def movements(
-    reader: AsyncEngine, caller: Principal, asked: MovementFilter, cursor: str | None, limit: int
+    reads: Reads, caller: Principal, asked: MovementFilter, cursor: str | None, limit: int
 ) -> Page:
     """The latest decided first. Each row: the columns of `tier_movement_view` and the customer's `name`."""
-    values = given(asked)
-    listing = Listing("tier-movements", values)
-    after = listing.after(cursor, (LAST_INSTANT, "", "", 0))
-    conditions = [_CONDITIONS[name] for name in values]
-    if cursor is not None:
-        conditions.append(
-            "(m.decided_at, m.customer_code, m.scheme, m.version) "
-            "< (CAST(:decided_at AS timestamptz), :customer_code, :scheme_code, :version)"
-        )
-        values |= {
-            "decided_at": instant(after[0]),
-            "customer_code": after[1],
-            "scheme_code": after[2],
-            "version": after[3],
-        }
-    async with reading(reader, caller, "tiers.read") as connection:
-        rows = await fetch(
-            connection,
-            "SELECT m.*, c.name FROM tier_movement_view m LEFT JOIN customer_view c USING (customer_code) "
-            f"WHERE {where(conditions)} "
-            "ORDER BY m.decided_at DESC, m.customer_code DESC, m.scheme DESC, m.version DESC LIMIT :limit",
-            {**values, "limit": limit + 1},
-        )
-    return listing.page(rows, limit, _key)
-
-
-def _key(row: Row) -> Key:
-    return row["decided_at"].isoformat(), row["customer_code"], row["scheme"], row["version"]
+    return await _LIST.read(reads.reader, caller, given(asked), cursor, limit)
 
 
 _MATRIX: Final = """
@@ -105,7 +83,7 @@ FROM numbered GROUP BY from_tier, to_tier ORDER BY from_tier, to_tier
 
 
 async def tier_matrix(
-    reader: AsyncEngine,
+    reads: Reads,
     caller: Principal,
     scheme: str,
     from_: date,
@@ -120,7 +98,7 @@ async def tier_matrix(
     values: Row = {"scheme": scheme, "from_": from_, "to": to, "named": BEHIND_A_CELL}
     if unit is not None:
         values["unit"] = unit
-    narrowed = "" if unit is None else f" AND {under_unit('c')}"
-    async with reading(reader, caller, "tiers.read") as connection:
+    narrowed = "" if unit is None else f" AND {in_unit('c')}"
+    async with reads.reading(caller, "tiers.read") as connection:
         cells = await fetch(connection, _MATRIX % narrowed, values)
     return {"scheme": scheme, "from": from_, "to": to, "cells": cells}

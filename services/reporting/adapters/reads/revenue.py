@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal, get_args
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
-from services.reporting.adapters.reads.rows import Page, Row, fetch, given, under_unit, where
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads.rows import Row, fetch, given, in_unit
 from shared.auth.principals import Principal
-from shared.paging import Listing
-from shared.scope import reading
+from shared.listing import Column, KeysetList, Order, Page
 
 RevenueGroup = Literal["month", "line", "unit", "customer", "industry", "tier"]
 REVENUE_GROUPS: Final[tuple[RevenueGroup, ...]] = get_args(RevenueGroup)
@@ -48,7 +48,7 @@ GROUP BY child_path, u.unit_code, u.name_zh, u.name_en ORDER BY child_path
 
 
 async def revenue(
-    reader: AsyncEngine,
+    reads: Reads,
     caller: Principal,
     unit: str | None,
     year: int,
@@ -66,12 +66,12 @@ async def revenue(
     values: Row = {"year": year}
     narrowed = ""
     if unit is not None:
-        narrowed += f" AND {under_unit('r')}"
+        narrowed += f" AND {in_unit('r')}"
         values["unit"] = unit
     if line is not None:
         narrowed += " AND r.line = :line"
         values["line"] = line
-    async with reading(reader, caller, "customers.read") as connection:
+    async with reads.reading(caller, "customers.read") as connection:
         rows = await _rows(connection, group, narrowed, values)
         (total,) = await fetch(connection, f"SELECT {_SUMS} {_FROM}{narrowed}", values)
     return {
@@ -122,34 +122,31 @@ class RevenueFilter:
     customer: str | None = None
 
 
-_CONDITIONS: Final = {
-    "unit": under_unit("r"),
-    "year": "r.year = :year",
-    "line": "r.line = :line",
-    "customer": "r.customer_code = :customer",
-}
+_LIST: Final = KeysetList(
+    "revenue",
+    "customers.read",
+    "SELECT r.*, c.name FROM revenue_view r LEFT JOIN customer_view c ON c.customer_code = r.customer_code",
+    orders={
+        "code": Order(
+            (
+                Column("r.customer_code", "customer_code"),
+                Column("r.year", "year", "bigint"),
+                Column("r.month", "month", "bigint"),
+                Column("r.line", "line"),
+            )
+        )
+    },
+    filters={
+        "unit": in_unit("r"),
+        "year": "r.year = :year",
+        "line": "r.line = :line",
+        "customer": "r.customer_code = :customer",
+    },
+)
 
 
 async def revenue_rows(
-    reader: AsyncEngine, caller: Principal, asked: RevenueFilter, cursor: str | None, limit: int
+    reads: Reads, caller: Principal, asked: RevenueFilter, cursor: str | None, limit: int
 ) -> Page:
     """Every figure by customer, year, month and line: the columns of `revenue_view` and the customer's `name`."""
-    values = given(asked)
-    listing = Listing("revenue", values)
-    after = listing.after(cursor, ("", 0, 0, ""))
-    conditions = [_CONDITIONS[name] for name in values]
-    if cursor is not None:
-        conditions.append(
-            "(r.customer_code, r.year, r.month, r.line) > (:of_customer, :of_year, :of_month, :of_line)"
-        )
-        values |= dict(zip(("of_customer", "of_year", "of_month", "of_line"), after, strict=True))
-    async with reading(reader, caller, "customers.read") as connection:
-        rows = await fetch(
-            connection,
-            "SELECT r.*, c.name FROM revenue_view r LEFT JOIN customer_view c USING (customer_code) "
-            f"WHERE {where(conditions)} ORDER BY r.customer_code, r.year, r.month, r.line LIMIT :limit",
-            {**values, "limit": limit + 1},
-        )
-    return listing.page(
-        rows, limit, lambda row: (row["customer_code"], row["year"], row["month"], row["line"])
-    )
+    return await _LIST.read(reads.reader, caller, given(asked), cursor, limit)

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from shared.paging import bad_cursor
+from shared.listing import Page, plain, under_unit
 
 Row = dict[str, Any]
-Page = tuple[list[Row], str | None]
-"""The rows of a page and the cursor of the next one, None at the end."""
 
-_UNDER_UNIT: Final = (
-    "(right(%(table)s.unit_path, length(:unit) + 1) = '/' || :unit OR starts_with(%(table)s.unit_path || '/', "
-    "(SELECT u.unit_path || '/' FROM unit_view u WHERE u.unit_code = :unit)))"
-)
 FIRST_INSTANT: Final = "0001-01-01T00:00:00+00:00"
 LAST_INSTANT: Final = "9999-12-31T00:00:00+00:00"
+KEY: Final = "sort_"
+"""Begins the name of what a list selects only to be sorted by."""
 
 
 _OPENING, _CLOSING = "[{<〔【〈《「『｢", "]}>〕】〉》」』｣"
@@ -43,16 +37,37 @@ def has_part(column: str) -> str:
     return f"strpos({folded(column)}, {folded('CAST(:q AS text)')}) > 0"
 
 
-def under_unit(table: str) -> str:
-    """The condition (SQL) that a row belongs to the unit `:unit` or to one below it. A unit that nobody has told of is
-    found by the end of the path."""
-    return _UNDER_UNIT % {"table": table}
+def in_unit(table: str) -> str:
+    """The condition (SQL) that a row belongs to the unit `:unit` or to one below it."""
+    return under_unit(f"{table}.unit_path", "unit_view")
 
 
-def under_unit_or_at_the_root(table: str) -> str:
+def in_unit_or_at_the_root(table: str) -> str:
     """The same for rows that may belong to no unit anybody knows (`/`): those are the root's."""
     at_root = f"({table}.unit_path = '/' AND EXISTS (SELECT FROM unit_view u WHERE u.unit_code = :unit AND u.parent IS NULL))"
-    return f"({under_unit(table)} OR {at_root})"
+    return f"({in_unit(table)} OR {at_root})"
+
+
+def or_first(column: str) -> str:
+    """An instant (SQL) that sorts before all others where there is none."""
+    return f"coalesce({column}, timestamptz '{FIRST_INSTANT}')"
+
+
+def or_last(column: str) -> str:
+    """An instant (SQL) that sorts behind all others where there is none."""
+    return f"coalesce({column}, timestamptz '{LAST_INSTANT}')"
+
+
+def one_of(name: str, conditions: Mapping[str, str]) -> str:
+    """The condition (SQL) that the value `:name` stands for; one that stands for none finds nothing."""
+    cases = " ".join(f"WHEN '{value}' THEN {condition}" for value, condition in conditions.items())
+    return f"CASE CAST(:{name} AS text) {cases} ELSE false END"
+
+
+def without_keys(page: Page) -> Page:
+    """The page as others see it."""
+    rows = [{name: value for name, value in row.items() if not name.startswith(KEY)} for row in page.items]
+    return Page(rows, page.next_cursor)
 
 
 async def fetch(
@@ -69,25 +84,9 @@ async def fetch_one(connection: AsyncConnection, query: str, values: Mapping[str
     return row
 
 
-def plain(row: Mapping[Any, Any]) -> Row:
-    """A row whose figures are `int`: PostgreSQL gives sums and wide figures as decimals."""
-    return {str(name): int(value) if isinstance(value, Decimal) else value for name, value in row.items()}
-
-
 def given(asked: Any) -> Row:
     """What a filter narrows by; a filter that says nothing is not there."""
     return {name: value for name in asked.__slots__ if (value := getattr(asked, name)) is not None}
-
-
-def instant(printed: str | int) -> datetime:
-    """The instant in a cursor. Raises the problem 400 `bad_cursor`."""
-    try:
-        found = datetime.fromisoformat(str(printed))
-    except ValueError:
-        raise bad_cursor() from None
-    if found.tzinfo is None:
-        raise bad_cursor()
-    return found
 
 
 def where(conditions: list[str]) -> str:

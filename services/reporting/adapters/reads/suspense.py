@@ -7,22 +7,18 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
+from services.reporting.adapters.reads import Reads
 from services.reporting.adapters.reads.rows import (
-    LAST_INSTANT,
-    Page,
     Row,
     fetch,
     fetch_one,
     given,
-    instant,
-    under_unit_or_at_the_root,
-    where,
+    in_unit_or_at_the_root,
+    or_last,
+    without_keys,
 )
 from shared.auth.principals import Principal
-from shared.paging import Listing, bad_cursor
-from shared.scope import reading
+from shared.listing import Column, KeysetList, Order, Page
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,13 +33,6 @@ class SuspenseFilter:
     unit: str | None = None
 
 
-_CONDITIONS: Final = {
-    "state": "s.state = :state",
-    "reason": "s.reason = :reason",
-    "code": "s.customer_code = :code",
-    "counter": "s.counter_id = :counter",
-    "unit": under_unit_or_at_the_root("s"),
-}
 _SUSPENSE: Final = (
     "SELECT s.*, c.name FROM suspense_view s "
     "LEFT JOIN customer_view c ON c.customer_code = coalesce(s.booked_for, s.customer_code)"
@@ -52,49 +41,54 @@ CODES_MAX: Final = 20
 _AGES: Final = (("1d", timedelta(days=1)), ("7d", timedelta(days=7)), ("30d", timedelta(days=30)))
 
 
+_HELD: Final = or_last("s.held_at")
+_LIST: Final = KeysetList(
+    "suspense",
+    "suspense.read",
+    _SUSPENSE.replace(
+        " FROM suspense_view", f", {_HELD} AS sort_held, CAST(s.item AS text) AS sort_item FROM suspense_view"
+    ),
+    orders={
+        "held": Order(
+            (Column(_HELD, "sort_held", "timestamptz"), Column("CAST(s.item AS text)", "sort_item"))
+        )
+    },
+    filters={
+        "state": "s.state = :state",
+        "reason": "s.reason = :reason",
+        "code": "s.customer_code = :code",
+        "counter": "s.counter_id = :counter",
+        "unit": in_unit_or_at_the_root("s"),
+    },
+)
+
+
 async def suspense(
-    reader: AsyncEngine,
-    caller: Principal,
-    now: datetime,
-    asked: SuspenseFilter,
-    cursor: str | None,
-    limit: int,
+    reads: Reads, caller: Principal, asked: SuspenseFilter, cursor: str | None, limit: int
 ) -> Page:
     """Those held for the longest first. Each row: the columns of `suspense_view` (`item` is a UUID that names the held
     content, `held_at` since when, `changed_at` and `decided_by` of the last step, `unit_path` `/` where it belongs to no
     unit anybody knows), the `name` of the customer that the code means where one is known, and `age_days`."""
-    values = given(asked)
-    listing = Listing("suspense", values)
-    after = listing.after(cursor, ("", ""))
-    conditions = [_CONDITIONS[name] for name in values]
-    held_at = f"coalesce(s.held_at, timestamptz '{LAST_INSTANT}')"
-    if cursor is not None:
-        conditions.append(f"({held_at}, s.item) > (:held_at, :item)")
-        values |= {"held_at": instant(after[0]), "item": _item(after[1])}
-    async with reading(reader, caller, "suspense.read") as connection:
-        rows = await fetch(
-            connection,
-            f"{_SUSPENSE} WHERE {where(conditions)} ORDER BY {held_at}, s.item LIMIT :limit",
-            {**values, "limit": limit + 1},
-        )
-    return listing.page([_aged(row, now) for row in rows], limit, _key)
+    found = without_keys(await _LIST.read(reads.reader, caller, given(asked), cursor, limit))
+    now = reads.now()
+    return Page([_aged(row, now) for row in found.items], found.next_cursor)
 
 
 def _aged(row: Row, now: datetime) -> Row:
     return {**row, "age_days": None if row["held_at"] is None else max(0, (now - row["held_at"]).days)}
 
 
-async def suspense_item(reader: AsyncEngine, caller: Principal, now: datetime, item: UUID) -> Row | None:
+async def suspense_item(reads: Reads, caller: Principal, item: UUID) -> Row | None:
     """One row of `suspense`, or None where the caller sees none of this name."""
-    async with reading(reader, caller, "suspense.read") as connection:
+    async with reads.reading(caller, "suspense.read") as connection:
         rows = await fetch(connection, f"{_SUSPENSE} WHERE s.item = :item", {"item": item})
-    return _aged(rows[0], now) if rows else None
+    return _aged(rows[0], reads.now()) if rows else None
 
 
-async def suspense_codes(reader: AsyncEngine, caller: Principal, reason: str) -> list[Row]:
+async def suspense_codes(reads: Reads, caller: Principal, reason: str) -> list[Row]:
     """What is held for this reason, by the code as it was sent: `[{customer_code, count, amount_fen, item, name}]`, at most
     20, the largest sum first. The sum is sales less reversals, `item` one of the held ones."""
-    async with reading(reader, caller, "suspense.read") as connection:
+    async with reads.reading(caller, "suspense.read") as connection:
         return await fetch(
             connection,
             "SELECT g.*, c.name FROM (SELECT customer_code, count(*) AS count, "
@@ -107,19 +101,7 @@ async def suspense_codes(reader: AsyncEngine, caller: Principal, reason: str) ->
         )
 
 
-def _key(row: Row) -> tuple[str, str]:
-    held_at = row["held_at"]
-    return LAST_INSTANT if held_at is None else held_at.isoformat(), str(row["item"])
-
-
-def _item(printed: str | int) -> UUID:
-    try:
-        return UUID(str(printed))
-    except ValueError:
-        raise bad_cursor() from None
-
-
-async def suspense_summary(reader: AsyncEngine, caller: Principal, now: datetime) -> Row:
+async def suspense_summary(reads: Reads, caller: Principal) -> Row:
     """What is held now: `{held, amount_fen, customers, by_reason, by_age}`.
 
     `by_reason`: `[{reason, count, amount_fen, customers, oldest}]`, the largest amount first; `by_age`: `[{age, count,
@@ -127,7 +109,8 @@ async def suspense_summary(reader: AsyncEngine, caller: Principal, now: datetime
     alike; `customers` counts the codes as sent.
     """
     sums = "count(*) AS count, coalesce(sum(amount_fen), 0) AS amount_fen, count(DISTINCT customer_code) AS customers"
-    async with reading(reader, caller, "suspense.read") as connection:
+    now = reads.now()
+    async with reads.reading(caller, "suspense.read") as connection:
         total = await fetch_one(connection, f"SELECT {sums} FROM suspense_view WHERE state = 'held'")
         by_reason = await fetch(
             connection,

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
+from services.reporting.adapters.reads import Reads
 from services.reporting.adapters.reads.rows import Row, fetch
 from shared.auth.principals import Principal
-from shared.scope import reading
 
 
-async def units(reader: AsyncEngine, caller: Principal) -> list[Row]:
+async def units(reads: Reads, caller: Principal) -> list[Row]:
     """`[{unit_code, name_zh, name_en, level, unit_path}]` of every unit, by its place in the tree."""
-    async with reading(reader, caller, "units.read") as connection:
+    async with reads.reading(caller, "units.read") as connection:
         return await fetch(
             connection,
             "SELECT unit_code, name_zh, name_en, level, unit_path FROM unit_view ORDER BY unit_path",

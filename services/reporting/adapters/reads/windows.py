@@ -5,13 +5,11 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy.ext.asyncio import AsyncEngine
-
-from services.reporting.adapters.reads.rows import Page, Row, fetch, instant, under_unit, where
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads.rows import Row, fetch, in_unit, where
 from shared.auth.policy import permit
 from shared.auth.principals import Principal
-from shared.paging import Listing
-from shared.scope import reading
+from shared.listing import Column, KeysetList, Order, Page
 
 TIME_LINE_MAX: Final = 2_000
 
@@ -34,7 +32,7 @@ _PAST: Final = (
 
 
 async def windows(
-    reader: AsyncEngine,
+    reads: Reads,
     caller: Principal,
     from_: datetime | None = None,
     to: datetime | None = None,
@@ -55,35 +53,35 @@ async def windows(
         values["to"] = to
     if unit is not None:
         values["unit"] = unit
-    async with reading(reader, caller, "windows.read") as connection:
+    async with reads.reading(caller, "windows.read") as connection:
         found = await fetch(
             connection,
             f"{_CURRENT} WHERE {_touching('w', from_, to, unit, 'w.settled_at')} ORDER BY w.opens_at LIMIT :most",
             values,
         )
     if past and permit(caller, "plans.read") is None:
-        async with reading(reader, caller, "plans.read") as connection:
+        async with reads.reading(caller, "plans.read") as connection:
             found += await fetch(
                 connection,
                 f"{_PAST} WHERE p.opens_at IS NOT NULL AND p.state IN ('succeeded', 'expired', 'withdrawn') AND "
                 f"{_touching('p', from_, to, unit, _ENDED)} ORDER BY p.opens_at LIMIT :most",
                 values,
             )
-    await _mark_what_is_seen(reader, caller, found)
+    await _mark_what_is_seen(reads, caller, found)
     return sorted(found, key=lambda row: (row["opens_at"], row["plan_id"]))
 
 
-async def _mark_what_is_seen(reader: AsyncEngine, caller: Principal, rows: list[Row]) -> None:
+async def _mark_what_is_seen(reads: Reads, caller: Principal, rows: list[Row]) -> None:
     """`plan_seen` and `customer_seen`: whether the caller may open the plan behind a window, and its customer. Windows are
     open to everybody inside, the two others are not."""
     plans, customers = set[str](), set[str]()
     if permit(caller, "plans.read") is None:
-        async with reading(reader, caller, "plans.read") as connection:
+        async with reads.reading(caller, "plans.read") as connection:
             asked = {"plans": [row["plan_id"] for row in rows]}
             query = "SELECT plan_id FROM plan_view WHERE plan_id = ANY(:plans)"
             plans = {row["plan_id"] for row in await fetch(connection, query, asked)}
     if permit(caller, "customers.read") is None:
-        async with reading(reader, caller, "customers.read") as connection:
+        async with reads.reading(caller, "customers.read") as connection:
             asked = {"codes": [row["customer_code"] for row in rows if row["customer_code"]]}
             query = "SELECT customer_code FROM customer_view WHERE customer_code = ANY(:codes)"
             customers = {row["customer_code"] for row in await fetch(connection, query, asked)}
@@ -99,25 +97,23 @@ def _touching(table: str, from_: datetime | None, to: datetime | None, unit: str
     if to is not None:
         conditions.append(f"{table}.opens_at < :to")
     if unit is not None:
-        conditions.append(under_unit(table))
+        conditions.append(in_unit(table))
     return where(conditions)
 
 
+_LIST: Final = KeysetList(
+    "windows",
+    "windows.read",
+    _CURRENT,
+    orders={
+        "ends": Order((Column("w.ends_at", "ends_at", "timestamptz"), Column("w.window_key", "window_key")))
+    },
+    filters={"unit": in_unit("w")},
+)
+
+
 async def current_windows(
-    reader: AsyncEngine, caller: Principal, unit: str | None, cursor: str | None, limit: int
+    reads: Reads, caller: Principal, unit: str | None, cursor: str | None, limit: int
 ) -> Page:
     """Windows in force or settling of every unit, those that end first coming first; rows as in `windows`."""
-    values: Row = {} if unit is None else {"unit": unit}
-    listing = Listing("windows", values)
-    after = listing.after(cursor, ("", ""))
-    conditions = [] if unit is None else [under_unit("w")]
-    if cursor is not None:
-        conditions.append("(w.ends_at, w.window_key) > (:ends_at, :window)")
-        values |= {"ends_at": instant(after[0]), "window": after[1]}
-    async with reading(reader, caller, "windows.read") as connection:
-        rows = await fetch(
-            connection,
-            f"{_CURRENT} WHERE {where(conditions)} ORDER BY w.ends_at, w.window_key LIMIT :limit",
-            {**values, "limit": limit + 1},
-        )
-    return listing.page(rows, limit, lambda row: (row["ends_at"].isoformat(), row["window_key"]))
+    return await _LIST.read(reads.reader, caller, {"unit": unit}, cursor, limit)

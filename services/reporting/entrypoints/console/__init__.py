@@ -9,7 +9,7 @@ from __future__ import annotations
 from fastapi import FastAPI
 
 from services.reporting.adapters.peers import Peers
-from services.reporting.adapters.read_models import ReadModels
+from services.reporting.adapters.reads import Reads
 from services.reporting.entrypoints.console import (
     cases,
     customers,
@@ -54,9 +54,11 @@ _ROOMS = (
 )
 
 
-def open_console(read: ReadModels, peers: Peers, hub: Hub, clock: Clock, mode: str) -> Console:
+def open_console(reads: Reads, peers: Peers, hub: Hub, clock: Clock, mode: str) -> Console:
     """The console of a process."""
-    return Console(read, peers, Pages(StaticFiles.shipped(), clock), hub, Directory(read, peers), clock, mode)
+    return Console(
+        reads, peers, Pages(StaticFiles.shipped(), clock), hub, Directory(reads, peers), clock, mode
+    )
 
 
 def install(app: FastAPI, console: Console) -> None:

@@ -9,7 +9,12 @@ from fastapi import Path, Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
-from services.reporting.adapters.read_models import CustomerFilter
+from services.reporting.adapters.reads.customer360 import customer360 as read_customer360
+from services.reporting.adapters.reads.customers import CustomerFilter
+from services.reporting.adapters.reads.customers import customer as read_customer
+from services.reporting.adapters.reads.customers import customer_counts as read_customer_counts
+from services.reporting.adapters.reads.customers import customers as read_customers
+from services.reporting.domain.refusals import UnknownCustomer
 from services.reporting.entrypoints.console.filters import Code, Unit, Words
 from services.reporting.entrypoints.console.forms import seen
 from services.reporting.entrypoints.console.parts import ROWS, AtDesk
@@ -56,23 +61,21 @@ async def customers(
         agreement=_BOOLEAN.get(agreement or ""),
         order="revenue" if order == "revenue" else "code",
     )
-    rows, following = await desk.read.customers(desk.principal, asked, cursor, ROWS)
+    page = await desk.read(read_customers, asked, cursor, ROWS)
     return desk.show(
         "customers.html",
-        rows=rows,
-        counts=await desk.read.customer_counts(desk.principal, asked),
-        next_cursor=following,
+        rows=page.items,
+        counts=await desk.read(read_customer_counts, asked),
+        next_cursor=page.next_cursor,
         order=asked.order,
         asked=desk.query,
     )
 
 
 async def file(desk: AtDesk, code: str, refused: Problem | None = None, form: Any = None) -> Response:
-    found = await desk.read.customer360(desk.principal, code)
+    found = await desk.read(read_customer360, code)
     if found is None:
-        raise Problem(
-            404, "unknown_customer", "没有这个客户，或不在您的范围内。", "No such customer in your scope."
-        )
+        raise Problem(UnknownCustomer())
     own_code = found["customer"]["customer_code"]
     own, explained = await desk.together(
         # The version to write against is the registry's own, which the view follows at a distance.
@@ -111,7 +114,7 @@ async def why(desk: AtDesk, code: CustomerCode) -> Response:
     """A tier explained down to the transactions behind it (TIE-15)."""
     desk.who.require("tiers.read")
     found = await desk.get("tiering", f"/v1/customers/{_quoted(code)}/tiers", {"explain": "true"})
-    customer = await desk.read.customer(desk.principal, found["customer_code"])
+    customer = await desk.read(read_customer, found["customer_code"])
     return desk.show(
         "why.html",
         found=found,

@@ -7,6 +7,8 @@ from typing import Final
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Told
+from services.reporting.adapters.reads.dashboard import dashboard as read_dashboard
+from services.reporting.adapters.reads.units import units as read_units
 from services.reporting.entrypoints.console.page import TIERS
 from services.reporting.entrypoints.console.parts import AtDesk, Desk
 from services.reporting.entrypoints.console.route import room
@@ -20,7 +22,7 @@ router = room()
 async def dashboard(desk: AtDesk) -> Response:
     if not desk.who.may("customers.read"):
         return await organisation(desk)
-    found = await desk.read.dashboard(desk.principal)
+    found = await desk.read(read_dashboard)
     return desk.show("dashboard.html", board=found, tiers=_pyramid(found["tiers"]))
 
 
@@ -34,7 +36,7 @@ async def organisation(desk: Desk) -> Response:
     )
     return desk.show(
         "organisation.html",
-        tree=await desk.read.units(desk.principal),
+        tree=await desk.read(read_units),
         staff=(staff or Told())["items"] or [],
         more=bool((staff or Told())["next_cursor"]),
     )

@@ -10,12 +10,14 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, ServiceName
+from services.reporting.adapters.reads.dead_letters import dead_letter_summary as read_dead_letter_summary
+from services.reporting.domain.refusals import CorrectionNotJson
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
 from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Number
 from services.reporting.entrypoints.console.route import room
 from shared.contracts.topics import SERVICES
 from shared.kernel.reasons import DeadLetterReason
-from shared.problems import Problem
+from shared.problems import NotFound, Problem
 
 Of = Annotated[Literal["", "registry", "tiering", "claims", "reporting"] | None, Query()]
 State = Annotated[Literal["", "open", "replayed", "closed", "all"] | None, Query()]
@@ -57,7 +59,7 @@ async def letters(
     return desk.show(
         "dead_letters.html",
         rows=rows,
-        summary=await desk.read.dead_letter_summary(desk.principal),
+        summary=await desk.read(read_dead_letter_summary),
         away=[name for name, told in found.items() if told is None],
         next_cursor=str(only["next"]) if only is not None and only["more"] and not reason else None,
         more=[
@@ -111,18 +113,13 @@ async def _correction(desk: Desk, service: str, number: int, corrected: str) -> 
     try:
         json.loads(text)
     except ValueError:
-        raise Problem(
-            422,
-            "not_json",
-            "改正后的内容不是有效的 JSON，未发送。",
-            "The corrected message is not valid JSON; nothing was sent.",
-        ) from None
+        raise Problem(CorrectionNotJson()) from None
     return {"value_base64": base64.b64encode(text.encode()).decode()}
 
 
 def _service(name: str) -> ServiceName:
     if name not in get_args(ServiceName):
-        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        raise Problem(NotFound())
     return cast(ServiceName, name)
 
 

@@ -8,14 +8,17 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
-from services.reporting.adapters.read_models import DeclarationFilter
+from services.reporting.adapters.reads.declarations import DeclarationFilter
+from services.reporting.adapters.reads.declarations import declaration as read_declaration
+from services.reporting.adapters.reads.declarations import declaration_counts as read_declaration_counts
+from services.reporting.adapters.reads.declarations import declarations as read_declarations
 from services.reporting.entrypoints.console.filters import Unit, Words
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
 from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Id
 from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.visitor import Visitor
 from shared.paging import Cursor
-from shared.problems import Problem
+from shared.problems import NotFound, Problem
 
 Standing = Annotated[Literal["", "open", "due_soon", "breached", "decided"] | None, Query()]
 WaitingFor = Annotated[Literal["", "declarer", "pre_review", "centre"] | None, Query()]
@@ -60,12 +63,12 @@ async def declarations(
         mine=True if mine else None,
         q=q or None,
     )
-    rows, following = await desk.read.declarations(desk.principal, asked, cursor, ROWS)
-    counts = await desk.read.declaration_counts(desk.principal)
+    page = await desk.read(read_declarations, asked, cursor, ROWS)
+    counts = await desk.read(read_declaration_counts)
     return desk.show(
         "declarations.html",
-        rows=rows,
-        next_cursor=following,
+        rows=page.items,
+        next_cursor=page.next_cursor,
         counts=counts,
         asked=desk.query,
     )
@@ -113,7 +116,7 @@ async def declare(desk: AtDesk) -> Response:
 
 
 async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form | None = None) -> Response:
-    view = await desk.read.declaration(desk.principal, number)
+    view = await desk.read(read_declaration, number)
     away: Problem | None = None
     try:
         found = await desk.get("registry", path_of("v1", "declarations", number))
@@ -171,7 +174,7 @@ async def edit(desk: AtDesk, number: Id) -> Response:
 @router.post("/declarations/{number}/{act}")
 async def act(desk: AtDesk, number: Id, act: str) -> Response:
     if act not in _ACTS:
-        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        raise Problem(NotFound())
     form = await desk.form()
     body = form.given("decision", "comment", "manager_a", "manager_b")
     try:
@@ -196,7 +199,7 @@ async def _following(desk: Desk, number: str) -> str | None:
     waiting = "centre" if desk.who.may("declarations.decide") else "pre_review"
     if waiting == "pre_review" and not desk.who.may("declarations.pre_review"):
         return None
-    rows, _ = await desk.read.declarations(desk.principal, DeclarationFilter(waiting_for=waiting), None, 2)
+    rows = (await desk.read(read_declarations, DeclarationFilter(waiting_for=waiting), None, 2)).items
     return next((row["declaration_id"] for row in rows if row["declaration_id"] != number), None)
 
 

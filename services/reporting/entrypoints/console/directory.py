@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from services.reporting.adapters.peers import Peers
-from services.reporting.adapters.read_models import ReadModels
+from services.reporting.adapters.reads import Reads
+from services.reporting.adapters.reads.units import units
 from services.reporting.entrypoints.console.visitor import Visitor
 from shared.problems import Problem
 from shared.texts import Language, say
@@ -87,8 +88,8 @@ class _Kept:
 class Directory:
     """Asks for names and keeps them for a short while, each visitor's own."""
 
-    def __init__(self, read: ReadModels, peers: Peers) -> None:
-        self._read = read
+    def __init__(self, reads: Reads, peers: Peers) -> None:
+        self._reads = reads
         self._peers = peers
         self._people: dict[str, _Kept] = {}
         self._units: dict[str, _Kept] = {}
@@ -128,7 +129,7 @@ class Directory:
         return found.names
 
     async def _ask_units(self, who: Visitor) -> Mapping[str, Pair] | None:
-        rows = await self._read.units(who.principal)
+        rows = await self._reads.read(who.principal, units)
         return {row["unit_code"]: (row["name_zh"], row["name_en"]) for row in rows}
 
     async def _ask_people(self, who: Visitor) -> Mapping[str, Pair] | None:

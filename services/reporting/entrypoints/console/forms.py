@@ -12,6 +12,7 @@ from fastapi import Request
 from fastapi.responses import RedirectResponse
 from starlette.exceptions import HTTPException
 
+from services.reporting.domain.refusals import StaleForm, UnreadableForm
 from services.reporting.entrypoints.console.visitor import Visitor, refuse_other_sites
 from shared.ids import new_id
 from shared.problems import Problem
@@ -58,12 +59,7 @@ async def submitted(request: Request, who: Visitor) -> Form:
     refuse_other_sites(request)
     form = await read_form(request)
     if not hmac.compare_digest(form[FORM_TOKEN].encode(), who.form_token.encode()):
-        raise Problem(
-            403,
-            "stale_form",
-            "此页面打开后登录已变更，请返回重新打开页面再提交。",
-            "You have signed in anew since this page was opened. Go back, open it again and send it then.",
-        )
+        raise Problem(StaleForm())
     return form
 
 
@@ -75,7 +71,7 @@ async def read_form(request: Request) -> Form:
     except HTTPException:
         pairs = [("", "\x00")]
     if any("\x00" in name or "\x00" in value for name, value in pairs):
-        raise Problem(400, "bad_request", "表单无法读取。", "The form cannot be read.")
+        raise Problem(UnreadableForm())
     many: dict[str, tuple[str, ...]] = {}
     for name, value in pairs:
         many[name] = (*many.get(name, ()), value)

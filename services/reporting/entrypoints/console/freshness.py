@@ -6,6 +6,7 @@ from typing import Any
 
 from fastapi.responses import Response
 
+from services.reporting.adapters.reads.freshness import freshness as read_freshness
 from services.reporting.entrypoints.console.parts import AtDesk
 from services.reporting.entrypoints.console.route import room
 
@@ -16,7 +17,7 @@ router = room()
 async def freshness(desk: AtDesk) -> Response:
     desk.who.require("customers.read")
     views: dict[str, dict[str, Any]] = {}
-    for row in await desk.read.freshness(desk.principal):
+    for row in await desk.read(read_freshness):
         view = views.setdefault(row["view"], {"view": row["view"], "event_time": None, "partitions": []})
         view["partitions"].append(row)
         if row["event_time"] is not None:

@@ -12,7 +12,9 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
-from services.reporting.adapters.read_models import Row
+from services.reporting.adapters.reads.customer360 import customer360 as read_customer360
+from services.reporting.adapters.reads.rows import Row
+from services.reporting.domain.refusals import UnknownMergeSides
 from services.reporting.entrypoints.console.filters import Code
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
 from services.reporting.entrypoints.console.parts import AtDesk, Desk, Number
@@ -59,12 +61,7 @@ async def previewed(
     sides = await _sides(desk, survivor.strip(), alias.strip())
     typed = form or Form({"survivor": survivor.strip(), "alias": alias.strip()})
     if sides is None:
-        unknown = Problem(
-            404,
-            "unknown_customer",
-            "两个代码须分别属于您范围内的两个客户。",
-            "The codes have to mean two different customers in your scope.",
-        )
+        unknown = Problem(UnknownMergeSides())
         return await listed(desk, None, None, refused or unknown, typed)
     return desk.show(
         "merge_new.html",
@@ -129,8 +126,8 @@ async def _sides(desk: Desk, survivor: str, alias: str) -> tuple[Row, Row] | Non
     """Both customers as their pages show them; None unless they are two that the reader sees."""
     if not desk.who.may("customers.read"):
         return None
-    one = await desk.read.customer360(desk.principal, survivor)
-    other = await desk.read.customer360(desk.principal, alias)
+    one = await desk.read(read_customer360, survivor)
+    other = await desk.read(read_customer360, alias)
     if one is None or other is None:
         return None
     if one["customer"]["customer_code"] == other["customer"]["customer_code"]:

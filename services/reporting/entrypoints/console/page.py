@@ -125,7 +125,7 @@ class Pages:
         language = who.manner.language
         shown |= {
             "who": who,
-            "refused": None if refused is None else told(refused, language),
+            "refused": None if refused is None else shown_problem(refused, language),
             "form": form or Form(),
             "as_of": frame.as_of,
             "units": sorted(frame.names.units.items()),
@@ -190,7 +190,7 @@ class Pages:
         return answer
 
 
-def told(problem: Problem, language: Language) -> dict[str, Any]:
+def shown_problem(problem: Problem, language: Language) -> dict[str, Any]:
     """A problem as a page shows it: a sentence, the fields that are wrong, and what to do about it."""
     errors = problem.members.get("errors")
     return {

@@ -7,17 +7,18 @@ every page shows, and the ways to read, to ask the other services and to answer.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Concatenate, Final
 
 from fastapi import Depends, Path, Request
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
 from services.reporting.adapters.peers import Command, Peers, ServiceName, Told
-from services.reporting.adapters.read_models import ReadModels
+from services.reporting.adapters.reads import Asked, Found, Reads
+from services.reporting.adapters.reads.freshness import latest_event
 from services.reporting.entrypoints.console.directory import Directory, Names
 from services.reporting.entrypoints.console.forms import Form, submitted
 from services.reporting.entrypoints.console.live import Hub
@@ -41,7 +42,7 @@ Id = Annotated[str, Path(max_length=64, pattern=r"^[^\x00]+$")]
 class Console:
     """The console of this process. Its routes find it in `app.state.console`."""
 
-    read: ReadModels
+    reads: Reads
     peers: Peers
     pages: Pages
     hub: Hub
@@ -58,10 +59,6 @@ class Desk:
     request: Request
     who: Visitor
     frame: Frame
-
-    @property
-    def read(self) -> ReadModels:
-        return self.console.read
 
     @property
     def principal(self) -> Principal:
@@ -101,6 +98,15 @@ class Desk:
         """The form of this request. Raises the problems of `forms.submitted`."""
         return await submitted(self.request, self.who)
 
+    async def read(
+        self,
+        function: Callable[Concatenate[Reads, Principal, Asked], Awaitable[Found]],
+        *asked: Asked.args,
+        **named: Asked.kwargs,
+    ) -> Found:
+        """What the views say to the visitor, by a function of `adapters.reads`."""
+        return await self.console.reads.read(self.principal, function, *asked, **named)
+
     async def get(self, service: ServiceName, path: str, params: Mapping[str, Any] | None = None) -> Told:
         """What a service answers. Raises its problem."""
         return await self.console.peers.get(self.who.on_behalf, service, path, params)
@@ -126,7 +132,7 @@ class Desk:
 async def desk_of(request: Request, who: SignedIn) -> Desk:
     console = console_of(request)
     as_of, names = await asyncio.gather(
-        console.read.latest_event(who.principal) if who.may("customers.read") else _nothing(),
+        console.reads.read(who.principal, latest_event) if who.may("customers.read") else _nothing(),
         console.directory.names(who),
     )
     return Desk(console, request, who, Frame(as_of, names))

@@ -9,14 +9,17 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
-from services.reporting.adapters.read_models import PlanFilter
+from services.reporting.adapters.reads.customers import customer as read_customer
+from services.reporting.adapters.reads.plans import PlanFilter
+from services.reporting.adapters.reads.plans import plan as read_plan
+from services.reporting.adapters.reads.plans import plans as read_plans
 from services.reporting.entrypoints.console.filters import Code, Unit, Words
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
 from services.reporting.entrypoints.console.parts import ROWS, AtDesk, Desk, Id
 from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.visitor import Visitor
 from shared.paging import Cursor
-from shared.problems import Problem
+from shared.problems import NotFound, Problem
 
 Standing = Annotated[Literal["", "open", "review", "overdue"] | None, Query()]
 StateFilter = Annotated[
@@ -89,8 +92,8 @@ async def plans(
         mine=True if mine else None,
         q=q or None,
     )
-    rows, following = await desk.read.plans(desk.principal, asked, cursor, ROWS)
-    return desk.show("plans.html", rows=rows, next_cursor=following, asked=desk.query)
+    page = await desk.read(read_plans, asked, cursor, ROWS)
+    return desk.show("plans.html", rows=page.items, next_cursor=page.next_cursor, asked=desk.query)
 
 
 async def form_page(
@@ -131,7 +134,7 @@ async def file(desk: AtDesk) -> Response:
 
 
 async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form | None = None) -> Response:
-    view = await desk.read.plan(desk.principal, number)
+    view = await desk.read(read_plan, number)
     away: Problem | None = None
     try:
         found = await desk.get("claims", path_of("v1", "plans", number))
@@ -152,7 +155,7 @@ async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form
         view=view,
         customer_seen=bool(found["customer_code"])
         and desk.who.may("customers.read")
-        and await desk.read.customer(desk.principal, found["customer_code"]) is not None,
+        and await desk.read(read_customer, found["customer_code"]) is not None,
         ranking=(ranking or Told())["items"] or [],
         may=_may(desk.who, found) if away is None else set(),
     )
@@ -191,7 +194,7 @@ async def edit(desk: AtDesk, number: Id) -> Response:
 @router.post("/plans/{number}/{act}")
 async def act(desk: AtDesk, number: Id, act: str) -> Response:
     if act not in _ACTS:
-        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        raise Problem(NotFound())
     form = await desk.form()
     body = form.given(*_ACTS[act])
     if act == "judge":

@@ -13,10 +13,11 @@ from fastapi.responses import RedirectResponse, Response
 from fastapi.routing import APIRoute
 from starlette.exceptions import HTTPException
 
-from services.reporting.entrypoints.console.page import told
+from services.reporting.domain.refusals import InvalidFilters
+from services.reporting.entrypoints.console.page import shown_problem
 from services.reporting.entrypoints.console.parts import console_of, desk_of
 from services.reporting.entrypoints.console.visitor import NotSignedIn, manner_of, visitor
-from shared.problems import Problem, field_errors
+from shared.problems import InternalError, NotFound, Problem, field_errors
 
 log = structlog.get_logger(__name__)
 
@@ -45,45 +46,30 @@ class ConsoleRoute(APIRoute):
                 return _to_sign_in(request, expired=missing.expired)
             except RequestValidationError as wrong:
                 faults = field_errors(wrong.errors(), manner_of(request).language)
-                return await problem_page(request, _of_address(faults))
+                return await problem_page(request, Problem(InvalidFilters(faults)))
             except Problem as problem:
                 return await problem_page(request, problem)
             except Exception:
                 # The cause goes to the log alone: it may hold values and the inner workings of the system.
                 log.exception("a page failed", path=request.url.path)
-                return await problem_page(
-                    request,
-                    Problem(
-                        500, "internal_error", "系统内部错误，已记录。", "An error on our side; it is logged."
-                    ),
-                )
+                return await problem_page(request, Problem(InternalError()))
 
         return handled
-
-
-def _of_address(faults: list[dict[str, str]]) -> Problem:
-    return Problem(
-        422,
-        "invalid_fields",
-        "地址中的筛选条件不符合要求。",
-        "A filter in the address breaks its rule.",
-        errors=faults,
-    )
 
 
 async def problem_page(request: Request, problem: Problem) -> Response:
     """A refusal with the navigation around it, and without it for somebody who has not signed in."""
     pages = console_of(request).pages
     manner = manner_of(request)
-    shown = told(problem, manner.language)
+    shown = shown_problem(problem, manner.language)
     try:
         desk = await desk_of(request, await visitor(request))
     except Exception:
         # Whatever keeps the frame from being read must not hide the refusal itself.
         return pages.plain(
-            request, manner, "problem.html", status=problem.status, told=shown, layout="bare.html"
+            request, manner, "problem.html", status=problem.status, problem=shown, layout="bare.html"
         )
-    return desk.show("problem.html", status=problem.status, told=shown, layout="base.html")
+    return desk.show("problem.html", status=problem.status, problem=shown, layout="base.html")
 
 
 def unknown_addresses(app: FastAPI) -> None:
@@ -96,9 +82,7 @@ def unknown_addresses(app: FastAPI) -> None:
         )
         if isinstance(error, HTTPException) and error.status_code == 404 and people:
             request.state.mark = console_of(request).hub.mark
-            return await problem_page(
-                request, Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
-            )
+            return await problem_page(request, Problem(NotFound()))
         found: Response = await otherwise(request, error)  # type: ignore[misc]
         return found
 

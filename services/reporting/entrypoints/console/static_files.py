@@ -13,7 +13,7 @@ from typing import Final
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from shared.problems import Problem
+from shared.problems import NotFound, Problem
 
 FOLDER: Final = Path(__file__).resolve().parents[2] / "static"
 _TYPES: Final = {
@@ -70,7 +70,7 @@ router = APIRouter(include_in_schema=False)
 async def static(request: Request, digest: str, name: str) -> Response:
     file = StaticFiles.shipped().get(name)
     if file is None:
-        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        raise Problem(NotFound())
     # An address with an old hash, from a page opened before an upgrade, gets the file of today; only the true address is
     # kept for ever.
     headers = {

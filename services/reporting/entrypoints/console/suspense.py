@@ -14,7 +14,13 @@ from fastapi import Query
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import Command, Told
-from services.reporting.adapters.read_models import Row, SuspenseFilter
+from services.reporting.adapters.reads.rows import Row
+from services.reporting.adapters.reads.suspense import SuspenseFilter
+from services.reporting.adapters.reads.suspense import suspense as read_suspense
+from services.reporting.adapters.reads.suspense import suspense_codes as read_suspense_codes
+from services.reporting.adapters.reads.suspense import suspense_item as read_suspense_item
+from services.reporting.adapters.reads.suspense import suspense_summary as read_suspense_summary
+from services.reporting.domain.refusals import NotInSuspense
 from services.reporting.entrypoints.console.filters import Code
 from services.reporting.entrypoints.console.formats import fen_of
 from services.reporting.entrypoints.console.forms import Form, path_of, seen
@@ -23,7 +29,7 @@ from services.reporting.entrypoints.console.route import room
 from services.reporting.entrypoints.console.standing import booked_one, effects
 from shared.kernel.reasons import HeldReason
 from shared.paging import Cursor
-from shared.problems import Problem
+from shared.problems import NotFound, Problem
 
 Reason = Annotated[Literal[""] | HeldReason | None, Query()]
 State = Annotated[Literal["", "held", "released", "closed", "all"] | None, Query()]
@@ -43,17 +49,17 @@ async def suspense(
     desk: AtDesk, reason: Reason = None, state: State = None, code: Code = None, cursor: Cursor = None
 ) -> Response:
     desk.who.require("suspense.read")
-    summary = await desk.read.suspense_summary(desk.principal)
+    summary = await desk.read(read_suspense_summary)
     shown = state or "held"
     asked = SuspenseFilter(None if shown == "all" else shown, reason or None, code or None)
-    rows, following = await desk.read.suspense(desk.principal, asked, cursor, ROWS)
+    page = await desk.read(read_suspense, asked, cursor, ROWS)
     grouped = reason in MAPPABLE and shown == "held" and not cursor and not code
     return desk.show(
         "suspense.html",
         summary=summary,
-        rows=rows,
-        groups=await desk.read.suspense_codes(desk.principal, reason or "") if grouped else [],
-        next_cursor=following,
+        rows=page.items,
+        groups=await desk.read(read_suspense_codes, reason or "") if grouped else [],
+        next_cursor=page.next_cursor,
         reason=reason or "",
         state=shown,
         asked=desk.query,
@@ -67,20 +73,15 @@ async def held(desk: AtDesk, item: UUID) -> Response:
 
 
 async def one(desk: Desk, item: UUID, refused: Problem | None = None, form: Form | None = None) -> Response:
-    found = await desk.read.suspense_item(desk.principal, item)
+    found = await desk.read(read_suspense_item, item)
     if found is None:
-        raise Problem(
-            404,
-            "not_in_suspense",
-            "没有这笔待处理交易，或不在您的机构范围内。",
-            "There is no such transaction in suspense within your scope.",
-        )
+        raise Problem(NotInSuspense())
     own = await _at_tiering(desk, found)
     mappable = found["reason"] in MAPPABLE and found["state"] == "held"
     same: list[Row] = []
     if mappable:
         asked = SuspenseFilter("held", None, found["customer_code"])
-        same, _ = await desk.read.suspense(desk.principal, asked, None, _LOOKED_AT)
+        same = (await desk.read(read_suspense, asked, None, _LOOKED_AT)).items
     return desk.show(
         "suspense_one.html",
         refused=refused,
@@ -101,7 +102,7 @@ async def one(desk: Desk, item: UUID, refused: Problem | None = None, form: Form
 async def decide(desk: AtDesk, item: UUID) -> Response:
     form = await desk.form()
     if not form["number"].isdecimal():
-        raise Problem(404, "not_found", "没有这个地址。", "There is nothing at this address.")
+        raise Problem(NotFound())
     path = path_of("v1", "suspense", form["number"], "decision")
     try:
         await desk.tell(Command("tiering", path, form.given("decision", "comment"), form.key))

@@ -18,6 +18,7 @@ from fastapi import Depends, Request
 from fastapi.responses import Response
 
 from services.reporting.adapters.peers import OnBehalf
+from services.reporting.domain.refusals import OtherSite
 from shared.auth.policy import Operation, permit
 from shared.auth.principals import Principal
 from shared.auth.tokens import TokenRefused, TokenVerifier
@@ -150,7 +151,7 @@ def refuse_other_sites(request: Request) -> None:
     origin = request.headers.get("origin")
     foreign = origin is not None and urlsplit(origin).netloc != request.headers.get("host")
     if foreign or request.headers.get("sec-fetch-site") in ("cross-site", "same-site"):
-        raise Problem(403, "other_site", "请求来自其他网站。", "The request comes from another site.")
+        raise Problem(OtherSite())
 
 
 def local_path(asked: str | None) -> str:

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Query
 from fastapi.responses import Response
 
+from services.reporting.adapters.reads.windows import windows as read_windows
 from services.reporting.entrypoints.console.filters import Unit
 from services.reporting.entrypoints.console.forms import path_of
 from services.reporting.entrypoints.console.page import named
@@ -37,8 +38,8 @@ async def windows(desk: AtDesk, unit: Unit = None, span: Span = None, show: Stat
     desk.who.require("windows.read")
     now = desk.now
     back, forth = _SPANS[span or "quarter"]
-    rows = await desk.read.windows(
-        desk.principal, now - back, now + forth, desk.names.unit_meant(unit), (show or "all") == "all"
+    rows = await desk.read(
+        read_windows, now - back, now + forth, desk.names.unit_meant(unit), (show or "all") == "all"
     )
     # Those that run come first, the next to end at the top; then what is over, the latest first.
     running = [row for row in rows if row["state"] in ("active", "settling")]

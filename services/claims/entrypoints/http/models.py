@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Annotated, Any, Literal, Self
 
+from fastapi import Query
 from pydantic import (
     BaseModel,
     BeforeValidator,
@@ -16,15 +18,18 @@ from pydantic import (
 )
 
 from services.claims.domain.festivals import Festival
-from services.claims.domain.plans import Compared, Kind, Phase, Plan
-from services.claims.handlers.file_plan import Filing
+from services.claims.domain.plans import Alternative, Kind, Phase, Plan
+from services.claims.handlers.file_plan import FilePlan
 from services.claims.handlers.ports import Case, Subject
+from services.claims.handlers.review_plan import Ranking
 from shared.contracts.claims_v1 import Stage
 from shared.contracts.counter_v1 import Line
 from shared.contracts.fields import Code, Count, Day, Figure, Instant, Part, Text, amount
 from shared.http_fields import StatedDay
 from shared.money import AMOUNT_PATTERN
+from shared.texts import word
 
+Filter = Annotated[str | None, Query(min_length=1, max_length=64, pattern=r"^[^\x00]*$")]
 Long = Annotated[str, Field(min_length=1, max_length=20_000, pattern=r"^[^\x00]*$")]
 Reason = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*$")]
 Item = Annotated[str, Field(min_length=1, max_length=1_000, pattern=r"^[^\x00]*$")]
@@ -59,8 +64,8 @@ class ComparedIn(_In):
     cost: Yuan | None = None
     quality: Item | None = None
 
-    def compared(self) -> Compared:
-        return Compared(self.service, self.margin, self.cost, self.quality)
+    def alternative(self) -> Alternative:
+        return Alternative(self.service, self.margin, self.cost, self.quality)
 
 
 class PlanIn(_In):
@@ -96,8 +101,8 @@ class PlanIn(_In):
             raise ValueError("festival goes with the kind festival")
         return self
 
-    def filing(self) -> Filing:
-        return Filing(
+    def command(self) -> FilePlan:
+        return FilePlan(
             unit_code=self.unit_code,
             customer_code=self.customer_code,
             prospect_uscc=None if self.prospect is None else self.prospect.uscc,
@@ -108,12 +113,13 @@ class PlanIn(_In):
             plan_text=self.plan_text,
             expected_revenue_fen=self.expected_yearly_revenue,
             expected_margin_fen=self.expected_margin,
-            comparison=tuple(one.compared() for one in self.comparison),
+            comparison=tuple(one.alternative() for one in self.comparison),
             files=tuple(self.files),
             manager_a=self.manager_a,
             manager_b=self.manager_b,
             opens_on=self.opens_on,
             may_queue=self.queue,
+            hand_in=self.submit,
         )
 
 
@@ -144,7 +150,7 @@ class PlanChangeIn(_In):
             if value is None and name in ("lines", "plan_text", "comparison", "files", "manager_a", "queue"):
                 continue
             if name == "comparison":
-                value = tuple(one.compared() for one in value)
+                value = tuple(one.alternative() for one in value)
             elif isinstance(value, list):
                 value = tuple(value)
             changes[renamed.get(name, name)] = value
@@ -363,7 +369,7 @@ _SAME = tuple(
 )
 
 
-def plan_out(plan: Plan, subject: Subject, steps: list[dict[str, Any]]) -> PlanOut:
+def plan_out(plan: Plan, subject: Subject, steps: Sequence[Mapping[str, Any]]) -> PlanOut:
     """The resource of a plan."""
     values: dict[str, Any] = {name: getattr(plan, name) for name in _SAME}
     values.update(
@@ -399,11 +405,33 @@ def plan_out(plan: Plan, subject: Subject, steps: list[dict[str, Any]]) -> PlanO
     return PlanOut(**values)
 
 
-def summary_of(row: dict[str, Any], last_day: date | None) -> PlanSummary:
+def summary_of(row: Mapping[str, Any], last_day: date | None) -> PlanSummary:
     """A plan in a list, from a row that joins plan and subject."""
     values = {**row, "plan_id": row["id"], "last_day": last_day, "lines": list(row["lines"])}
     values["due_at"] = row["due_at"] if row["state"] == "submitted" else None
     return PlanSummary(**{name: values[name] for name in PlanSummary.model_fields})
+
+
+def ranking_out(ranking: Ranking) -> RankingOut:
+    """The resource of a ranking."""
+    return RankingOut(
+        order=list(ranking.order),
+        items=[
+            RankedOut(
+                place=one.place,
+                plan_id=one.candidate.plan_id,
+                unit_code=one.candidate.unit_code,
+                declared=one.candidate.declared,
+                territory=one.candidate.territory,
+                expected_margin=one.candidate.margin_fen,
+                submitted_at=one.candidate.submitted_at,
+                behind=one.behind,
+                behind_zh=None if one.behind is None else word("criterion", one.behind, "zh-CN"),
+                behind_en=None if one.behind is None else word("criterion", one.behind, "en"),
+            )
+            for one in ranking.places
+        ],
+    )
 
 
 def case_out(case: Case, customer_code: str | None, name: str | None) -> CaseOut:

@@ -7,10 +7,13 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 from pydantic import Field
 
-from services.claims.adapters.read_models import ReadModels
+from services.claims.adapters.read_models import CUSTOMERS
+from services.claims.entrypoints.commands import Reader, answers
 from shared.auth.http import Caller, require
 from shared.contracts.fields import Instant, Part
-from shared.paging import PAGE_DEFAULT, Cursor, Limit
+from shared.paging import PAGE_DEFAULT, BadCursor, Cursor, Limit
+
+router = APIRouter(prefix="/v1", tags=["customers"])
 
 UnitFilter = Annotated[
     str | None, Query(max_length=32, pattern=r"^[^\x00]*$", description="This unit and everything below it.")
@@ -49,16 +52,15 @@ class Customers(Part):
     next_cursor: str | None
 
 
-def routes(read: ReadModels) -> APIRouter:
-    router = APIRouter(prefix="/v1", tags=["customers"])
-
-    @router.get("/customers")
-    async def customers(
-        caller: Caller, unit: UnitFilter = None, cursor: Cursor = None, limit: Limit = PAGE_DEFAULT
-    ) -> Customers:
-        """Customers in the caller's scope by code, with the unit responsible and the agreements in force."""
-        require(caller, "customers.read")
-        rows, following = await read.customers(caller, unit, cursor, limit)
-        return Customers(items=[Customer.model_validate(row) for row in rows], next_cursor=following)
-
-    return router
+@router.get("/customers", responses=answers(BadCursor))
+async def customers(
+    caller: Caller,
+    reader: Reader,
+    unit: UnitFilter = None,
+    cursor: Cursor = None,
+    limit: Limit = PAGE_DEFAULT,
+) -> Customers:
+    """Customers in the caller's scope by code, with the unit responsible and the agreements in force."""
+    require(caller, "customers.read")
+    page = await CUSTOMERS.read(reader, caller, {"unit": unit}, cursor, limit)
+    return Customers(items=[Customer.model_validate(row) for row in page.items], next_cursor=page.next_cursor)

@@ -1,0 +1,588 @@
+"""What the views answer to programs: rows and figures under the names of the contracts, money in yuan, instants with the offset
+of Asia/Shanghai.
+
+Fields are named as `adapters.reads` names them; `amount_fen` there is `amount` outside.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from shared.contracts.fields import Day, Figure, Instant, Part
+
+
+def _outside(name: str) -> str:
+    return name.removesuffix("_fen").removesuffix("_")
+
+
+class Answer(Part):
+    """A part of an answer of the views."""
+
+    model_config = ConfigDict(alias_generator=_outside)
+
+
+class TierMovement(Answer):
+    """One change of a customer's tier under a scheme."""
+
+    customer_code: str
+    scheme: str
+    version: int
+    scheme_version: int
+    from_tier: str
+    to_tier: str
+    direction: str
+    reason: str
+    effective_on: Day
+    period: str
+    total_fen: Figure = Field(description="At the change, yuan.")
+    key_account: bool
+    decided_at: Instant
+    caused_by_source: str | None
+    caused_by_id: str | None
+    unit_path: str | None
+    manager_a: str | None
+    manager_b: str | None
+
+
+class NamedMovement(TierMovement):
+    """The same with the customer's name."""
+
+    name: str | None
+
+
+# -- revenue ------------------------------------------------------------------------------------------------------------
+
+
+class Figures(Answer):
+    """Booked in a year; null where nothing was booked."""
+
+    amount_fen: Figure | None
+    last_year_fen: Figure | None = Field(description="The whole year before.")
+    pieces: int | None
+    transactions: int | None
+    customers: int | None = Field(description="With bookings this year.")
+
+
+class MonthFigures(Figures):
+    """Those of a month."""
+
+    month: int
+
+
+class LineFigures(Figures):
+    """Those of a line."""
+
+    line: str
+
+
+class UnitFigures(Figures):
+    """Those of the unit asked for itself, or of one below it with everything under that."""
+
+    unit_path: str | None
+    unit_code: str | None
+    name_zh: str | None
+    name_en: str | None
+
+
+class CustomerFigures(Figures):
+    """Those of a customer."""
+
+    customer_code: str
+    name: str | None
+
+
+class IndustryFigures(Figures):
+    """Those of an industry; null for customers without one."""
+
+    industry: str | None
+
+
+class TierFigures(Figures):
+    """Those of the customers that hold a tier now."""
+
+    scheme: str
+    tier: str
+
+
+class Revenue(Answer):
+    """A year beside the year before, grouped."""
+
+    year: int
+    unit: str | None
+    group: str
+    line: str | None
+    rows: list[MonthFigures | LineFigures | UnitFigures | CustomerFigures | IndustryFigures | TierFigures]
+    total_fen: Figure | None
+    last_year_fen: Figure | None
+
+
+# -- what is held -------------------------------------------------------------------------------------------------------
+
+
+class Held(Answer):
+    """A transaction in suspense, or one that was."""
+
+    item: UUID = Field(description="Names the held content.")
+    source: str
+    id: str
+    customer_code: str = Field(description="As it was sent.")
+    counter_id: str
+    line: str
+    kind: str
+    amount_fen: Figure
+    business_date: Day
+    state: str
+    reason: str
+    held_at: Instant | None
+    changed_at: Instant
+    booked_for: str | None
+    decided_by: str | None
+    unit_path: str
+    manager_a: str | None
+    manager_b: str | None
+    partition: int
+    first_offset: int
+    state_offset: int
+
+
+class NamedHeld(Held):
+    """The same with the customer that the code means, and how long it has been held."""
+
+    name: str | None
+    age_days: int | None
+
+
+class HeldPage(Answer):
+    """A page of held transactions."""
+
+    items: list[NamedHeld]
+    next_cursor: str | None
+
+
+class HeldByReason(Answer):
+    """What is held for a reason."""
+
+    reason: str
+    count: int
+    amount_fen: Figure
+    customers: int
+    oldest: Instant | None
+
+
+class HeldByAge(Answer):
+    """What has been held for less than a day, 7 days or 30 days, or longer (`1d`, `7d`, `30d`, `older`)."""
+
+    age: str
+    count: int
+    amount_fen: Figure
+
+
+class HeldSummary(Answer):
+    """What is held now; amounts are of sales and reversals alike, `customers` counts the codes as sent."""
+
+    held: int
+    amount_fen: Figure
+    customers: int
+    by_reason: list[HeldByReason]
+    by_age: list[HeldByAge]
+
+
+# -- the first page -----------------------------------------------------------------------------------------------------
+
+
+class CustomerCounts(Answer):
+    """Customers that are neither merged nor retired."""
+
+    total: int
+    potential: int
+    active: int
+    key_accounts: int
+    with_agreement: int
+
+
+class TierCount(Answer):
+    """How many customers hold a tier."""
+
+    scheme: str
+    tier: str
+    count: int
+
+
+class MonthRevenue(Answer):
+    """A month beside the same one of the year before."""
+
+    month: int
+    amount_fen: Figure | None
+    last_year_fen: Figure | None
+
+
+class LineRevenue(Answer):
+    """A line beside the year before."""
+
+    line: str
+    amount_fen: Figure | None
+    last_year_fen: Figure | None
+
+
+class BoardRevenue(Answer):
+    """The latest year with bookings."""
+
+    year: int
+    total_fen: Figure | None
+    last_year_fen: Figure | None
+    by_month: list[MonthRevenue]
+    by_line: list[LineRevenue]
+
+
+class DeclarationCounts(Answer):
+    """Declarations by how they stand."""
+
+    open: int
+    due_soon: int
+    breached: int
+    decided: int
+    decided_in_time: int
+    median_seconds: int | None
+
+
+class WindowCounts(Answer):
+    """Windows and plans of the caller's units."""
+
+    active: int
+    ending_7d: int
+    settling: int
+    review: int
+    overdue: int
+
+
+class LettersByReason(Answer):
+    """Dead letters of a service that lie open for a reason."""
+
+    service: str
+    reason: str | None
+    count: int
+    customers: int
+    amount_fen: Figure
+    oldest: Instant | None
+
+
+class LetterSummary(Answer):
+    """Dead letters that lie open; amounts and customers as far as messages could be read."""
+
+    open: int
+    customers: int
+    amount_fen: Figure
+    by_reason: list[LettersByReason]
+
+
+class Dashboard(Answer):
+    """The figures of the first page; a part that the caller's roles do not show is null."""
+
+    customers: CustomerCounts
+    tiers: list[TierCount]
+    revenue: BoardRevenue
+    movements: list[NamedMovement]
+    declarations: DeclarationCounts | None
+    windows: WindowCounts | None
+    suspense: HeldSummary | None
+    dead_letters: LetterSummary | None
+    as_of: Instant | None = Field(description="The latest event time that any view reflects.")
+
+
+# -- tiers from and to --------------------------------------------------------------------------------------------------
+
+
+class CellCustomer(Answer):
+    """A customer behind a cell."""
+
+    customer_code: str
+    name: str | None
+
+
+class Cell(Answer):
+    """The customers that stood at one tier before and stand at the other now."""
+
+    from_tier: str
+    to_tier: str
+    count: int
+    customers: list[CellCustomer] = Field(description="At most 50 of them.")
+
+
+class TierMatrix(Answer):
+    """Where customers stood before `from` and at the end of `to`."""
+
+    scheme: str
+    from_: Day
+    to: Day
+    cells: list[Cell]
+
+
+# -- alerts -------------------------------------------------------------------------------------------------------------
+
+
+class Alert(Answer):
+    """What somebody should look at."""
+
+    event_id: str
+    service: str
+    alert: str
+    subject: str = Field(
+        description="A declaration, a range's division, a customer's code, or `uscc:` and a credit code."
+    )
+    unit_code: str | None
+    unit_path: str | None
+    manager_a: str | None
+    manager_b: str | None
+    escalated_to: str | None
+    due_at: Instant | None = Field(description="Of a window its end.")
+    raised_at: Instant
+    plan_id: str | None
+    customer_code: str | None
+    case_kind: str | None
+    name: str | None
+    open: bool = Field(description="What it is about still stands.")
+
+
+class Alerts(Answer):
+    """A page of alerts."""
+
+    items: list[Alert]
+    next_cursor: str | None
+
+
+# -- one customer -------------------------------------------------------------------------------------------------------
+
+
+class CustomerFile(Answer):
+    """A customer as its file has it."""
+
+    customer_code: str
+    version: int
+    name: str
+    uscc: str | None
+    kind: str
+    status: str
+    merged_into: str | None
+    survivor: str
+    unit_code: str
+    unit_path: str
+    unit_name_zh: str | None
+    unit_name_en: str | None
+    division: str | None
+    industry: str | None
+    manager_a: str | None
+    manager_b: str | None
+    lead: str
+    registered_at: Instant
+    aliases: list[str]
+    counter_codes: list[dict[str, Any]] = Field(
+        description="`code`, `valid_from`, `valid_to`, and whose counters it is of."
+    )
+    agreements: list[dict[str, Any]] = Field(description="Those in force.")
+    agreements_in_force: int
+    as_of: Instant
+
+
+class HeldTier(Answer):
+    """A tier that the customer holds under a scheme."""
+
+    customer_code: str
+    scheme: str
+    scheme_version: int
+    version: int
+    tier: str
+    effective_on: Day | None
+    period: str
+    total_fen: Figure
+    key_account: bool
+    as_of: Instant
+    unit_path: str | None
+    manager_a: str | None
+    manager_b: str | None
+    state_offset: int
+
+
+class MonthBooked(Answer):
+    """Booked in a month on a line, summed over the customer's codes."""
+
+    year: int
+    month: int
+    line: str
+    amount_fen: Figure
+    pieces: int
+    transactions: int
+
+
+class Window(Answer):
+    """A window in force or settling."""
+
+    window_key: str
+    customer_code: str | None
+    uscc: str | None
+    name: str | None
+    state: str
+    plan_id: str | None
+    version: int | None
+    unit_code: str | None
+    unit_path: str | None
+    manager_a: str | None
+    manager_b: str | None
+    kind: str | None
+    lines: list[str] | None
+    opens_at: Instant | None
+    ends_at: Instant | None
+    last_day: Day | None
+    settled_at: Instant | None
+    as_of: Instant | None
+    state_offset: int
+    unit_name_zh: str | None
+    unit_name_en: str | None
+
+
+class Plan(Answer):
+    """A development plan."""
+
+    plan_id: str
+    version: int
+    state: str
+    kind: str
+    customer_code: str | None
+    uscc: str | None
+    name: str
+    unit_code: str
+    unit_path: str
+    reviewing_unit: str
+    lines: list[str]
+    expected_revenue_fen: Figure | None
+    manager_a: str | None
+    manager_b: str | None
+    queued: bool
+    submitted_at: Instant | None
+    due_at: Instant | None
+    breached_at: Instant | None
+    reviewed_at: Instant | None
+    reviewed_by: str | None
+    opens_at: Instant | None
+    ends_at: Instant | None
+    settled_at: Instant | None
+    rule_version: int | None
+    stage: str | None
+    progressed_at: Instant | None
+    significant: bool
+    extended_until: Instant | None
+    closed_at: Instant | None
+    agreement_no: str | None
+    as_of: Instant
+    unit_name_zh: str | None
+    unit_name_en: str | None
+
+
+class Declaration(Answer):
+    """A declaration with what is left of its running limit."""
+
+    declaration_id: str
+    version: int
+    state: str
+    declared_by: str
+    declarer: str
+    name: str
+    uscc: str | None
+    unit_code: str
+    unit_path: str
+    pre_review_unit: str | None
+    deciding_unit: str
+    deciding_path: str
+    expected_lines: list[str]
+    expected_revenue_fen: Figure | None
+    manager_a: str | None
+    manager_b: str | None
+    submitted_at: Instant | None
+    arrived_at: Instant | None
+    waiting_for: str | None
+    warn_at: Instant | None
+    due_at: Instant | None
+    warned_at: Instant | None
+    breached_at: Instant | None
+    escalated_to: str | None
+    decided_at: Instant | None
+    decided_by: str | None
+    decision_seconds: int | None
+    customer_code: str | None
+    as_of: Instant
+    unit_name_zh: str | None
+    unit_name_en: str | None
+    hours_left: float | None
+
+
+class CustomerEvent(Answer):
+    """What happened to a customer."""
+
+    event_id: str
+    customer_code: str
+    customer_version: int
+    event: str
+    happened_at: Instant
+    done_by: str
+    unit_code: str | None
+    counter_code: str | None
+    agreement_no: str | None
+    signed_on: Day | None
+    ends_on: Day | None
+    ended_on: Day | None
+    signing_unit: str | None
+    declaration_id: str | None
+    merged_into: str | None
+    unit_path: str | None
+    manager_a: str | None
+    manager_b: str | None
+    partition: int
+    record_offset: int
+
+
+class ClaimsEvent(Answer):
+    """What happened to its plans, windows and cases."""
+
+    event_id: str
+    event: str
+    plan_id: str | None
+    plan_version: int | None
+    subject: str
+    customer_code: str | None
+    unit_code: str | None
+    happened_at: Instant
+    done_by: str
+    ends_at: Instant | None
+    agreement_no: str | None
+    development_unit: str | None
+    lead: str | None
+    stage: str | None
+    case_kind: str | None
+    reason: str | None
+    unit_path: str | None
+    manager_a: str | None
+    manager_b: str | None
+    partition: int
+    record_offset: int
+
+
+class Customer360(Answer):
+    """Everything about a customer, that of customers merged into it included. What the caller's roles do not show is empty
+    or null."""
+
+    asked: str = Field(description="The code asked for.")
+    customer: CustomerFile
+    codes: list[str] = Field(description="Its own and those merged into it.")
+    tiers: list[HeldTier]
+    movements: list[TierMovement]
+    revenue: list[MonthBooked]
+    agreements: list[dict[str, Any]] = Field(description="All of them, with `state`.")
+    counter_codes: list[dict[str, Any]]
+    windows: list[Window]
+    plans: list[Plan]
+    declaration: Declaration | None
+    suspense: list[Held]
+    events: list[CustomerEvent] = Field(description="The latest 200.")
+    claims_events: list[ClaimsEvent] = Field(description="The latest 200.")
