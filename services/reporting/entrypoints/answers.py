@@ -378,7 +378,9 @@ class CustomerFile(Answer):
     lead: str
     registered_at: Instant
     aliases: list[str]
-    counter_codes: list[dict[str, Any]] = Field(description="`code`, `valid_from`, `valid_to`, and whose counters it is of.")
+    counter_codes: list[dict[str, Any]] = Field(
+        description="`code`, `valid_from`, `valid_to`, and whose counters it is of."
+    )
     agreements: list[dict[str, Any]] = Field(description="Those in force.")
     agreements_in_force: int
     as_of: Instant

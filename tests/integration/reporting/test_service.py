@@ -305,4 +305,4 @@ async def test_the_page_asks_for_a_token_shows_the_callers_customers_in_two_lang
         # The language that was chosen last stays.
         assert "Access token" in (await browser.post("/sign-out")).text
         header = {"authorization": f"Bearer {mint(reporting.secrets, 'admin')}"}
-        assert (await browser.get("/", headers=header)).status_code == 403
+        assert (await browser.get("/customers", headers=header)).status_code == 403
