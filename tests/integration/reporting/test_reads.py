@@ -34,6 +34,7 @@ from services.reporting.adapters.reads.revenue import RevenueFilter
 from services.reporting.adapters.reads.suspense import SuspenseFilter
 from services.reporting.entrypoints import answers
 from services.reporting.entrypoints.answers import Answer
+from services.reporting.entrypoints.customer_answers import Customer360
 from shared.auth.development import PEOPLE
 from shared.auth.principals import Principal
 from shared.contracts.fields import printed_instant
@@ -164,7 +165,7 @@ async def test_a_merged_customer_is_answered_under_its_survivor_with_all_that_it
             len(found[part]) for part in ("tiers", "plans", "windows", "events", "suspense", "claims_events")
         ] == [1] * 6
         assert found["declaration"]["declaration_id"] == "D1" and found["declaration"]["hours_left"] is None
-        answers_all(answers.Customer360, found)
+        answers_all(Customer360, found)
     assert (await customer360_reads.customer360(read, person("centre-nanjing"), "S1")) is None
     assert (await customer360_reads.customer360(read, MANAGER, "S1") or {})["suspense"] == []
 
