@@ -61,7 +61,7 @@ class PeerProblem(Problem):
         return dict(self._of_peer.more)
 
 
-class Told(dict[str, Any]):
+class PeerAnswer(dict[str, Any]):
     """An object of an answer. A member that the service did not send is None: what it adds or leaves out later breaks no
     page."""
 
@@ -99,12 +99,12 @@ class Peers:
 
     async def get(
         self, who: OnBehalf, service: ServiceName, path: str, params: Mapping[str, Any] | None = None
-    ) -> Told:
+    ) -> PeerAnswer:
         """The answer (JSON object). Raises the problem that the service told, or 503 `service_away`."""
         given = {name: value for name, value in (params or {}).items() if value not in (None, "")}
         return await self._asked(who, service, "GET", path, {}, params=given)
 
-    async def tell(self, who: OnBehalf, command: Command) -> Told:
+    async def tell(self, who: OnBehalf, command: Command) -> PeerAnswer:
         """Have a command done. Raises as `get` does."""
         headers = {"idempotency-key": command.key}
         if command.version is not None:
@@ -146,7 +146,7 @@ class Peers:
         path: str,
         headers: Mapping[str, str],
         **content: Any,
-    ) -> Told:
+    ) -> PeerAnswer:
         fault: Exception | None = None
         for _ in range(_ATTEMPTS):
             try:
@@ -180,12 +180,12 @@ def _headers(who: OnBehalf) -> dict[str, str]:
     return {"authorization": f"Bearer {who.token}", "accept-language": who.language}
 
 
-def _content(service: ServiceName, answer: httpx.Response) -> Told:
+def _content(service: ServiceName, answer: httpx.Response) -> PeerAnswer:
     try:
-        content = json.loads(answer.content, object_hook=Told)
+        content = json.loads(answer.content, object_hook=PeerAnswer)
     except ValueError:
         content = None
-    if not isinstance(content, Told):
+    if not isinstance(content, PeerAnswer):
         raise _unreadable(service)
     return content
 
@@ -193,10 +193,10 @@ def _content(service: ServiceName, answer: httpx.Response) -> Told:
 def _problem(service: ServiceName, answer: httpx.Response) -> Problem:
     """What the service said, to be said again; its words are already in the person's language."""
     try:
-        told = json.loads(answer.content, object_hook=Told)
+        told = json.loads(answer.content, object_hook=PeerAnswer)
     except ValueError:
         told = None
-    if not isinstance(told, Told) or not isinstance(told["code"], str):
+    if not isinstance(told, PeerAnswer) or not isinstance(told["code"], str):
         return _away(service) if answer.status_code >= 500 else _unreadable(service)
     detail = str(told["detail"] or told["title"] or told["code"])
     members = {str(name): value for name, value in told.items() if name not in _PROBLEM_MEMBERS}

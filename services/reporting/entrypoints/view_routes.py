@@ -20,13 +20,13 @@ from services.reporting.adapters.reads.suspense import suspense_summary as read_
 from services.reporting.domain.refusals import UnknownCustomer
 from services.reporting.entrypoints.answers import (
     Alerts,
-    Customer360,
     Dashboard,
     HeldPage,
     HeldSummary,
     Revenue,
     TierMatrix,
 )
+from services.reporting.entrypoints.customer_answers import Customer360
 from services.reporting.entrypoints.http import REFUSALS, SchemeFilter, UnitFilter
 from services.reporting.entrypoints.state import Views
 from shared.auth.http import Caller, require

@@ -34,6 +34,7 @@ from services.reporting.adapters.reads.revenue import RevenueFilter
 from services.reporting.adapters.reads.suspense import SuspenseFilter
 from services.reporting.entrypoints import answers
 from services.reporting.entrypoints.answers import Answer
+from services.reporting.entrypoints.customer_answers import Customer360
 from shared.auth.development import PEOPLE
 from shared.auth.principals import Principal
 from shared.contracts.fields import printed_instant
@@ -63,8 +64,11 @@ pytestmark = pytest.mark.engines
 class Standing:
     """A clock that stands at one instant."""
 
-    def now(self) -> Any:
-        return THEN + timedelta(hours=40)
+    def __init__(self, hours: int = 40) -> None:
+        self._at = THEN + timedelta(hours=hours)
+
+    def now(self) -> datetime:
+        return self._at
 
 
 @pytest.fixture
@@ -161,7 +165,7 @@ async def test_a_merged_customer_is_answered_under_its_survivor_with_all_that_it
             len(found[part]) for part in ("tiers", "plans", "windows", "events", "suspense", "claims_events")
         ] == [1] * 6
         assert found["declaration"]["declaration_id"] == "D1" and found["declaration"]["hours_left"] is None
-        answers_all(answers.Customer360, found)
+        answers_all(Customer360, found)
     assert (await customer360_reads.customer360(read, person("centre-nanjing"), "S1")) is None
     assert (await customer360_reads.customer360(read, MANAGER, "S1") or {})["suspense"] == []
 
@@ -368,6 +372,11 @@ async def test_lists_page_without_loss_or_repetition_in_the_order_of_urgency(
         ("D5", None),
         ("D4", None),
     ]
+    # Time goes on while somebody turns the pages: a cursor holds at every instant.
+    page = await declarations_reads.declarations(read, CENTRE, DeclarationFilter(), None, 2)
+    later = Reads(read.reader, Standing(hours=41))
+    page = await declarations_reads.declarations(later, CENTRE, DeclarationFilter(), page.next_cursor, 2)
+    assert [(row["declaration_id"], row["hours_left"]) for row in page.items] == [("D1", 7.0), ("D5", None)]
     for asked, names in (
         (DeclarationFilter(standing="breached"), ["D3", "D2"]),
         (DeclarationFilter(standing="due_soon"), ["D1"]),
@@ -605,6 +614,9 @@ async def test_programs_read_the_same_figures_in_yuan(engines: Engines, reportin
     assert (await reporting.get("/v1/tier-matrix", **matrix)).json()["cells"]
     assert (await reporting.get("/v1/alerts")).status_code == 200
     assert (await reporting.get("/v1/dashboard", "admin")).status_code == 403
+    ordered = (await reporting.get("/v1/customers", q=start, order="revenue")).json()
+    assert [row["customer_code"] for row in ordered["items"]] == [f"{start}1"]
+    assert (await reporting.get("/v1/customers", q=start, order="name")).status_code == 422
 
 
 @pytest.mark.req("REG-6")

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from services.reporting.adapters.peers import Told
+from services.reporting.adapters.peers import PeerAnswer
 from services.reporting.adapters.reads.customers import CustomerFilter
 from services.reporting.adapters.reads.searching import words_of
 from services.reporting.adapters.reads.suspense import SuspenseFilter
@@ -190,13 +190,13 @@ def test_what_was_typed_is_looked_for_word_by_word_with_wide_letters_as_plain_on
     assert words_of(typed) == words
 
 
-def told(**changes: Any) -> Told:
+def told(**changes: Any) -> PeerAnswer:
     return _told(explained(**changes))
 
 
 def _told(value: Any) -> Any:
     if isinstance(value, dict):
-        return Told({name: _told(member) for name, member in value.items()})
+        return PeerAnswer({name: _told(member) for name, member in value.items()})
     return [_told(one) for one in value] if isinstance(value, list) else value
 
 

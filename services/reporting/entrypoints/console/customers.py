@@ -8,7 +8,7 @@ from urllib.parse import quote
 from fastapi import Path, Query
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Command, Told
+from services.reporting.adapters.peers import Command, PeerAnswer
 from services.reporting.adapters.reads.customer360 import customer360 as read_customer360
 from services.reporting.adapters.reads.customers import CustomerFilter
 from services.reporting.adapters.reads.customers import customer as read_customer
@@ -91,7 +91,7 @@ async def file(desk: AtDesk, code: str, refused: Problem | None = None, form: An
         form=form,
         found=found,
         asked_code=code,
-        explained={tier["scheme"]: tier for tier in (explained or Told())["tiers"] or []},
+        explained={tier["scheme"]: tier for tier in (explained or PeerAnswer())["tiers"] or []},
         version=None if own is None else own["version"],
         revenue=years,
         chart_lines=[

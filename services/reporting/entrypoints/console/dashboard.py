@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Told
+from services.reporting.adapters.peers import PeerAnswer
 from services.reporting.adapters.reads.dashboard import dashboard as read_dashboard
 from services.reporting.adapters.reads.units import units as read_units
 from services.reporting.entrypoints.console.page import TIERS
@@ -37,8 +37,8 @@ async def organisation(desk: Desk) -> Response:
     return desk.show(
         "organisation.html",
         tree=await desk.read(read_units),
-        staff=(staff or Told())["items"] or [],
-        more=bool((staff or Told())["next_cursor"]),
+        staff=(staff or PeerAnswer())["items"] or [],
+        more=bool((staff or PeerAnswer())["next_cursor"]),
     )
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Command, Told
+from services.reporting.adapters.peers import Command, PeerAnswer
 from services.reporting.adapters.reads.declarations import DeclarationFilter
 from services.reporting.adapters.reads.declarations import declaration as read_declaration
 from services.reporting.adapters.reads.declarations import declaration_counts as read_declaration_counts
@@ -77,10 +77,10 @@ async def declarations(
 async def form_page(
     desk: Desk,
     *,
-    found: Told | None = None,
+    found: PeerAnswer | None = None,
     form: Form | None = None,
     refused: Problem | None = None,
-    rehearsal: Told | None = None,
+    rehearsal: PeerAnswer | None = None,
 ) -> Response:
     return desk.show(
         "declaration_form.html",
@@ -88,7 +88,7 @@ async def form_page(
         form=form or (_form_of(found) if found is not None else Form({"unit_code": desk.who.home_unit})),
         refused=refused,
         rehearsal=rehearsal,
-        contacts=range(max(_CONTACTS, len((found or Told())["contacts"] or []))),
+        contacts=range(max(_CONTACTS, len((found or PeerAnswer())["contacts"] or []))),
     )
 
 
@@ -124,8 +124,8 @@ async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form
         # The view still shows the state; what only the registry knows is said to be missing.
         if view is None or missing.status < 500:
             raise
-        limit = Told(due_at=view["due_at"], hours_left=view["hours_left"])
-        found, away = Told({**view, "id": number, "limit": limit}), missing
+        limit = PeerAnswer(due_at=view["due_at"], hours_left=view["hours_left"])
+        found, away = PeerAnswer({**view, "id": number, "limit": limit}), missing
     return desk.show(
         "declaration.html",
         refused=refused or away,
@@ -203,7 +203,7 @@ async def _following(desk: Desk, number: str) -> str | None:
     return next((row["declaration_id"] for row in rows if row["declaration_id"] != number), None)
 
 
-def _may(who: Visitor, found: Told) -> set[str]:
+def _may(who: Visitor, found: PeerAnswer) -> set[str]:
     """The acts that the page offers; the registry has the last word."""
     state, mine = found["state"], found["declarer"] == who.principal.user
     waiting = found["waiting_for"]
@@ -241,7 +241,7 @@ def _body(form: Form, *, emptied: bool = False) -> dict[str, Any]:
     return body
 
 
-def _form_of(found: Told) -> Form:
+def _form_of(found: PeerAnswer) -> Form:
     """A declaration as it is, to be changed."""
     values = {name: str(found[name]) for name in _TEXTS if found[name] is not None}
     values["version"] = str(found["version"] or "")

@@ -54,7 +54,7 @@ class Form:
         return Form(self.values, self.many)
 
 
-async def submitted(request: Request, who: Visitor) -> Form:
+async def own_form(request: Request, who: Visitor) -> Form:
     """The form of this request. Raises the problem 403 `other_site` or `stale_form`, 400 for what is no form."""
     refuse_other_sites(request)
     form = await read_form(request)

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Command, Told
+from services.reporting.adapters.peers import Command, PeerAnswer
 from services.reporting.adapters.reads.customer360 import customer360 as read_customer360
 from services.reporting.adapters.reads.rows import Row
 from services.reporting.domain.refusals import UnknownMergeSides
@@ -32,10 +32,10 @@ router = room()
 @router.get("/merges")
 async def merges(desk: AtDesk, state: State = None, cursor: Cursor = None) -> Response:
     desk.who.require("merges.read")
-    return await listed(desk, state or None, cursor)
+    return await list_page(desk, state or None, cursor)
 
 
-async def listed(
+async def list_page(
     desk: Desk,
     state: str | None,
     cursor: str | None,
@@ -51,10 +51,10 @@ async def listed(
 @router.get("/merges/new")
 async def preview(desk: AtDesk, survivor: Code = None, alias: Code = None) -> Response:
     desk.who.require("merges.propose")
-    return await previewed(desk, survivor or "", alias or "")
+    return await preview_page(desk, survivor or "", alias or "")
 
 
-async def previewed(
+async def preview_page(
     desk: Desk, survivor: str, alias: str, refused: Problem | None = None, form: Form | None = None
 ) -> Response:
     """The page on which a merge is proposed. Codes that mean no two customers in scope lead back to where they are typed."""
@@ -62,7 +62,7 @@ async def previewed(
     typed = form or Form({"survivor": survivor.strip(), "alias": alias.strip()})
     if sides is None:
         unknown = Problem(UnknownMergeSides())
-        return await listed(desk, None, None, refused or unknown, typed)
+        return await list_page(desk, None, None, refused or unknown, typed)
     return desk.show(
         "merge_new.html",
         refused=refused,
@@ -79,7 +79,7 @@ async def propose(desk: AtDesk) -> Response:
     try:
         told = await desk.tell(Command("registry", "/v1/merges", body, form.key))
     except Problem as refused:
-        return await previewed(desk, form["survivor"], form["alias"], refused, form.after(refused))
+        return await preview_page(desk, form["survivor"], form["alias"], refused, form.after(refused))
     return seen(path_of("merges", told["id"]), "merge_proposed")
 
 
@@ -156,4 +156,4 @@ async def _effects(desk: Desk, survivor: str, alias: str) -> list[Effect]:
         for code in (survivor.strip(), alias.strip())
     ]
     one, other = await desk.together(*asked)
-    return [] if one is None or other is None else together(Told(one), Told(other))
+    return [] if one is None or other is None else together(PeerAnswer(one), PeerAnswer(other))

@@ -16,11 +16,11 @@ from fastapi import Depends, Path, Request
 from fastapi.responses import HTMLResponse
 from starlette.datastructures import QueryParams
 
-from services.reporting.adapters.peers import Command, Peers, ServiceName, Told
+from services.reporting.adapters.peers import Command, PeerAnswer, Peers, ServiceName
 from services.reporting.adapters.reads import Asked, Found, Reads
 from services.reporting.adapters.reads.freshness import latest_event
 from services.reporting.entrypoints.console.directory import Directory, Names
-from services.reporting.entrypoints.console.forms import Form, submitted
+from services.reporting.entrypoints.console.forms import Form, own_form
 from services.reporting.entrypoints.console.live import Hub
 from services.reporting.entrypoints.console.page import Frame, Pages
 from services.reporting.entrypoints.console.visitor import SignedIn, Visitor
@@ -95,8 +95,8 @@ class Desk:
         )
 
     async def form(self) -> Form:
-        """The form of this request. Raises the problems of `forms.submitted`."""
-        return await submitted(self.request, self.who)
+        """The form of this request. Raises the problems of `forms.own_form`."""
+        return await own_form(self.request, self.who)
 
     async def read(
         self,
@@ -107,20 +107,22 @@ class Desk:
         """What the views say to the visitor, by a function of `adapters.reads`."""
         return await self.console.reads.read(self.principal, function, *asked, **named)
 
-    async def get(self, service: ServiceName, path: str, params: Mapping[str, Any] | None = None) -> Told:
+    async def get(
+        self, service: ServiceName, path: str, params: Mapping[str, Any] | None = None
+    ) -> PeerAnswer:
         """What a service answers. Raises its problem."""
         return await self.console.peers.get(self.who.on_behalf, service, path, params)
 
     async def perhaps(
         self, service: ServiceName, path: str, params: Mapping[str, Any] | None = None
-    ) -> Told | None:
+    ) -> PeerAnswer | None:
         """An answer that a page can do without: None where the service is away, may not say it or does not know."""
         try:
             return await self.get(service, path, params)
         except Problem:
             return None
 
-    async def tell(self, command: Command) -> Told:
+    async def tell(self, command: Command) -> PeerAnswer:
         """Have a command done. Raises its problem."""
         return await self.console.peers.tell(self.who.on_behalf, command)
 

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Final, Literal
 from fastapi import Query
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Command, Told
+from services.reporting.adapters.peers import Command, PeerAnswer
 from services.reporting.adapters.reads.customers import customer as read_customer
 from services.reporting.adapters.reads.plans import PlanFilter
 from services.reporting.adapters.reads.plans import plan as read_plan
@@ -101,7 +101,7 @@ async def form_page(
     *,
     form: Form,
     refused: Problem | None = None,
-    found: Told | None = None,
+    found: PeerAnswer | None = None,
 ) -> Response:
     return desk.show(
         "plan_form.html",
@@ -130,7 +130,7 @@ async def file(desk: AtDesk) -> Response:
         told = await desk.tell(Command("claims", "/v1/plans", _body(form), form.key))
     except Problem as refused:
         return await form_page(desk, form=form.after(refused), refused=refused)
-    return seen(path_of("plans", told["plan_id"]), _filed(told))
+    return seen(path_of("plans", told["plan_id"]), _outcome(told))
 
 
 async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form | None = None) -> Response:
@@ -141,7 +141,7 @@ async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form
     except Problem as missing:
         if view is None or missing.status < 500:
             raise
-        found, away = Told({**view, "steps": []}), missing
+        found, away = PeerAnswer({**view, "steps": []}), missing
     ranking = None
     if found["state"] == "submitted" and desk.who.may("plans.review"):
         ranking = await desk.perhaps("claims", path_of("v1", "plans", number, "ranking"))
@@ -156,7 +156,7 @@ async def one(desk: Desk, number: Id, refused: Problem | None = None, form: Form
         customer_seen=bool(found["customer_code"])
         and desk.who.may("customers.read")
         and await desk.read(read_customer, found["customer_code"]) is not None,
-        ranking=(ranking or Told())["items"] or [],
+        ranking=(ranking or PeerAnswer())["items"] or [],
         may=_may(desk.who, found) if away is None else set(),
     )
 
@@ -188,7 +188,7 @@ async def edit(desk: AtDesk, number: Id) -> Response:
     except Problem as refused:
         found = await desk.get("claims", path)
         return await form_page(desk, form=form.after(refused), refused=refused, found=found)
-    return seen(path_of("plans", number), _filed(told))
+    return seen(path_of("plans", number), _outcome(told))
 
 
 @router.post("/plans/{number}/{act}")
@@ -208,11 +208,11 @@ async def act(desk: AtDesk, number: Id, act: str) -> Response:
         )
     except Problem as refused:
         return await one(desk, number, refused, form.after(refused))
-    done = {"review": f"plan_{told['state']}", "submit": _filed(told)}.get(act, f"plan_{act}")
+    done = {"review": f"plan_{told['state']}", "submit": _outcome(told)}.get(act, f"plan_{act}")
     return seen(path_of("plans", number), done)
 
 
-def _may(who: Visitor, found: Told) -> set[str]:
+def _may(who: Visitor, found: PeerAnswer) -> set[str]:
     """The acts that the page offers; claims has the last word."""
     state = found["state"]
     acts: set[str] = set()
@@ -234,7 +234,7 @@ def _may(who: Visitor, found: Told) -> set[str]:
     return acts
 
 
-def _filed(told: Told) -> str:
+def _outcome(told: PeerAnswer) -> str:
     if told["queued"]:
         return "plan_queued"
     return "plan_kept" if told["state"] == "draft" else "plan_sent"
@@ -254,7 +254,7 @@ def _body(form: Form) -> dict[str, Any]:
     return body
 
 
-def _form_of(found: Told) -> Form:
+def _form_of(found: PeerAnswer) -> Form:
     values = {name: str(found[name]) for name in _FIELDS if found[name] is not None}
     values["version"] = str(found["version"] or "")
     values["customer_code"] = found["customer_code"] or ""

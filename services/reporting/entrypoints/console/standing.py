@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from services.reporting.adapters.peers import Told
+from services.reporting.adapters.peers import PeerAnswer
 from services.reporting.entrypoints.console.formats import fen_of
 
 
@@ -26,20 +26,20 @@ class Effect:
     tier_after: str
 
 
-def booked_one(told: Told | None, source: str, id: str) -> Told | None:
+def booked_one(told: PeerAnswer | None, source: str, id: str) -> PeerAnswer | None:
     """The booking of this identity among those that an explanation shows."""
-    for tier in (told or Told())["tiers"] or []:
-        for booking in (tier["evidence"] or Told())["latest_bookings"] or []:
+    for tier in (told or PeerAnswer())["tiers"] or []:
+        for booking in (tier["evidence"] or PeerAnswer())["latest_bookings"] or []:
             if (booking["source"], booking["id"]) == (source, id):
-                return Told(booking)
+                return PeerAnswer(booking)
     return None
 
 
-def effects(told: Told, booking: Told, change_fen: int) -> list[Effect]:
+def effects(told: PeerAnswer, booking: PeerAnswer, change_fen: int) -> list[Effect]:
     """What changing one booking by so much would do, under each scheme that counts it."""
     found = []
     for tier in told["tiers"] or []:
-        evidence = tier["evidence"] or Told()
+        evidence = tier["evidence"] or PeerAnswer()
         counted = any(
             (one["source"], one["id"]) == (booking["source"], booking["id"])
             for one in evidence["latest_bookings"] or []
@@ -52,12 +52,12 @@ def effects(told: Told, booking: Told, change_fen: int) -> list[Effect]:
     return found
 
 
-def together(survivor: Told, alias: Told) -> list[Effect]:
+def together(survivor: PeerAnswer, alias: PeerAnswer) -> list[Effect]:
     """What the two would have as one customer, under each scheme of the survivor, in the latest year of either."""
     others = {tier["scheme"]: tier for tier in alias["tiers"] or []}
     found = []
     for tier in survivor["tiers"] or []:
-        other = others.get(tier["scheme"], Told())
+        other = others.get(tier["scheme"], PeerAnswer())
         years = {**(tier["totals"] or {}), **(other["totals"] or {})}
         if not years:
             continue
@@ -69,18 +69,24 @@ def together(survivor: Told, alias: Told) -> list[Effect]:
     return found
 
 
-def _covered(tier: Told) -> bool:
+def _covered(tier: PeerAnswer) -> bool:
     """Whether nothing but revenue is missing for a tier."""
-    agreement = tier["agreement"] or Told()
+    agreement = tier["agreement"] or PeerAnswer()
     return not agreement["needed"] or bool(agreement["in_force"])
 
 
 def _effect(
-    tier: Told, year: str, total: int, after: int, *, covered: bool, other: Mapping[str, Any] | None = None
+    tier: PeerAnswer,
+    year: str,
+    total: int,
+    after: int,
+    *,
+    covered: bool,
+    other: Mapping[str, Any] | None = None,
 ) -> Effect:
-    # Told from the lowest level up.
+    # PeerAnswer from the lowest level up.
     thresholds = {
-        code: fen_of(yuan) for code, yuan in ((tier["evidence"] or Told())["thresholds"] or {}).items()
+        code: fen_of(yuan) for code, yuan in ((tier["evidence"] or PeerAnswer())["thresholds"] or {}).items()
     }
     order = ["none", *thresholds]
     held = [tier["tier"], (other or {}).get("tier")]

@@ -13,7 +13,7 @@ from uuid import UUID
 from fastapi import Query
 from fastapi.responses import Response
 
-from services.reporting.adapters.peers import Command, Told
+from services.reporting.adapters.peers import Command, PeerAnswer
 from services.reporting.adapters.reads.rows import Row
 from services.reporting.adapters.reads.suspense import SuspenseFilter
 from services.reporting.adapters.reads.suspense import suspense as read_suspense
@@ -88,7 +88,7 @@ async def one(desk: Desk, item: UUID, refused: Problem | None = None, form: Form
         form=form,
         found=found,
         own=own,
-        data=(own or Told())["data"] or Told(),
+        data=(own or PeerAnswer())["data"] or PeerAnswer(),
         same=same,
         same_fen=sum(_signed(row) for row in same),
         mappable=mappable,
@@ -122,7 +122,7 @@ async def map_code(desk: AtDesk, item: UUID) -> Response:
     return seen("/suspense", "code_mapped")
 
 
-async def _at_tiering(desk: Desk, found: Row) -> Told | None:
+async def _at_tiering(desk: Desk, found: Row) -> PeerAnswer | None:
     """The same held transaction as its owner tells it, with the number by which it is decided; None where the owner does
     not show it."""
     after: Any = 0
@@ -142,15 +142,15 @@ async def _at_tiering(desk: Desk, found: Row) -> Told | None:
             return None
         for one_of_them in page["items"] or []:
             if _is(one_of_them, found):
-                return Told(one_of_them)
+                return PeerAnswer(one_of_them)
         if not page["more"]:
             return None
         after = page["next"]
     return None
 
 
-def _is(told: Told, found: Row) -> bool:
-    data = told["data"] or Told()
+def _is(told: PeerAnswer, found: Row) -> bool:
+    data = told["data"] or PeerAnswer()
     return bool(
         told["source"] == found["source"]
         and told["id"] == found["id"]
