@@ -16,10 +16,12 @@ from rich.text import Text
 
 from cli.printable import visible
 from cli.words import phrase, word
+from shared.texts import codes
 
 _MOVES_SHOWN: Final = 10
 _NEWS_SHOWN: Final = 14
-_TIERS: Final = ("none", "ordinary", "vip", "silver", "gold", "platinum", "diamond")
+_TIERS: Final = codes("tier")[::-1]
+"""Low to high."""
 _COLOURS: Final = {"promotion": "green", "demotion": "red", "correction": "yellow"}
 
 

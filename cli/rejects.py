@@ -52,10 +52,7 @@ class RejectFile:
                     "w", encoding="utf-8-sig", errors="backslashreplace", newline=""
                 )
             except OSError as problem:
-                raise UnusableFile(
-                    f"无法写入 {self.path}：{problem.strerror}",
-                    f"{self.path} cannot be written: {problem.strerror}",
-                ) from problem
+                raise UnusableFile("cli.file.not_written", file=self.path, why=problem.strerror) from problem
             self._write(["row", "reason", *(guarded(name) for name in self.table.header)])
         line = io.StringIO()
         # The writer puts marks around a cell with a line break only where the break could end its own line.

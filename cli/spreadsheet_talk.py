@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from cli.language import in_language
+from cli.words import phrase
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _SIGNED_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -48,20 +48,9 @@ def is_error(text: str) -> bool:
 def damage(text: str) -> str | None:
     """What a spreadsheet has made of a code, in words with the cure; None where it looks like one still."""
     if _EXPONENT.fullmatch(text):
-        return in_language(
-            f"{text} 是表格软件把长代码当作数字后的写法，末位数字已丢失；请将该列设为文本格式后重新填写",
-            f"{text} is a long code that a spreadsheet took for a number: its last digits are lost;"
-            " format the column as text and enter the code again",
-        )
+        return phrase("cli.file.code_as_number", text=text)
     if _POINT.fullmatch(text):
-        return in_language(
-            f"{text} 带有小数点，是表格软件或程序把代码当作数字后的写法；请将该列设为文本格式后重新填写",
-            f"{text} has a decimal point, because a spreadsheet or a program took the code for a number;"
-            " format the column as text and enter the code again",
-        )
+        return phrase("cli.file.code_with_point", text=text)
     if text.startswith("="):
-        return in_language(
-            f"{text[:40]} 是公式而不是代码，请粘贴为数值",
-            f"{text[:40]} is a formula and no code; paste values",
-        )
+        return phrase("cli.file.formula", text=text[:40])
     return None

@@ -6,6 +6,7 @@ A new part is added to `PARTS`.
 from typing import Final
 
 from shared.texts.words.cli import TEXTS as CLI
+from shared.texts.words.cli_files import TEXTS as CLI_FILES
 from shared.texts.words.console_acts import TEXTS as CONSOLE_ACTS
 from shared.texts.words.console_customers import TEXTS as CONSOLE_CUSTOMERS
 from shared.texts.words.console_dashboard import TEXTS as CONSOLE_DASHBOARD
@@ -27,4 +28,4 @@ CONSOLE: Final = (
     CONSOLE_PLANS,
     CONSOLE_QUALITY,
 )
-PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, *CONSOLE, CLI)
+PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, *CONSOLE, CLI, CLI_FILES)

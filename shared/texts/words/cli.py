@@ -33,6 +33,10 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "{data} 还没有令牌签发方：请先运行一次 keypost up",
         "{data} has no issuer: start it once with `keypost up`",
     ),
+    "cli.no_service": (
+        "没有服务 {service}；现有 {services}",
+        "there is no service {service}; there are {services}",
+    ),
     "cli.no_user": ("此实例没有用户 {user}", "there is no user {user} in this instance"),
     # What people type
     "cli.needed": ("缺少{what}", "{what} is needed"),
@@ -52,6 +56,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "cli.yes": ("是", "yes"),
     "cli.no": ("否", "no"),
     "cli.none": ("无", "none"),
+    "cli.left_out": ("{text}…（另有 {count} 个字符）", "{text}… ({count} more characters)"),
     "cli.until": ("至 {moment}", "until {moment}"),
     "cli.label.customer": ("客户", "customer"),
     "cli.label.name": ("客户名称", "name"),
@@ -138,8 +143,8 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # client-config, export, the counters' way in
     "cli.client_config.system_of_counter": ("--system 只用于 counter", "--system goes with counter alone"),
     "cli.client_config.no_system": (
-        "没有电子化支局系统 {code}；已有：{known}",
-        "There is no counter system {code}; known: {known}",
+        "没有电子化支局系统 {code}；现有 {known}",
+        "there is no counter system {code}; there are {known}",
     ),
     "cli.client_config.password": (
         "此密码无法写成属性值",
@@ -178,10 +183,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     # dead-letters, suspense
     "cli.dead_letters.none": ("没有异常报文", "no dead letters"),
     "cli.dead_letters.none_open": ("没有未处理的异常报文", "no open dead letters"),
-    "cli.dead_letters.no_service": (
-        "没有服务 {service}；现有 {services}",
-        "there is no service {service}; there are {services}",
-    ),
     "cli.dead_letters.no_id": (
         "{text} 不是异常报文的编号：应如 tiering:12",
         "{text} is no dead letter's id: write tiering:12",
@@ -196,11 +197,15 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "cli.dead_letters.origin": ("来自", "came from"),
     "cli.dead_letters.failed_at": ("出错时间", "failed at"),
     "cli.dead_letters.records": ("代表记录数", "stands for"),
+    "cli.dead_letters.records_of": ("{count} 条：{reasons}", "{count} records: {reasons}"),
     "cli.dead_letters.cut": ("已截断", "cut"),
     "cli.dead_letters.cut_part": (
-        "{part} 原有 {length} 字节，SHA-256 {sha256}；所示为其开头",
-        "the {part} had {length} bytes, SHA-256 {sha256}; what is shown is its beginning",
+        "{part:letter_part} 原有 {length} 字节，SHA-256 {sha256}；所示为其开头",
+        "the {part:letter_part} had {length} bytes, SHA-256 {sha256}; what is shown is its beginning",
     ),
+    "letter_part.key": ("键", "key"),
+    "letter_part.value": ("内容", "value"),
+    "letter_part.headers": ("头", "headers"),
     "cli.dead_letters.key": ("键", "key"),
     "cli.dead_letters.header": ("头", "header"),
     "cli.dead_letters.value": ("内容", "value"),
@@ -220,6 +225,23 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "cli.suspense.ended_at": ("结束", "ended"),
     "cli.suspense.decision": ("决定", "decided"),
     "cli.suspense.possible": ("可作决定", "possible"),
+    # rewind
+    "cli.rewind.no_place": (
+        "{text} 不是位置：请写偏移量、时间（如 2026-03-01T00:00+08:00）或 beginning",
+        "{text} is no place: write an offset, an instant such as 2026-03-01T00:00+08:00, or beginning",
+    ),
+    "cli.rewind.nothing": (
+        "{service} 的 {consumer} 在此位置之后没有读过消息，无需回退",
+        "{service} {consumer} has read nothing from there on: nothing to rewind",
+    ),
+    "cli.rewind.would_read": (
+        "{service} 的 {consumer} 将重读 {count} 个偏移量（试算，未作更改）",
+        "{service} {consumer} would read {count} offsets again",
+    ),
+    "cli.rewind.reads": (
+        "{service} 的 {consumer} 正在重读 {count} 个偏移量",
+        "{service} {consumer} reads {count} offsets again",
+    ),
     # views
     "cli.views.reading": ("读取主题", "reading the topics"),
     "cli.views.goes_on": (
