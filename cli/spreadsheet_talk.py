@@ -19,24 +19,19 @@ _POINT: Final = re.compile(r"[0-9]+\.0+")
 _BLANKS: Final = " \t\r\n\u00a0\u3000\u200b\u200e\u200f\u2060\ufeff"
 
 
-def guarded(cell: str) -> str:
+def guard(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula; numbers stay as they are."""
     return f"'{cell}" if cell.startswith(_FORMULA) and not _SIGNED_NUMBER.fullmatch(cell) else cell
 
 
-def unguarded(cell: str) -> str:
-    """The reverse of `guarded`, so that a corrected file of rejects can be imported as it is."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
-
-
-def meant(cell: str) -> str:
+def plain_text(cell: str) -> str:
     """The text without what says only that it is one: blanks and byte order marks around it, an apostrophe before a figure
     or a formula, `="…"`."""
     text = cell.strip(_BLANKS)
+    if text[:1] == "'" and (text[1:2].isdigit() or text[1:].startswith(_FORMULA)):
+        text = text[1:].strip(_BLANKS)
     if form := _TEXT_FORMULA.fullmatch(text):
         return form[1].replace('""', '"').strip(_BLANKS)
-    if text[:1] == "'" and (text[1:2].isdigit() or text[1:].startswith(_FORMULA)):
-        return text[1:].strip(_BLANKS)
     return text
 
 

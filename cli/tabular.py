@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from cli.csv_files import COLUMNS_MAX, DELIMITERS, CsvForm, Record, Width, form_of, records, undecoded
-from cli.headings import Columns, Headings, row_numbers, understood
+from cli.headings import Columns, Headings, read_headings, row_numbers
 from cli.printable import shortened, visible
-from cli.spreadsheet_talk import is_error, meant
+from cli.spreadsheet_talk import is_error, plain_text
 from cli.unusable import UnusableFile
 from cli.words import phrase, word
 from cli.workbooks import Sheet, Workbook, open_workbook
@@ -93,7 +93,9 @@ class Table:
 
     def _row(self, number: int, record: Record) -> TableRow:
         cells = record.cells
-        values = {name: meant(cells[place]) for name, place in self.columns.items() if place < len(cells)}
+        values = {
+            name: plain_text(cells[place]) for name, place in self.columns.items() if place < len(cells)
+        }
         problem = record.problem
         if problem is None:
             if any(cell.strip() for cell in cells[len(self.header) :]):
@@ -188,7 +190,7 @@ def _head(source: _Source, columns: Columns, required: Sequence[str]) -> _Head:
         if _blank(record):
             continue
         header = _trimmed(record.cells)
-        found = _Head(number, header, understood(header, columns), above)
+        found = _Head(number, header, read_headings(header, columns), above)
         if not found.headings.lacking(required):
             return found
         if len(found.headings.places) > len(best.headings.places) or not best.header:
@@ -199,7 +201,7 @@ def _head(source: _Source, columns: Columns, required: Sequence[str]) -> _Head:
 
 def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
     """The header without the empty cells that spreadsheets leave at its end."""
-    names = [meant(cell) for cell in cells]
+    names = [plain_text(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
     return tuple(names)

@@ -6,6 +6,7 @@ A new part is added to `PARTS`.
 from typing import Final
 
 from shared.texts.words.cli import TEXTS as CLI
+from shared.texts.words.cli_demo import TEXTS as CLI_DEMO
 from shared.texts.words.cli_files import TEXTS as CLI_FILES
 from shared.texts.words.console_acts import TEXTS as CONSOLE_ACTS
 from shared.texts.words.console_customers import TEXTS as CONSOLE_CUSTOMERS
@@ -28,4 +29,4 @@ CONSOLE: Final = (
     CONSOLE_PLANS,
     CONSOLE_QUALITY,
 )
-PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, *CONSOLE, CLI, CLI_FILES)
+PARTS: Final = (TERMS, FIELDS, PROBLEMS, PROBLEMS_CLAIMS, *CONSOLE, CLI, CLI_DEMO, CLI_FILES)

@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from cli import command, import_customers, import_transactions
-from cli.headings import understood
+from cli.headings import read_headings
 from cli.import_customers import COLUMNS as CUSTOMERS
 from cli.rejects import RejectFile
 from cli.tabular import RowProblem, open_table
@@ -229,8 +229,8 @@ def test_the_same_heading_twice_is_refused_and_another_unit_of_money_is_another_
 ) -> None:
     for content in ("客户名称,客户名称\n甲,乙\n", "名称\n甲\n"):
         assert Outcome(tmp_path, content.encode(), "customers").code == (2 if "," in content else 0)
-    assert "amount" not in understood(["金额（万元）"], COLUMNS).places
-    assert "amount" in understood(["金额（元）"], COLUMNS).places
+    assert "amount" not in read_headings(["金额（万元）"], COLUMNS).places
+    assert "amount" in read_headings(["金额（元）"], COLUMNS).places
 
 
 def test_repeats_inside_a_file_are_counted_and_shown(tmp_path: Path) -> None:
