@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -122,18 +123,30 @@ def import_customers(
     if template_:
         print_template(template())
         return
-    path = wanted_file(file)
+    table = open_book(wanted_file(file), sheet)
+    summary = load_book(call.session, table)
+    call.show(summary, book_text)
+    finish(bool(summary["rejected"] or table.rows_elsewhere))
+
+
+def open_book(path: Path, sheet: str | None = None) -> Table:
+    """A file of customers; what of it is not read is said. Raises UnusableFile."""
     table = open_table(path, COLUMNS, ["name"], sheet)
     say_notices(table)
+    return table
+
+
+def load_book(session: Session, table: Table) -> dict[str, Any]:
+    """Registers the customers of a file and sums up what became of its rows."""
     import_id = new_id()
     tally = Tally()
     with RejectFile(table) as rejects, progress(phrase("cli.import.customers"), table.row_count) as advance:
         for number, rows in enumerate(_chunks(table)):
-            _load(call.session, table, import_id, number, rows, rejects, tally)
+            _load(session, table, import_id, number, rows, rejects, tally)
             advance(len(rows))
-    summary = {
+    return {
         "import_id": import_id,
-        "file": visible(path.name),
+        "file": visible(table.path.name),
         "rows": tally.created + tally.updated + tally.unchanged + tally.repeated + rejects.count,
         "created": tally.created,
         "updated": tally.updated,
@@ -147,8 +160,6 @@ def import_customers(
         "file_notices": list(table.notices),
         "unread_sheets": list(table.unread_sheets),
     }
-    call.show(summary, _text)
-    finish(bool(rejects.count or table.rows_elsewhere))
 
 
 def _chunks(table: Table) -> Iterator[list[TableRow]]:
@@ -208,7 +219,8 @@ def _values(row: TableRow) -> Mapping[str, str]:
     return row.values if code is None else {**row.values, "customer_code": folded(code)}
 
 
-def _text(summary: dict[str, Any]) -> str:
+def book_text(summary: dict[str, Any]) -> str:
+    """What an import of customers says."""
     lines = [
         phrase("cli.import.customer_rows", **summary),
         *("  " + phrase("cli.import.same_customer", **each) for each in summary["repeats"]),
