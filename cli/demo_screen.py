@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.printable import visible
-from cli.words import phrase, word
+from cli.words import padding, phrase, word
 from shared.texts import codes
 
 _MOVES_SHOWN: Final = 10
@@ -142,9 +142,10 @@ class Screen:
 
 def line(change: dict[str, Any], day: date) -> str:
     """A change in one line, with the business day at which it came."""
+    before, after = word("tier", change["from_tier"]), word("tier", change["to_tier"])
     return (
         f"{day}  {visible(change['customer_code']):<16} {change['scheme']:<18}"
-        f" {word('tier', change['from_tier']):>8} → {word('tier', change['to_tier']):<8} {change['total']:>16}"
+        f" {padding(before, 8)}{before} → {after}{padding(after, 8)} {change['total']:>16}"
         f"  {phrase('cli.demo.effective')} {change['effective_on']}  {word('change', change['reason'])}"
     )
 

@@ -407,7 +407,7 @@ def test_customers_of_a_file_of_their_own_are_registered_and_summed_up_beside_th
             "en",
             [
                 "what happened, development: Window opened 2",
-                "what happened, declarations: Approved 1, overdue 1",
+                "what happened, declarations: Approved 1, Overdue 1",
                 "what happened, requests refused: window_held 1",
             ],
         ),
@@ -434,3 +434,18 @@ def test_a_merge_is_told_once_with_the_customer_that_stays() -> None:
         Record(CustomerEvent.TYPE, {**common, "customer_code": "C2", "alias": "C1"}),
     ]
     assert [news.text for news in teller.say(iter(events))] == ["甲 (C1) was merged into 乙 (C2)"]
+
+
+@pytest.mark.parametrize(
+    ("language", "before"), [("zh", "  无级别 → VIP客户  "), ("en", " No tier → VIP      ")]
+)
+def test_amounts_stand_in_one_column_whatever_the_tiers_are_called(
+    monkeypatch: pytest.MonkeyPatch, language: str, before: str
+) -> None:
+    monkeypatch.setenv("KEYPOST_LANGUAGE", language)
+    change = {
+        "customer_code": "3205000000011", "scheme": "guangdong-letters", "from_tier": "none", "to_tier": "vip",
+        "total": "8701.84", "effective_on": "2026-12-09", "reason": "threshold",
+    }  # fmt: skip
+    shown = line(change, date(2026, 12, 9))
+    assert f"2026-12-09  3205000000011    guangdong-letters  {before}         8701.84  " in shown
