@@ -8,6 +8,7 @@ import typer
 
 from cli.command import Call, bad_call, command_with
 from cli.instance import CommandError, Exit
+from cli.printable import visible
 from cli.words import phrase
 from deploy.embedded.kafka import MECHANISM
 from shared.contracts.counter_systems import SYSTEMS
@@ -77,4 +78,4 @@ def _user_of(client: Client, code: str) -> str:
         if system.code == code:
             return system.user
     known = [system.code for system in SYSTEMS]
-    raise bad_call("cli.client_config.no_system", code=code, known=known)
+    raise bad_call("cli.client_config.no_system", code=visible(code), known=known)

@@ -14,37 +14,41 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Annotated, Any, Concatenate, Final, Literal, ParamSpec, TypeVar, get_args, get_type_hints
 
 import typer
 
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Session,
-    Timeout,
-    open_session,
-    show,
-)
+from cli.instance import OPERATOR, PATIENCE_S, CommandError, Exit, Session, open_session
 from cli.words import phrase
 
 P = ParamSpec("P")
 Value = TypeVar("Value")
 
+_Data = Annotated[
+    Path | None,
+    typer.Option(
+        "--data", metavar="DIR", help="The instance's folder (or KEYPOST_DATA). Default: the last one."
+    ),
+]
+_As = Annotated[str, typer.Option("--as", metavar="USER", help="Who asks.")]
+_Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+_Timeout = Annotated[
+    float,
+    typer.Option(
+        "--timeout", metavar="S", min=0, help="Seconds to keep trying; exit code 4 when they are over."
+    ),
+]
+
 Option = Literal["user", "data", "json", "timeout"]
 _OPTIONS: Final[dict[Option, tuple[Any, Any]]] = {
-    "user": (As, OPERATOR),
-    "data": (Data, None),
-    "json": (Json, False),
-    "timeout": (Timeout, PATIENCE_S),
+    "user": (_As, OPERATOR),
+    "data": (_Data, None),
+    "json": (_Json, False),
+    "timeout": (_Timeout, PATIENCE_S),
 }
 """The type and the default of each common option; the parameter of typer has its name."""
 
@@ -68,7 +72,7 @@ class Call:
 
     def show(self, value: Value, text: Callable[[Value], str]) -> None:
         """Print the result: as JSON where that is asked for, else as text."""
-        show(value, self.json, lambda: text(value))
+        print(json.dumps(value, ensure_ascii=False) if self.json else text(value), flush=True)
 
     def close(self) -> None:
         if self._session is not None:

@@ -235,4 +235,6 @@ class _Quoted:
             return False
         inside = sum(cell.count(self._delimiter) for cell in self._cells if "\n" in cell)
         beyond = max(0, len(self._cells) - 1 - width.full)
-        return inside + beyond >= max(1, width.shortest)
+        # A row that is short by separators which stand between the marks has lost its own end to them.
+        short = width.full - (len(self._cells) - 1)
+        return inside + beyond >= max(1, width.shortest) or 0 < short <= inside

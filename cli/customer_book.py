@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from cli.imports import progress
 from cli.instance import Session
+from cli.words import phrase
 from shared.ids import new_id
 
 _ROWS_A_CALL: Final = 500
@@ -15,7 +16,7 @@ def load(session: Session, rows: list[dict[str, Any]], name: str, sha256: str) -
     """What became of each row, in their order. A customer that is there already stays as it is."""
     import_id = new_id()
     results: list[dict[str, Any]] = []
-    with progress("customers", len(rows)) as advance:
+    with progress(phrase("cli.import.customers"), len(rows)) as advance:
         for start in range(0, len(rows), _ROWS_A_CALL):
             some = rows[start : start + _ROWS_A_CALL]
             answer = session.post(

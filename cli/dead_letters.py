@@ -48,7 +48,7 @@ def list_(
     """List the dead letters of every service, in the order of failing; --json prints all as one array."""
     services = call.session.services
     if service is not None and service not in services:
-        raise bad_call("cli.dead_letters.no_service", service=visible(service), services=list(services))
+        raise bad_call("cli.no_service", service=visible(service), services=list(services))
     found = [
         letter
         for name in ((service,) if service is not None else services)
@@ -203,8 +203,9 @@ def _further(letter: dict[str, Any]) -> list[tuple[str, str]]:
     """What a letter says that stands for many records, or whose message was too large to be kept whole."""
     lines = []
     if letter.get("records", 1) > 1:
-        reasons = ", ".join(f"{number} {reason}" for reason, number in sorted(letter["reasons"].items()))
-        lines.append(("cli.dead_letters.records", f"{letter['records']}: {reasons}"))
+        reasons = [f"{number} {reason}" for reason, number in sorted(letter["reasons"].items())]
+        count = phrase("cli.dead_letters.records_of", count=letter["records"], reasons=reasons)
+        lines.append(("cli.dead_letters.records", count))
     for part, whole in (letter.get("cut") or {}).items():
         cut = phrase("cli.dead_letters.cut_part", part=part, length=whole["length"], sha256=whole["sha256"])
         lines.append(("cli.dead_letters.cut", cut))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 from datetime import time as time_of_day
 from pathlib import Path
@@ -24,7 +25,7 @@ from cli.demo_stories import Stage, stories
 from cli.demo_watch import Watch
 from cli.feed import CounterFeed
 from cli.idle import wait_idle
-from cli.import_customers import import_customers
+from cli.import_customers import book_text, load_book, open_book
 from cli.instance import CommandError, Session
 from cli.lifecycle import start
 from cli.played_stream import EventFile, open_events
@@ -276,10 +277,7 @@ def _announce(file: EventFile, today: date) -> None:
 
 def _register(session: Session, file: EventFile, customers: Path | None) -> None:
     if customers is not None:
-        with contextlib.redirect_stdout(sys.stderr), contextlib.suppress(typer.Exit):
-            import_customers(
-                customers, user=session.user, data=session.instance.data, timeout=session.remaining()
-            )
+        say(book_text(load_book(session, open_book(customers))))
         return
     rows = [
         {
@@ -314,9 +312,7 @@ def _ending(session: Session, picture: Picture, summary: dict[str, Any]) -> str:
         )
         for scheme, counted in summary["customers_by_tier"].items()
     ]
-    if summary["happened"]:
-        happened = ", ".join(f"{name} {count}" for name, count in summary["happened"].items())
-        lines.append(phrase("cli.demo.happened", happened=happened))
+    lines += _happened(summary["happened"])
     if picture.closed_years:
         lines.append(phrase("cli.demo.closed_years", years=picture.closed_years))
     lines += picture.notes
@@ -328,3 +324,18 @@ def _ending(session: Session, picture: Picture, summary: dict[str, Any]) -> str:
         phrase("cli.demo.stop", where=where),
     ]
     return "\n".join(lines)
+
+
+def _happened(counts: Mapping[str, int]) -> list[str]:
+    """What happened and how often, a line for each topic. A refusal has its code and no word."""
+    by_topic: dict[str, list[str]] = {}
+    for name, count in counts.items():
+        topic, _, what = name.partition(".")
+        kind = {"claims": "happening"}.get(topic, topic)
+        own = f"{topic}_{what}"
+        text = word("news", own)
+        by_topic.setdefault(topic, []).append(f"{word(kind, what) if text == own else text} {count}")
+    return [
+        phrase("cli.demo.happened", topic=word("news_topic", topic), happened=texts)
+        for topic, texts in by_topic.items()
+    ]

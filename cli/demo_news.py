@@ -135,7 +135,8 @@ class Teller:
         elif record.type == DeclarationState.TYPE:
             return self._declaration(data)
         elif record.type == CustomerEvent.TYPE and data["event"] in _SENTENCES:
-            return [self._customer(data)]
+            # A merge is an event of both customers; the one that goes tells it.
+            return [] if data.get("alias") else [self._customer(data)]
         elif record.type == ClaimsEvent.TYPE:
             return [self._claims(data)]
         elif record.type == SuspenseEvent.TYPE:
@@ -184,6 +185,7 @@ class Teller:
             number=visible(data.get("agreement_no") or ""),
             code=visible(data.get("counter_code") or ""),
             unit=self._unit(data.get("signing_unit")),
+            survivor=self._name(data.get("merged_into") or ""),
         )
         return News(minute(data["happened_at"]), text, f"customer.{data['event']}")
 

@@ -15,11 +15,13 @@ from rich.table import Table
 from rich.text import Text
 
 from cli.printable import visible
-from cli.words import phrase, word
+from cli.words import padding, phrase, word
+from shared.texts import codes
 
 _MOVES_SHOWN: Final = 10
 _NEWS_SHOWN: Final = 14
-_TIERS: Final = ("none", "ordinary", "vip", "silver", "gold", "platinum", "diamond")
+_TIERS: Final = codes("tier")[::-1]
+"""Low to high."""
 _COLOURS: Final = {"promotion": "green", "demotion": "red", "correction": "yellow"}
 
 
@@ -140,9 +142,10 @@ class Screen:
 
 def line(change: dict[str, Any], day: date) -> str:
     """A change in one line, with the business day at which it came."""
+    before, after = word("tier", change["from_tier"]), word("tier", change["to_tier"])
     return (
         f"{day}  {visible(change['customer_code']):<16} {change['scheme']:<18}"
-        f" {word('tier', change['from_tier']):>8} → {word('tier', change['to_tier']):<8} {change['total']:>16}"
+        f" {padding(before, 8)}{before} → {after}{padding(after, 8)} {change['total']:>16}"
         f"  {phrase('cli.demo.effective')} {change['effective_on']}  {word('change', change['reason'])}"
     )
 

@@ -39,7 +39,7 @@ class Headings:
         return [name for name in required if name not in self.places]
 
 
-def understood(header: Sequence[str], columns: Columns) -> Headings:
+def read_headings(header: Sequence[str], columns: Columns) -> Headings:
     """The place of each field whose heading is known."""
     ranks = {
         _bare(heading): (name, rank)

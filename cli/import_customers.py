@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
 from typing import Any, Final
 
 import typer
 
+from cli.command import Call, command
 from cli.imports import (
     SHOWN_MAX,
     File,
@@ -16,17 +18,17 @@ from cli.imports import (
     Template,
     finish,
     import_group,
-    named,
     print_template,
     progress,
     say_notices,
+    wanted_file,
 )
-from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Session, Timeout, open_session, show
-from cli.language import in_language
+from cli.instance import Session
 from cli.printable import visible
 from cli.rejects import RejectFile
 from cli.spreadsheet_talk import damage
 from cli.tabular import Table, TableRow, in_words, open_table
+from cli.words import joined, phrase
 from shared.ids import new_id
 from shared.kernel.writing import folded
 
@@ -105,14 +107,12 @@ def register(app: typer.Typer) -> None:
     import_group(app).command("customers")(import_customers)
 
 
+@command
 def import_customers(
+    call: Call,
     file: File = None,
     template_: Template = False,
     sheet: SheetName = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Load an existing book of customers. Bad rows go to FILE.rejects.csv; the same file again adds nothing.
 
@@ -123,19 +123,30 @@ def import_customers(
     if template_:
         print_template(template())
         return
-    path = named(file)
+    table = open_book(wanted_file(file), sheet)
+    summary = load_book(call.session, table)
+    call.show(summary, book_text)
+    finish(bool(summary["rejected"] or table.rows_elsewhere))
+
+
+def open_book(path: Path, sheet: str | None = None) -> Table:
+    """A file of customers; what of it is not read is said. Raises UnusableFile."""
     table = open_table(path, COLUMNS, ["name"], sheet)
     say_notices(table)
-    session = open_session(data, user, timeout)
+    return table
+
+
+def load_book(session: Session, table: Table) -> dict[str, Any]:
+    """Registers the customers of a file and sums up what became of its rows."""
     import_id = new_id()
     tally = Tally()
-    with RejectFile(table) as rejects, progress("customers", table.row_count) as advance:
+    with RejectFile(table) as rejects, progress(phrase("cli.import.customers"), table.row_count) as advance:
         for number, rows in enumerate(_chunks(table)):
             _load(session, table, import_id, number, rows, rejects, tally)
             advance(len(rows))
-    summary = {
+    return {
         "import_id": import_id,
-        "file": visible(path.name),
+        "file": visible(table.path.name),
         "rows": tally.created + tally.updated + tally.unchanged + tally.repeated + rejects.count,
         "created": tally.created,
         "updated": tally.updated,
@@ -149,8 +160,6 @@ def import_customers(
         "file_notices": list(table.notices),
         "unread_sheets": list(table.unread_sheets),
     }
-    show(summary, json_, lambda: _text(summary))
-    finish(bool(rejects.count or table.rows_elsewhere))
 
 
 def _chunks(table: Table) -> Iterator[list[TableRow]]:
@@ -210,48 +219,24 @@ def _values(row: TableRow) -> Mapping[str, str]:
     return row.values if code is None else {**row.values, "customer_code": folded(code)}
 
 
-def _text(summary: dict[str, Any]) -> str:
-    rows, created, updated, unchanged, repeated, rejected = (
-        summary[name] for name in ("rows", "created", "updated", "unchanged", "repeated", "rejected")
-    )
+def book_text(summary: dict[str, Any]) -> str:
+    """What an import of customers says."""
     lines = [
-        in_language(
-            f"共 {rows} 行：新注册 {created}，更新 {updated}，未变 {unchanged}，文件内重复 {repeated}，未导入 {rejected}",
-            f"{rows} rows: {created} registered, {updated} updated, {unchanged} unchanged,"
-            f" {repeated} repeated, {rejected} rejected",
-        )
+        phrase("cli.import.customer_rows", **summary),
+        *("  " + phrase("cli.import.same_customer", **each) for each in summary["repeats"]),
     ]
-    for each in summary["repeats"]:
-        row, earlier = each["row"], each["earlier_row"]
-        lines.append(
-            in_language(
-                f"  第 {row} 行与第 {earlier} 行是同一客户", f"  row {row} is the customer of row {earlier}"
-            )
-        )
     if summary["rejects_file"]:
-        lines.append(
-            in_language("未导入的行及原因：", "rejected rows and reasons: ") + str(summary["rejects_file"])
-        )
+        lines.append(phrase("cli.import.rejects", file=summary["rejects_file"]))
     if similar := summary["similar"]:
-        lines.append(
-            in_language(
-                f"{len(similar)} 行的名称与其他客户相近：",
-                f"{len(similar)} have a name similar to another customer's:",
-            )
-        )
-        lines += _some(
-            [f"{each['customer_code']} ~ {', '.join(each['similar'])}" for each in similar], similar
-        )
+        lines.append(phrase("cli.import.similar", count=len(similar)))
+        lines += _first(similar, lambda each: f"{each['customer_code']} ~ {joined(each['similar'])}")
     if notices := summary["notices"]:
-        lines.append(in_language(f"{len(notices)} 行请核对：", f"{len(notices)} should be looked at:"))
-        lines += _some([", ".join(each["notices"]) for each in notices], notices)
+        lines.append(phrase("cli.import.to_check", count=len(notices)))
+        lines += _first(notices, lambda each: joined(each["notices"]))
     return "\n".join(lines)
 
 
-def _some(said: list[str], rows: list[dict[str, Any]]) -> list[str]:
-    shown = [
-        in_language(f"  第 {each['row']} 行：", f"  row {each['row']}: ") + text
-        for each, text in zip(rows[:SHOWN_MAX], said, strict=False)
-    ]
-    more = in_language("  … 其余见 --json", "  … all of them with --json")
-    return [*shown, more] if len(rows) > SHOWN_MAX else shown
+def _first(rows: list[dict[str, Any]], text: Callable[[dict[str, Any]], str]) -> list[str]:
+    """A line for each of the first rows, and where the others are."""
+    shown = ["  " + phrase("cli.import.row", row=each["row"], text=text(each)) for each in rows[:SHOWN_MAX]]
+    return [*shown, "  " + phrase("cli.import.all_in_json")] if len(rows) > SHOWN_MAX else shown

@@ -11,6 +11,7 @@ from typing import Any, Final, Literal
 
 import typer
 
+from cli.command import Call, command
 from cli.grants import unit_of
 from cli.imports import (
     SHOWN_MAX,
@@ -19,17 +20,17 @@ from cli.imports import (
     Template,
     finish,
     import_group,
-    named,
     print_template,
     progress,
     say_notices,
+    wanted_file,
 )
-from cli.instance import OPERATOR, PATIENCE_S, As, Data, Json, Session, Timeout, open_session, show
-from cli.language import accept_language, in_language
+from cli.instance import Session
 from cli.printable import visible
 from cli.rejects import RejectFile
 from cli.tabular import Table, TableRow, in_words, open_table
 from cli.transaction_rows import COLUMNS, REQUIRED, Rejected, event_of, template
+from cli.words import phrase
 
 CHUNK_ROWS: Final = 1000
 CHUNK_CHARACTERS: Final = 1_000_000
@@ -46,14 +47,12 @@ def register(app: typer.Typer) -> None:
     import_group(app).command("transactions")(import_transactions)
 
 
+@command
 def import_transactions(
+    call: Call,
     file: File = None,
     template_: Template = False,
     sheet: SheetName = None,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Publish transactions from a file. Bad rows go to FILE.rejects.csv; the same file again adds nothing.
 
@@ -67,13 +66,16 @@ def import_transactions(
     if template_:
         print_template(template())
         return
-    path = named(file)
+    path = wanted_file(file)
     table = open_table(path, COLUMNS, REQUIRED, sheet)
     say_notices(table)
-    session = open_session(data, user, timeout)
+    session = call.session
     unit_code = unit_of(session.token(), _ROLES)
     tally = Tally()
-    with RejectFile(table) as rejects, progress("transactions", table.row_count) as advance:
+    with (
+        RejectFile(table) as rejects,
+        progress(phrase("cli.import.transactions"), table.row_count) as advance,
+    ):
         for rows in chunks(table):
             _publish(session, rows, unit_code, rejects, tally)
             advance(len(rows))
@@ -90,7 +92,7 @@ def import_transactions(
         "unread_sheets": list(table.unread_sheets),
         "default_source": f"/imports/{unit_code}",
     }
-    show(summary, json_, lambda: _text(summary))
+    call.show(summary, _text)
     finish(bool(rejects.count or tally.conflicting or table.rows_elsewhere))
 
 
@@ -160,7 +162,7 @@ def _publish(
             sent.append(row.number)
     if events:
         # A repetition after a lost answer publishes the same identities again, which changes nothing.
-        answer = session.post("tiering", "/v1/transactions", events, headers=accept_language())
+        answer = session.post("tiering", "/v1/transactions", events)
         for item in answer["items"]:
             if item["status"] != "accepted":
                 reasons[sent[item["index"]]] = f"{item['reason']}: {item['detail']}"
@@ -173,23 +175,10 @@ def _publish(
 
 
 def _text(summary: dict[str, Any]) -> str:
-    rows, accepted, repeated, conflicting, rejected = (
-        summary[name] for name in ("rows", "accepted", "repeated", "conflicting", "rejected")
-    )
     lines = [
-        in_language(
-            f"共 {rows} 行：发布 {accepted}，文件内重复 {repeated}，同号不同内容（将挂起）{conflicting}，未导入 {rejected}",
-            f"{rows} rows: {accepted} published, {repeated} repeated,"
-            f" {conflicting} with an earlier row's id and other content (held), {rejected} rejected",
-        )
+        phrase("cli.import.transaction_rows", **summary),
+        *("  " + phrase("cli.import.same_id", **each) for each in summary["repeats"]),
     ]
-    for each in summary["repeats"]:
-        row, earlier = each["row"], each["earlier_row"]
-        lines.append(
-            in_language(f"  第 {row} 行与第 {earlier} 行同号", f"  row {row} has the id of row {earlier}")
-        )
     if summary["rejects_file"]:
-        lines.append(
-            in_language("未导入的行及原因：", "rejected rows and reasons: ") + str(summary["rejects_file"])
-        )
+        lines.append(phrase("cli.import.rejects", file=summary["rejects_file"]))
     return "\n".join(lines)

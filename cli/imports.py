@@ -13,9 +13,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from cli.instance import CommandError, Exit
-from cli.language import in_language
+from cli.command import bad_call
+from cli.instance import Exit
 from cli.tabular import Table
+from cli.words import phrase
 from deploy.embedded.terminal import say
 
 File = Annotated[
@@ -59,14 +60,14 @@ def progress(what: str, total: int) -> Iterator[Advance]:
             task = bar.add_task(what, total=total)
             yield lambda rows: bar.advance(task, rows)
         return
-    done = told = 0
+    done = tenths = 0
 
     def advance(rows: int) -> None:
-        nonlocal done, told
+        nonlocal done, tenths
         done += rows
-        if total and done * 10 // total > told:
-            told = done * 10 // total
-            print(f"{what}: {done} of {total}", file=sys.stderr, flush=True)
+        if total and done * 10 // total > tenths:
+            tenths = done * 10 // total
+            say(phrase("cli.import.progress", what=what, done=done, total=total))
 
     yield advance
 
@@ -76,15 +77,10 @@ def print_template(rows: Iterable[Sequence[str]]) -> None:
     csv.writer(sys.stdout, lineterminator="\n").writerows(rows)
 
 
-def named(file: Path | None) -> Path:
+def wanted_file(file: Path | None) -> Path:
     """The file of the call. Raises CommandError where there is none."""
     if file is None:
-        raise CommandError(
-            in_language(
-                "要导入哪个文件？`--template` 给出样例", "which FILE? `--template` shows what it looks like"
-            ),
-            Exit.BAD_CALL,
-        )
+        raise bad_call("cli.import.which")
     return file
 
 

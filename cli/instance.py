@@ -8,18 +8,16 @@ would find the same fault.
 from __future__ import annotations
 
 import enum
-import json
 import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import httpx
-import typer
 
-from cli.language import accept_language
+from cli.language import language
 from cli.printable import visible
 from cli.words import phrase
 from deploy.embedded.instance import Instance, Setup, find, service_names
@@ -38,21 +36,6 @@ MACHINE: Final = "service:cli"
 PATIENCE_S: Final = 1800.0
 _RETRIED: Final = frozenset((408, 425, 429, 502, 503, 504))
 _LONGEST_PAUSE_S: Final = 1.0
-
-Data = Annotated[
-    Path | None,
-    typer.Option(
-        "--data", metavar="DIR", help="The instance's folder (or KEYPOST_DATA). Default: the last one."
-    ),
-]
-As = Annotated[str, typer.Option("--as", metavar="USER", help="Who asks.")]
-Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
-Timeout = Annotated[
-    float,
-    typer.Option(
-        "--timeout", metavar="S", min=0, help="Seconds to keep trying; exit code 4 when they are over."
-    ),
-]
 
 
 class Exit(enum.IntEnum):
@@ -178,7 +161,7 @@ class Session:
         Every POST carries one `Idempotency-Key` for all its repetitions, so that an answer which was lost on
         its way is not done twice.
         """
-        sent = {**accept_language(), **(headers or {})}
+        sent = {"Accept-Language": language(), **(headers or {})}
         if method.upper() == "POST":
             sent.setdefault("Idempotency-Key", new_id())
 
@@ -253,11 +236,3 @@ def open_session(data: Path | None, user: str = OPERATOR, timeout_s: float = PAT
         raise CommandError(phrase("cli.no_instance", data=instance.data))
     instance.check_format()
     return Session(instance, user, timeout_s)
-
-
-def show(value: Any, as_json: bool, text: Callable[[], str] | None = None) -> None:
-    """Print a result: JSON on request, else the text."""
-    if as_json or text is None:
-        print(json.dumps(value, ensure_ascii=False, indent=None if as_json else 2), flush=True)
-    else:
-        print(text(), flush=True)

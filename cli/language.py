@@ -15,13 +15,3 @@ def language(environment: Mapping[str, str] | None = None) -> Language:
     known = os.environ if environment is None else environment
     wanted = next((known[name] for name in _VARIABLES if known.get(name)), "")
     return "zh-CN" if wanted.lower().startswith("zh") else "en"
-
-
-def accept_language() -> dict[str, str]:
-    """The header with which a service answers in the user's language."""
-    return {"Accept-Language": language()}
-
-
-def in_language(zh: str, en: str) -> str:
-    """The text of the two that the user reads. On its way out: words belong into the catalogue."""
-    return zh if language() == "zh-CN" else en

@@ -26,10 +26,12 @@ from cli.transaction_rows import (
     COLUMNS,
     REQUIRED,
     Rejected,
+    cell_phrase,
     event,
     event_of,
 )
 from cli.unusable import UnusableFile
+from cli.words import phrase, word
 from shared.contracts.counter_v1 import LINES
 from shared.kernel.writing import read_day
 from shared.money import format_yuan
@@ -42,6 +44,7 @@ _WINDOW_ROWS: Final = 25
 _BLOCK: Final = 1024**2
 _EARLIEST: Final = date(1900, 1, 1)
 _TOKENS: Final = ("event_id", "customer")
+_REQUIRED_OF_SECOND_FORM: Final = (*_TOKENS, "line", "amount", "business_date")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +105,7 @@ class EventFile:
         for step in _steps(dates(), self._window):
             self.last = step.until
         if not earliest:
-            raise UnusableFile(
-                f"{self.path.name} 没有一行带有业务日期", f"{self.path.name} has no row with a business date"
-            )
+            raise UnusableFile("cli.file.no_dates", file=self.path.name)
         self.first = max(earliest[0], _EARLIEST)
         self.lines = postal_lines(names)
 
@@ -113,7 +114,9 @@ class EventFile:
         on: date | None = None
         early: list[Item] = []
         for row in self.table.rows():
-            item = make(row) if row.problem is None else Rejected(row.problem, "the row cannot be read")
+            item = (
+                make(row) if row.problem is None else Rejected(row.problem, word("row_problem", row.problem))
+            )
             found = read_day(row.values.get("business_date", ""))
             on = found or on
             if on is None:
@@ -132,13 +135,13 @@ class EventFile:
 
 def minor_event(values: Mapping[str, str], source: str, lines: Mapping[str, str]) -> Item:
     """The event of a row of the second form."""
-    if absent := [name for name in (*_TOKENS, "line", "amount", "business_date") if not values.get(name)]:
-        return Rejected("missing_field", f"{', '.join(absent)} is missing")
+    if absent := [name for name in _REQUIRED_OF_SECOND_FORM if not values.get(name)]:
+        return Rejected("missing_field", phrase("cli.file.lacks", fields=absent))
     on = read_day(values["business_date"])
     if on is None:
-        return Rejected("bad_field", "business_date is not a date such as 2026-01-15")
+        return Rejected("bad_field", cell_phrase("cli.file.no_day", "business_date", values))
     if _MINOR.fullmatch(values["amount"]) is None:
-        return Rejected("bad_field", "amount is not a whole number of minor units")
+        return Rejected("bad_field", cell_phrase("cli.file.no_minor_units", "amount", values))
     fen = int(values["amount"])
     data = {
         "customer_code": values["customer"],
@@ -173,9 +176,7 @@ def open_events(path: Path) -> Iterator[EventFile]:
         minor_units = all(name in table.columns for name in _TOKENS)
         if not minor_units and any(name not in table.columns for name in REQUIRED):
             raise UnusableFile(
-                f"{path.name} 既没有 import transactions 的列，也没有 event_id, customer, line, amount, business_date",
-                f"{path.name} has neither the columns of `import transactions` ({', '.join(REQUIRED)})"
-                " nor event_id, customer, line, amount, business_date",
+                "cli.file.neither_form", file=path.name, columns=REQUIRED, others=_REQUIRED_OF_SECOND_FORM
             )
         file = EventFile(path, table, minor_units)
         file.look_through()
@@ -199,15 +200,10 @@ def _unpacked(path: Path, folder: Path) -> Path:
                 size += len(block)
                 if size > FILE_BYTES_MAX:
                     size_max = FILE_BYTES_MAX // 1024**2
-                    raise UnusableFile(
-                        f"{path.name} 解压后超过 {size_max} MB",
-                        f"{path.name} unpacks to more than {size_max} MB",
-                    )
+                    raise UnusableFile("cli.file.packed_too_large", file=path.name, megabytes=size_max)
                 out.write(block)
     except (OSError, EOFError, zlib.error) as problem:
-        raise UnusableFile(
-            f"无法解压 {path.name}：{problem}", f"{path.name} cannot be unpacked: {problem}"
-        ) from problem
+        raise UnusableFile("cli.file.not_unpacked", file=path.name, why=problem) from problem
     return plain
 
 

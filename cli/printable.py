@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from cli.language import language
 from shared.clock import SHANGHAI
+from shared.texts import say
 
 
 def visible(text: str) -> str:
@@ -21,7 +23,7 @@ def shortened(text: str, longest: int) -> str:
     """The beginning of a long text, with the number of characters left out."""
     if len(text) <= longest:
         return text
-    return f"{text[:longest]}… ({len(text) - longest} more characters)"
+    return say("cli.left_out", language(), text=text[:longest], count=len(text) - longest)
 
 
 def moment(text: str | None) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-from cli.spreadsheet_talk import guarded
+from cli.spreadsheet_talk import guard
 from cli.tabular import Table, TableRow
 from cli.unusable import UnusableFile
 
@@ -42,7 +42,7 @@ class RejectFile:
         """One rejected row."""
         width = len(self.table.header)
         padded = [*row.cells, *[""] * (width - len(row.cells))]
-        self._write([str(row.number), reason, *(guarded(cell) for cell in padded)])
+        self._write([str(row.number), reason, *(guard(cell) for cell in padded)])
         self.count += 1
 
     def _write(self, cells: Sequence[str]) -> None:
@@ -52,11 +52,8 @@ class RejectFile:
                     "w", encoding="utf-8-sig", errors="backslashreplace", newline=""
                 )
             except OSError as problem:
-                raise UnusableFile(
-                    f"无法写入 {self.path}：{problem.strerror}",
-                    f"{self.path} cannot be written: {problem.strerror}",
-                ) from problem
-            self._write(["row", "reason", *(guarded(name) for name in self.table.header)])
+                raise UnusableFile("cli.file.not_written", file=self.path, why=problem.strerror) from problem
+            self._write(["row", "reason", *(guard(name) for name in self.table.header)])
         line = io.StringIO()
         # The writer puts marks around a cell with a line break only where the break could end its own line.
         csv.writer(line, lineterminator="\r\n").writerow(cells)

@@ -5,22 +5,13 @@ from __future__ import annotations
 import re
 from datetime import datetime
 from typing import Annotated, Any, Final
+from urllib.parse import quote
 
 import typer
 
-from cli.instance import (
-    OPERATOR,
-    PATIENCE_S,
-    As,
-    CommandError,
-    Data,
-    Exit,
-    Json,
-    Timeout,
-    open_session,
-    show,
-)
-from cli.language import accept_language
+from cli.command import Call, bad_call, command
+from cli.printable import visible
+from cli.words import phrase
 
 _OFFSET: Final = re.compile(r"[0-9]{1,18}")
 
@@ -29,7 +20,9 @@ def register(app: typer.Typer) -> None:
     app.command("rewind")(rewind)
 
 
+@command
 def rewind(
+    call: Call,
     service: Annotated[str, typer.Argument(metavar="SERVICE", help="Such as tiering.")],
     consumer: Annotated[str, typer.Argument(metavar="CONSUMER", help="Such as transactions.")],
     to: Annotated[
@@ -47,23 +40,16 @@ def rewind(
         int | None, typer.Option("--partition", metavar="N", min=0, help="Only this partition.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Move nothing; show what would move.")] = False,
-    user: As = OPERATOR,
-    data: Data = None,
-    json_: Json = False,
-    timeout: Timeout = PATIENCE_S,
 ) -> None:
     """Have a consumer read its topics again from a place. What has taken effect takes none a second time.
 
     Returns once the positions are set; `keypost wait-idle` waits until everything has been read.
     """
     body = {"to": target(to), "topic": topic, "partition": partition, "dry_run": dry_run}
-    session = open_session(data, user, timeout)
-    if service not in session.services:
-        raise CommandError(
-            f"there is no service {service!r}; there are {', '.join(session.services)}", Exit.BAD_CALL
-        )
-    answer = session.post(service, f"/v1/consumers/{consumer}/rewind", body, headers=accept_language())
-    show(answer, json_, lambda: _text(answer))
+    services = call.session.services
+    if service not in services:
+        raise bad_call("cli.no_service", service=visible(service), services=list(services))
+    call.show(call.session.post(service, f"/v1/consumers/{quote(consumer, safe='')}/rewind", body), _text)
 
 
 def target(text: str) -> int | str:
@@ -78,18 +64,18 @@ def target(text: str) -> int | str:
     except ValueError:
         instant = None
     if instant is None or instant.tzinfo is None:
-        raise CommandError(
-            f"{text!r} is no place: write an offset, an instant such as 2026-03-01T00:00+08:00, or beginning",
-            Exit.BAD_CALL,
-        )
+        raise bad_call("cli.rewind.no_place", text=visible(text))
     return instant.isoformat()
 
 
 def _text(answer: dict[str, Any]) -> str:
-    moved, name = answer["moved"], f"{answer['service']} {answer['consumer']}"
-    if not moved:
-        return f"{name} has read nothing from there on: nothing to rewind"
-    done = "would read" if answer["dry_run"] else "reads"
-    lines = [f"{name} {done} {answer['offsets_to_read']} offsets again"]
-    lines += [f"{one['topic']}/{one['partition']}  {one['before']} → {one['after']}" for one in moved]
-    return "\n".join(lines)
+    moves, who = answer["moved"], {"service": answer["service"], "consumer": answer["consumer"]}
+    if not moves:
+        return phrase("cli.rewind.nothing", **who)
+    key = "cli.rewind.would_read" if answer["dry_run"] else "cli.rewind.reads"
+    return "\n".join(
+        [
+            phrase(key, **who, count=answer["offsets_to_read"]),
+            *(f"{one['topic']}/{one['partition']}  {one['before']} → {one['after']}" for one in moves),
+        ]
+    )

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from cli.language import in_language
+from cli.words import phrase
 
 _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 _SIGNED_NUMBER: Final = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?")
@@ -19,24 +19,19 @@ _POINT: Final = re.compile(r"[0-9]+\.0+")
 _BLANKS: Final = " \t\r\n\u00a0\u3000\u200b\u200e\u200f\u2060\ufeff"
 
 
-def guarded(cell: str) -> str:
+def guard(cell: str) -> str:
     """A cell that no spreadsheet takes for a formula; numbers stay as they are."""
     return f"'{cell}" if cell.startswith(_FORMULA) and not _SIGNED_NUMBER.fullmatch(cell) else cell
 
 
-def unguarded(cell: str) -> str:
-    """The reverse of `guarded`, so that a corrected file of rejects can be imported as it is."""
-    return cell[1:] if cell[:1] == "'" and cell[1:].startswith(_FORMULA) else cell
-
-
-def meant(cell: str) -> str:
+def plain_text(cell: str) -> str:
     """The text without what says only that it is one: blanks and byte order marks around it, an apostrophe before a figure
     or a formula, `="…"`."""
     text = cell.strip(_BLANKS)
+    if text[:1] == "'" and (text[1:2].isdigit() or text[1:].startswith(_FORMULA)):
+        text = text[1:].strip(_BLANKS)
     if form := _TEXT_FORMULA.fullmatch(text):
         return form[1].replace('""', '"').strip(_BLANKS)
-    if text[:1] == "'" and (text[1:2].isdigit() or text[1:].startswith(_FORMULA)):
-        return text[1:].strip(_BLANKS)
     return text
 
 
@@ -48,20 +43,9 @@ def is_error(text: str) -> bool:
 def damage(text: str) -> str | None:
     """What a spreadsheet has made of a code, in words with the cure; None where it looks like one still."""
     if _EXPONENT.fullmatch(text):
-        return in_language(
-            f"{text} 是表格软件把长代码当作数字后的写法，末位数字已丢失；请将该列设为文本格式后重新填写",
-            f"{text} is a long code that a spreadsheet took for a number: its last digits are lost;"
-            " format the column as text and enter the code again",
-        )
+        return phrase("cli.file.code_as_number", text=text)
     if _POINT.fullmatch(text):
-        return in_language(
-            f"{text} 带有小数点，是表格软件或程序把代码当作数字后的写法；请将该列设为文本格式后重新填写",
-            f"{text} has a decimal point, because a spreadsheet or a program took the code for a number;"
-            " format the column as text and enter the code again",
-        )
+        return phrase("cli.file.code_with_point", text=text)
     if text.startswith("="):
-        return in_language(
-            f"{text[:40]} 是公式而不是代码，请粘贴为数值",
-            f"{text[:40]} is a formula and no code; paste values",
-        )
+        return phrase("cli.file.formula", text=text[:40])
     return None

@@ -13,14 +13,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from cli.csv_files import COLUMNS_MAX, DELIMITERS, CsvForm, Record, Width, form_of, records, undecoded
-from cli.headings import Columns, Headings, row_numbers, understood
-from cli.language import in_language
+from cli.headings import Columns, Headings, read_headings, row_numbers
 from cli.printable import shortened, visible
-from cli.spreadsheet_talk import is_error, meant
+from cli.spreadsheet_talk import is_error, plain_text
 from cli.unusable import UnusableFile
+from cli.words import phrase, word
 from cli.workbooks import Sheet, Workbook, open_workbook
 
 FILE_BYTES_MAX: Final = 4 * 1024**3
@@ -31,32 +31,29 @@ HEADER_ROWS_MAX: Final = 20
 
 _BLOCK: Final = 1024**2
 
-PROBLEMS: Final[Mapping[str, tuple[str, str]]] = {
-    "bad_encoding": ("有无法识别的字节", "some of its bytes are no characters"),
-    "too_many_cells": ("单元格多于标题列", "it has more cells than the header"),
-    "cell_too_long": ("单元格过长", "a cell is too long"),
-    "row_too_long": ("该行过长", "it is too long"),
-    "open_quote": ("有引号没有配对", "a quotation mark is not closed as it should be"),
-    "rows_in_a_cell": (
-        "一对引号之间包含了其他行，请检查引号后逐行重新导入",
-        "a pair of quotation marks has other rows between it; mend the marks and import those rows again",
-    ),
-    "broken_line": ("行中有多余的换行符", "a stray line break stands in it"),
-    "spreadsheet_error": ("单元格是公式错误，例如 #N/A", "a cell is a formula's error such as #N/A"),
-}
-"""Why a row cannot be read: a stable reason, and in words."""
+RowProblem = Literal[
+    "bad_encoding",
+    "too_many_cells",
+    "cell_too_long",
+    "row_too_long",
+    "open_quote",
+    "rows_in_a_cell",
+    "broken_line",
+    "spreadsheet_error",
+]
+"""Why a row cannot be read; the words of each are a `row_problem` of the catalogue."""
 
 
 def in_words(problem: str) -> str:
     """A problem of a row as the file of rejects gives it."""
-    return f"{problem}: {in_language(*PROBLEMS[problem])}"
+    return f"{problem}: {word('row_problem', problem)}"
 
 
 @dataclass(frozen=True, slots=True)
 class TableRow:
     """One row: its number, its cells as text as they were found, and the values of the known columns, trimmed.
 
-    `problem` is a stable reason of `PROBLEMS` where the row cannot be read.
+    `problem` is a `RowProblem` where the row cannot be read.
     """
 
     number: int
@@ -96,7 +93,9 @@ class Table:
 
     def _row(self, number: int, record: Record) -> TableRow:
         cells = record.cells
-        values = {name: meant(cells[place]) for name, place in self.columns.items() if place < len(cells)}
+        values = {
+            name: plain_text(cells[place]) for name, place in self.columns.items() if place < len(cells)
+        }
         problem = record.problem
         if problem is None:
             if any(cell.strip() for cell in cells[len(self.header) :]):
@@ -121,9 +120,7 @@ def open_table(path: Path, columns: Columns, required: Sequence[str], sheet: str
         if is_package:
             found = _of_workbook(open_workbook(path), columns, required, sheet, digest)
         elif sheet is not None:
-            raise UnusableFile(
-                f"{path.name} 不是工作簿，没有工作表", f"{path.name} is no workbook and has no sheets"
-            )
+            raise UnusableFile("cli.file.no_workbook", file=path.name)
         else:
             found = _of_csv(path, columns, required, digest)
     except OSError as problem:
@@ -146,11 +143,9 @@ def _of_workbook(
 ) -> Table:
     chosen = [each for each in book.sheets if (each.name == wanted if wanted else not each.hidden)]
     if not chosen:
-        names = ", ".join(each.name for each in book.sheets)
-        raise UnusableFile(
-            f"{book.path.name} 没有可见的工作表 {wanted or ''}；现有：{visible(names)}",
-            f"{book.path.name} has no sheet {wanted or 'that is visible'}; it has: {visible(names)}",
-        )
+        sheets = [visible(each.name) for each in book.sheets]
+        key = "cli.file.no_sheet" if wanted else "cli.file.no_visible_sheet"
+        raise UnusableFile(key, file=book.path.name, sheet=wanted, sheets=sheets)
     heads = [(each, _head(_XlsxSheet(book, each), columns, required)) for each in chosen]
     complete = [(each, head) for each, head in heads if head.complete(required)]
     sheet, head = complete[0] if complete else max(heads, key=lambda one: len(one[1].headings.places))
@@ -165,13 +160,8 @@ def _of_workbook(
 def _notices_of_sheets(sheet: Sheet, unread: tuple[str, ...], elsewhere: bool) -> list[str]:
     if not unread:
         return []
-    names = visible(", ".join(unread))
-    notice = in_language(
-        f"只读取了工作表 {sheet.name}；未读取：{names}（用 --sheet 指定）",
-        f"only the sheet {sheet.name} is read; not read: {names} (say which with --sheet)",
-    )
-    more = in_language("；其中有同样标题的数据行", "; there are rows with the same header among them")
-    return [notice + more if elsewhere else notice]
+    key = "cli.file.one_sheet_of_several" if elsewhere else "cli.file.one_sheet"
+    return [phrase(key, sheet=visible(sheet.name), others=[visible(name) for name in unread])]
 
 
 # Header
@@ -200,7 +190,7 @@ def _head(source: _Source, columns: Columns, required: Sequence[str]) -> _Head:
         if _blank(record):
             continue
         header = _trimmed(record.cells)
-        found = _Head(number, header, understood(header, columns), above)
+        found = _Head(number, header, read_headings(header, columns), above)
         if not found.headings.lacking(required):
             return found
         if len(found.headings.places) > len(best.headings.places) or not best.header:
@@ -211,7 +201,7 @@ def _head(source: _Source, columns: Columns, required: Sequence[str]) -> _Head:
 
 def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
     """The header without the empty cells that spreadsheets leave at its end."""
-    names = [meant(cell) for cell in cells]
+    names = [plain_text(cell) for cell in cells]
     while names and not names[-1]:
         names.pop()
     return tuple(names)
@@ -219,24 +209,22 @@ def _trimmed(cells: Sequence[str]) -> tuple[str, ...]:
 
 def _refuse_unless_complete(path: Path, head: _Head, required: Sequence[str]) -> None:
     if len(head.header) > COLUMNS_MAX:
-        raise UnusableFile(
-            f"{path.name} 超过 {COLUMNS_MAX} 列", f"{path.name} has more than {COLUMNS_MAX} columns"
-        )
+        raise UnusableFile("cli.file.too_many_columns", file=path.name, most=COLUMNS_MAX)
     if head.headings.doubled:
-        names = visible(", ".join(head.headings.doubled))
-        raise UnusableFile(f"{path.name} 有重复的列：{names}", f"{path.name} has a column twice: {names}")
+        columns = [visible(heading) for heading in head.headings.doubled]
+        raise UnusableFile("cli.file.column_twice", file=path.name, columns=columns)
     if missing := head.headings.lacking(required):
-        said = shortened(visible(", ".join(head.header[:20])), 300)
-        zh = f"{path.name} 缺少列 {', '.join(missing)}；其标题行为：{said or '空'}"
-        en = f"{path.name} has no column {', '.join(missing)}; its first row is {said or 'empty'}"
-        numbers = visible(", ".join(row_numbers(head.header)))
-        if "id" in missing and numbers:
-            zh += f"。{numbers} 只是行号，下月的文件还会重复，不能作为交易编号；请提供流水号"
-            en += (
-                f". {numbers} numbers the rows, and next month's file has the same numbers: that is no transaction's id;"
-                " give the counter's own serial number (流水号)"
-            )
-        raise UnusableFile(zh, en)
+        raise _incomplete(path, head, missing)
+
+
+def _incomplete(path: Path, head: _Head, missing: list[str]) -> UnusableFile:
+    header = shortened(visible(", ".join(head.header[:20])), 300) or phrase("cli.file.blank_header")
+    numbers = [visible(heading) for heading in row_numbers(head.header)]
+    if "id" in missing and numbers:
+        return UnusableFile(
+            "cli.file.no_id", file=path.name, columns=missing, header=header, headings=numbers
+        )
+    return UnusableFile("cli.file.no_column", file=path.name, columns=missing, header=header)
 
 
 def _width(head: _Head, required: Sequence[str]) -> Width:
@@ -256,20 +244,12 @@ def _table(
     unread: tuple[str, ...] = (),
     elsewhere: bool = False,
 ) -> Table:
-    said = [
-        in_language(
-            f"列 {visible(heading)} 未读取：{name} 以 {visible(stronger)} 为准",
-            f"the column {visible(heading)} is not read: {visible(stronger)} goes before it as {name}",
-        )
+    unread_parts = [
+        phrase("cli.file.column_unread", heading=visible(heading), field=name, stronger=visible(stronger))
         for heading, name, stronger in head.headings.passed_over
     ]
     if head.above:
-        said.append(
-            in_language(
-                f"标题在第 {head.row} 行，其上 {head.above} 行未读取",
-                f"the header is row {head.row}; {head.above} rows above it are not read",
-            )
-        )
+        unread_parts.append(phrase("cli.file.rows_above", row=head.row, count=head.above))
     width = _width(head, required)
     count = sum(
         1
@@ -283,7 +263,7 @@ def _table(
         count,
         digest,
         encoding,
-        (*said, *notices),
+        (*unread_parts, *notices),
         unread,
         elsewhere,
         source,
@@ -345,12 +325,11 @@ def _inspect(path: Path) -> tuple[str, bool]:
     first = b""
     try:
         if path.is_dir():
-            raise UnusableFile(f"{path} 是文件夹，需要的是文件", f"{path} is a folder, and a file is needed")
+            raise UnusableFile("cli.file.folder", file=path)
         if not path.is_file():
-            raise UnusableFile(f"没有文件 {path}", f"there is no file {path}")
+            raise UnusableFile("cli.file.missing", file=path)
         if path.stat().st_size > FILE_BYTES_MAX:
-            size = FILE_BYTES_MAX // 1024**2
-            raise UnusableFile(f"{path.name} 超过 {size} MB", f"{path.name} is larger than {size} MB")
+            raise UnusableFile("cli.file.too_large", file=path.name, megabytes=FILE_BYTES_MAX // 1024**2)
         with path.open("rb") as file:
             while block := file.read(_BLOCK):
                 first = first or block[:64]
@@ -362,32 +341,25 @@ def _inspect(path: Path) -> tuple[str, bool]:
 
 
 def _unreadable(path: Path, problem: OSError) -> UnusableFile:
-    why = problem.strerror or problem
-    return UnusableFile(f"无法读取 {path}：{why}", f"{path} cannot be read: {why}")
+    return UnusableFile("cli.unreadable", file=path, why=problem.strerror or problem)
 
 
 def _refuse_by_content(path: Path, first: bytes) -> None:
     """Refuses what no reader of tables can take, with the cure."""
-    name = path.name
+    key = _cure(first)
+    if key is not None:
+        raise UnusableFile(key, file=path.name)
+
+
+def _cure(first: bytes) -> str | None:
+    """The key of the words with the cure for a file that begins so; None where it may be a table."""
     if not first:
-        raise UnusableFile(f"{name} 是空文件", f"{name} is empty")
+        return "cli.file.empty"
     if first.startswith(b"\xd0\xcf\x11\xe0"):
-        raise UnusableFile(
-            f"{name} 是旧版 Excel 文件（或受密码保护），请另存为 .xlsx 或 .csv",
-            f"{name} is an old Excel file (or a protected one); save it as .xlsx or .csv",
-        )
+        return "cli.file.old_excel"
     if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        raise UnusableFile(
-            f"{name} 是 UTF-16 编码，请另存为 UTF-8 或 GB18030",
-            f"{name} is UTF-16; save it as UTF-8 or GB18030",
-        )
-    if (
-        first.removeprefix(codecs.BOM_UTF8)
-        .lstrip()
-        .lower()
-        .startswith((b"<html", b"<!doctype", b"<?xml", b"<table", b"<meta"))
-    ):
-        raise UnusableFile(
-            f"{name} 是网页（或 XML）而不是表格，请用表格软件打开后另存为 .xlsx",
-            f"{name} is a web page (or XML) and no table; open it in a spreadsheet and save it as .xlsx",
-        )
+        return "cli.file.utf_sixteen"
+    text = first.removeprefix(codecs.BOM_UTF8).lstrip().lower()
+    if text.startswith((b"<html", b"<!doctype", b"<?xml", b"<table", b"<meta")):
+        return "cli.file.web_page"
+    return None

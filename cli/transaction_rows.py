@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
 
-from cli.language import in_language
 from cli.printable import shortened, visible
 from cli.spreadsheet_talk import damage
+from cli.words import phrase
 from shared.contracts.counter_v1 import TRANSACTION_TYPE
 from shared.kernel.days import FIRST_DAY, LAST_DAY, within_range
 from shared.kernel.writing import folded, read_count, read_day, read_instant, read_line, read_yuan
@@ -41,7 +41,6 @@ EXAMPLE: Final = {
     "occurred_at": "2026-01-15T09:31:07+08:00", "settlement": "cash", "manager_id": "", "product": "", "reverses": "",
 }  # fmt: skip
 """The row that the template shows; the words of the second, Chinese one are `_EXAMPLE_WORDS`."""
-CENTRE_OF_DEFAULT_ORGANISATION: Final = "3205"
 
 _CODES: Final = ("id", "customer_code", "counter_id", "manager_id", "product", "reverses", "source")
 """Fields that are compared as they are, and that a spreadsheet must not have computed with."""
@@ -67,8 +66,7 @@ def event_of(values: Mapping[str, str], unit_code: str) -> dict[str, Any] | Reje
     """
     given = {name: text for name in COLUMNS if (text := values.get(name, ""))}
     if absent := [name for name in REQUIRED if name not in given]:
-        names = ", ".join(absent)
-        return Rejected("missing_field", in_language(f"缺少 {names}", f"{names} is missing"))
+        return Rejected("missing_field", phrase("cli.file.lacks", fields=absent))
     try:
         data = _data(given, unit_code)
     except _BadCell as problem:
@@ -86,20 +84,15 @@ def _data(given: Mapping[str, str], unit_code: str) -> dict[str, Any]:
             raise _BadCell(f"{name}: {spoilt}")
     on = read_day(given["business_date"])
     if on is None:
-        raise _bad("business_date", given, "不是日期，应如 2026-01-15", "is not a date such as 2026-01-15")
+        raise _bad("cli.file.no_day", "business_date", given)
     if not within_range(on):
         raise _out_of_range("business_date", given)
     fen = read_yuan(given["amount"])
     if fen is None:
-        raise _bad(
-            "amount",
-            given,
-            "不是以元为单位的金额，应如 1234.50，不带正负号",
-            "is not a figure in yuan such as 1234.50, without sign",
-        )
+        raise _bad("cli.file.no_yuan", "amount", given)
     pieces = read_count(given["pieces"]) if "pieces" in given else None
     if "pieces" in given and pieces is None:
-        raise _bad("pieces", given, "不是整数", "is not a whole number")
+        raise _bad("cli.file.no_count", "pieces", given)
     return {
         "customer_code": folded(given["customer_code"]),
         "counter_id": folded(given["counter_id"]) if "counter_id" in given else unit_code,
@@ -123,20 +116,20 @@ def _occurred_at(given: Mapping[str, str]) -> str:
     day = read_day(given["occurred_at"])
     if day is not None and not within_range(day):
         raise _out_of_range("occurred_at", given)
-    raise _bad(
-        "occurred_at", given, "不是时间，应如 2026-01-15 09:31", "is not a time such as 2026-01-15 09:31"
-    )
+    raise _bad("cli.file.no_instant", "occurred_at", given)
 
 
-def _bad(name: str, given: Mapping[str, str], zh: str, en: str) -> _BadCell:
-    found = shortened(visible(given[name]), 60)
-    return _BadCell(in_language(f"{name} {zh}：{found}", f"{name} {en}: {found}"))
+def cell_phrase(key: str, name: str, given: Mapping[str, str], **more: Any) -> str:
+    """What is wrong with a cell, with its field and what stands in it."""
+    return phrase(key, field=name, text=shortened(visible(given[name]), 60), **more)
+
+
+def _bad(key: str, name: str, given: Mapping[str, str], **more: Any) -> _BadCell:
+    return _BadCell(cell_phrase(key, name, given, **more))
 
 
 def _out_of_range(name: str, given: Mapping[str, str]) -> _BadCell:
-    return _bad(
-        name, given, f"应在 {FIRST_DAY} 至 {LAST_DAY} 之间", f"must lie between {FIRST_DAY} and {LAST_DAY}"
-    )
+    return _bad("cli.file.out_of_range", name, given, first=FIRST_DAY, last=LAST_DAY)
 
 
 def event(id: str, source: str, data: Mapping[str, Any]) -> dict[str, Any]:

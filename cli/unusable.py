@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from cli.instance import CommandError, Exit
-from cli.language import in_language
+from cli.words import phrase
 
 
 class UnusableFile(CommandError):
-    """The file cannot be read as a table at all: exit code 2. The message is in Chinese and in English."""
+    """The file cannot be read as a table at all: exit code 2. Its words are those of the catalogue under `key`."""
 
-    def __init__(self, zh: str, en: str) -> None:
-        super().__init__(in_language(zh, en), Exit.BAD_CALL)
+    def __init__(self, key: str, /, **values: Any) -> None:
+        super().__init__(phrase(key, **values), Exit.BAD_CALL)

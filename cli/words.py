@@ -48,7 +48,12 @@ def lines_of(pairs: Sequence[tuple[str, Any]]) -> list[str]:
     """A line for each (key of the label, value) that has a value. No value can move the cursor."""
     shown = [(phrase(key), value) for key, value in pairs if value not in (None, "", [], ())]
     width = max((_columns(label) for label, _value in shown), default=0)
-    return [f"  {label}{' ' * (width - _columns(label))}  {visible(str(value))}" for label, value in shown]
+    return [f"  {label}{padding(label, width)}  {visible(str(value))}" for label, value in shown]
+
+
+def padding(text: str, width: int) -> str:
+    """The blanks that fill a text up to so many columns of a terminal."""
+    return " " * (width - _columns(text))
 
 
 def _columns(text: str) -> int:

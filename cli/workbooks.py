@@ -94,20 +94,14 @@ class Workbook:
 def open_workbook(path: Path) -> Workbook:
     """Checks the package and reads everything but the sheets. Raises UnusableFile."""
     if path.stat().st_size > FILE_BYTES_MAX:
-        raise UnusableFile(
-            f"{path.name} 超过 {FILE_BYTES_MAX // 1024**2} MB，请另存为 CSV",
-            f"{path.name} is larger than {FILE_BYTES_MAX // 1024**2} MB; save it as CSV",
-        )
+        raise UnusableFile("cli.file.workbook_too_large", file=path.name, megabytes=FILE_BYTES_MAX // 1024**2)
     with _readable(path) as package:
         _check_package(path, package)
         main = next(
             (target for kind, target in _relations(package, "").values() if kind == "officeDocument"), None
         )
         if main is None or main not in package.namelist():
-            raise UnusableFile(
-                f"{path.name} 不是可读的 XLSX 文件，请另存为 .xlsx 或 .csv",
-                f"{path.name} is not a readable XLSX file; save it as .xlsx or .csv",
-            )
+            raise UnusableFile("cli.file.no_xlsx", file=path.name)
         relations = _relations(package, main)
         described = _collected(package, main, ("sheet", "workbookPr"))
         sheets = tuple(
@@ -119,7 +113,7 @@ def open_workbook(path: Path) -> Workbook:
         strings = _strings(package, parts["sharedStrings"]) if "sharedStrings" in parts else ()
         dates = _date_styles(package, parts["styles"]) if "styles" in parts else ()
     if not sheets:
-        raise UnusableFile(f"{path.name} 没有工作表", f"{path.name} has no sheet")
+        raise UnusableFile("cli.file.no_sheets", file=path.name)
     epoch = next((each.get("date1904", "") for kind, each in described if kind == "workbookPr"), "")
     return Workbook(path, sheets, strings, dates, epoch in ("1", "true"))
 
@@ -131,10 +125,7 @@ def _readable(path: Path) -> Iterator[zipfile.ZipFile]:
         with zipfile.ZipFile(path) as package:
             yield package
     except _BROKEN as problem:
-        raise UnusableFile(
-            f"{path.name} 不是可读的 XLSX 文件",
-            f"{path.name} is not a readable XLSX file",
-        ) from problem
+        raise UnusableFile("cli.file.no_xlsx", file=path.name) from problem
 
 
 def _check_package(path: Path, package: zipfile.ZipFile) -> None:
@@ -151,10 +142,7 @@ def _check_package(path: Path, package: zipfile.ZipFile) -> None:
         or strings > STRINGS_BYTES_MAX
         or any(bombs)
     ):
-        raise UnusableFile(
-            f"{path.name} 解压后超过允许的大小，请另存为 CSV",
-            f"{path.name} unpacks to more than is allowed; save it as CSV",
-        )
+        raise UnusableFile("cli.file.workbook_bomb", file=path.name)
 
 
 # Parts
@@ -179,19 +167,13 @@ def _parsed(package: zipfile.ZipFile, part: str, reader: _Reader) -> Iterator[tu
         nonlocal count
         count += 1
         if count > ELEMENTS_MAX:
-            raise UnusableFile(
-                "工作表的单元格过多，请另存为 CSV",
-                "the sheet has more cells than are read from a workbook; save it as CSV",
-            )
+            raise UnusableFile("cli.file.too_many_cells")
         reader.begin(
             name.rpartition(" ")[2], {key.rpartition(" ")[2]: value for key, value in attributes.items()}
         )
 
     def declared(*_: object) -> None:
-        raise UnusableFile(
-            "工作簿含有表格用不到的 XML 声明",
-            "the workbook contains XML declarations that a spreadsheet has no use for",
-        )
+        raise UnusableFile("cli.file.xml_declarations")
 
     parser.buffer_text = True
     parser.StartElementHandler = begin

@@ -51,6 +51,11 @@ def word(kind: str, code: str, language: Language) -> str:
     return code if texts is None else texts[1 if language == "en" else 0]
 
 
+def codes(kind: str) -> tuple[str, ...]:
+    """The codes of a kind that have a word, in the order of the catalogue: tiers from the highest to none."""
+    return tuple(key.removeprefix(f"{kind}.") for key in CATALOGUE if key.startswith(f"{kind}."))
+
+
 class _Writer(string.Formatter):
     """Fills values into a text as its language writes them."""
 

@@ -18,7 +18,7 @@ import services
 import shared
 from shared.kernel.refusals import Kind, Refusal
 from shared.problems import STATUS, Inline
-from shared.texts import CATALOGUE, Language, say, word
+from shared.texts import CATALOGUE, Language, codes, say, word
 from shared.texts.catalogue import united
 
 LANGUAGES: tuple[Language, ...] = ("zh-CN", "en")
@@ -134,3 +134,7 @@ def test_an_unknown_key_or_a_missing_value_is_a_fault_of_ours() -> None:
         say("problem.no_such_thing", "en")
     with pytest.raises(KeyError):
         say("problem.body_too_large", "en", other=1)
+
+
+def test_codes_of_a_kind_come_in_the_order_of_the_catalogue() -> None:
+    assert codes("tier") == ("diamond", "platinum", "gold", "silver", "vip", "ordinary", "none")

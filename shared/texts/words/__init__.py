@@ -6,6 +6,8 @@ A new part is added to `PARTS`.
 from typing import Final
 
 from shared.texts.words.cli import TEXTS as CLI
+from shared.texts.words.cli_demo import TEXTS as CLI_DEMO
+from shared.texts.words.cli_files import TEXTS as CLI_FILES
 from shared.texts.words.console_acts import TEXTS as CONSOLE_ACTS
 from shared.texts.words.console_customers import TEXTS as CONSOLE_CUSTOMERS
 from shared.texts.words.console_dashboard import TEXTS as CONSOLE_DASHBOARD
@@ -42,4 +44,6 @@ PARTS: Final = (
     EXPORTS,
     *CONSOLE,
     CLI,
+    CLI_DEMO,
+    CLI_FILES,
 )

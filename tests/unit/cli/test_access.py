@@ -10,16 +10,18 @@ import pytest
 from confluent_kafka import KafkaError, Message, Producer
 
 from cli import access, command
+from cli.instance import Exit
 from deploy.embedded.instance import Instance
+from shared.contracts.counter_systems import CounterSystem
 from tests.unit.cli.fake_session import run, session
 
+KNOWN = {"bootstrap.servers": "127.0.0.1:19092", "sasl.username": "counter", "sasl.password": "secret"}
 CODES = [f"32050000{number:05}" for number in range(60)] + ["L-1", "张三", "3205000000011", "x" * 32]
 
 
 @pytest.fixture(autouse=True)
 def instance(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    known = {"bootstrap.servers": "127.0.0.1:19092", "sasl.username": "counter", "sasl.password": "secret"}
-    monkeypatch.setattr(Instance, "kafka_client", lambda *_: known)
+    monkeypatch.setattr(Instance, "kafka_client", lambda *_: KNOWN)
     monkeypatch.setattr(command, "open_session", lambda *_: session(lambda _: httpx.Response(500), tmp_path))
 
 
@@ -27,6 +29,35 @@ def properties(*arguments: str) -> dict[str, str]:
     lines = run(access.register, "client-config", *arguments).stdout.splitlines()
     assert all("=" in line and not line.startswith("#") for line in lines)
     return dict(line.split("=", 1) for line in lines)
+
+
+SYSTEM = CounterSystem("bank-post", "3205", ("/bank/*",), ("3205*",))
+
+
+def test_a_counter_system_gets_the_client_of_its_own_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(access, "SYSTEMS", (SYSTEM,))
+    monkeypatch.setattr(Instance, "kafka_client", lambda _self, user: KNOWN | {"sasl.username": user})
+    assert properties("counter", "--system", "bank-post")["sasl.username"] == "system.bank-post"
+    assert properties("counter")["sasl.username"] == "counter"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "language", "told"),
+    [
+        (("counter", "--system", "nobody"), "en", "there is no counter system nobody; there are bank-post"),
+        (("counter", "--system", "nobody"), "zh", "没有电子化支局系统 nobody；现有 bank-post"),
+        (("subscriber", "--system", "bank-post"), "en", "--system goes with counter alone"),
+        (("subscriber", "--system", "bank-post"), "zh", "--system 只用于 counter"),
+    ],
+)
+def test_a_system_that_is_unknown_or_of_no_counter_is_a_bad_call(
+    monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], language: str, told: str
+) -> None:
+    monkeypatch.setattr(access, "SYSTEMS", (SYSTEM,))
+    monkeypatch.setenv("KEYPOST_LANGUAGE", language)
+    result = run(access.register, "client-config", *arguments)
+    assert getattr(result.exception, "code", None) == Exit.BAD_CALL
+    assert str(result.exception) == told
 
 
 def murmur2(key: bytes) -> int:

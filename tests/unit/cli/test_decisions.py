@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -131,6 +132,52 @@ def test_a_value_can_be_taken_out_and_what_is_shown_moves_no_cursor(serve: Any) 
     assert all(line.isprintable() for line in text.splitlines())
     assert r"\x1b[31mred\x00\u202e\xff" in text
     assert run(dead_letters.register, "dead-letters", "show", "1", "--value").stdout_bytes == value
+
+
+LETTERS_OF_MANY = {
+    "en": (
+        "tiering:1      oversized       t/0@5-9",
+        "stands for  4 records: 1 not_json, 3 oversized",
+        "cut         the value had 9000000 bytes, SHA-256 0a1b; what is shown is its beginning",
+        "cut         the headers had 70000 bytes, SHA-256 2c3d; what is shown is its beginning",
+    ),
+    "zh": (
+        "tiering:1      oversized       t/0@5-9",
+        "代表记录数  4 条：1 not_json、3 oversized",
+        "已截断      内容 原有 9000000 字节，SHA-256 0a1b；所示为其开头",
+        "已截断      头 原有 70000 字节，SHA-256 2c3d；所示为其开头",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", LETTERS_OF_MANY)
+def test_a_letter_of_many_records_shows_how_many_and_a_cut_one_what_was_cut(
+    serve: Any, monkeypatch: pytest.MonkeyPatch, language: str
+) -> None:
+    monkeypatch.setenv("KEYPOST_LANGUAGE", language)
+    cut = {"value": {"length": 9_000_000, "sha256": "0a1b"}, "headers": {"length": 70_000, "sha256": "2c3d"}}
+    many = letter(
+        1, reason="oversized", offset=5, last_offset=9, records=4, reasons={"oversized": 3, "not_json": 1}, cut=cut,
+        key_base64=None, value_base64=base64.b64encode(b"{").decode(), headers=[],
+    )  # fmt: skip
+    serve(Box({"tiering": {1: many}}))
+    listed = run(dead_letters.register, "dead-letters", "list").stdout
+    shown = run(dead_letters.register, "dead-letters", "show", "1").stdout
+    first, *further = LETTERS_OF_MANY[language]
+    assert listed.startswith(first)
+    assert "t/0@5-9" in shown
+    assert [line.strip() for line in shown.splitlines() if line.strip() in further] == further
+
+
+@pytest.mark.parametrize(
+    "more", [{}, {"last_offset": 1, "records": 1, "reasons": {"not_json": 1}, "cut": None}]
+)
+def test_a_letter_of_one_whole_record_says_no_more_than_its_place(serve: Any, more: dict[str, Any]) -> None:
+    one = letter(1, key_base64=None, value_base64=None, headers=[], **more)
+    serve(Box({"tiering": {1: one}}))
+    shown = run(dead_letters.register, "dead-letters", "show", "1").stdout
+    assert "t/0@1\n" in shown
+    assert not re.search("stands for|cut", shown)
 
 
 def held(number: int, reason: str = "conflict") -> dict[str, Any]:

@@ -25,7 +25,9 @@ from cli.played_stream import EventFile
 from cli.tabular import Table
 from deploy.embedded.instance import Instance
 from shared.clock import SHANGHAI
+from shared.contracts.registry_v1 import CustomerEvent
 from shared.kernel.credit_codes import clean_uscc
+from tests.unit.cli.fake_session import body, session
 
 pytestmark = pytest.mark.req("PLT-7")
 
@@ -370,3 +372,80 @@ def test_made_up_names_and_credit_codes_are_marked_and_valid() -> None:
     codes = {stage.credit_code() for _ in range(20)}
     assert len(codes) == 20
     assert all(clean_uscc(code) == code for code in codes)
+
+
+def test_customers_of_a_file_of_their_own_are_registered_and_summed_up_beside_the_result(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def registry(request: httpx.Request) -> httpx.Response:
+        row = {"result": "created", "customer_code": "C1", "reasons": [], "notices": [], "similar": []}
+        return httpx.Response(
+            200, json={"results": [{**row, "row": one["row"]} for one in body(request)["rows"]]}
+        )
+
+    path = tmp_path / "book.csv"
+    path.write_text("name,industry\n甲,5199\n", "utf-8")
+    file: Any = SimpleNamespace()
+    demo._register(session(registry, tmp_path), file, path)
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert "1 rows: 1 registered" in err
+
+
+@pytest.mark.parametrize(
+    ("language", "lines"),
+    [
+        (
+            "zh",
+            [
+                "其间发生——客户开发：独家开发期开始 2",
+                "其间发生——申报：已批准 1、超时 1",
+                "其间发生——被拒绝的请求：window_held 1",
+            ],
+        ),
+        (
+            "en",
+            [
+                "what happened, development: Window opened 2",
+                "what happened, declarations: Approved 1, Overdue 1",
+                "what happened, requests refused: window_held 1",
+            ],
+        ),
+    ],
+)
+def test_what_happened_is_summed_up_in_words_by_topic(
+    monkeypatch: pytest.MonkeyPatch, language: str, lines: list[str]
+) -> None:
+    monkeypatch.setenv("KEYPOST_LANGUAGE", language)
+    counts = {
+        "claims.window_opened": 2,
+        "declaration.approved": 1,
+        "declaration.breached": 1,
+        "refused.window_held": 1,
+    }
+    assert demo._happened(counts) == lines
+
+
+def test_a_merge_is_told_once_with_the_customer_that_stays() -> None:
+    teller = Teller(names={"C1": "甲", "C2": "乙"})
+    common = {"event": "merged", "happened_at": "2026-01-06T01:00:00+00:00"}
+    events = [
+        Record(CustomerEvent.TYPE, {**common, "customer_code": "C1", "merged_into": "C2"}),
+        Record(CustomerEvent.TYPE, {**common, "customer_code": "C2", "alias": "C1"}),
+    ]
+    assert [news.text for news in teller.say(iter(events))] == ["甲 (C1) was merged into 乙 (C2)"]
+
+
+@pytest.mark.parametrize(
+    ("language", "before"), [("zh", "  无级别 → VIP客户  "), ("en", " No tier → VIP      ")]
+)
+def test_amounts_stand_in_one_column_whatever_the_tiers_are_called(
+    monkeypatch: pytest.MonkeyPatch, language: str, before: str
+) -> None:
+    monkeypatch.setenv("KEYPOST_LANGUAGE", language)
+    change = {
+        "customer_code": "3205000000011", "scheme": "guangdong-letters", "from_tier": "none", "to_tier": "vip",
+        "total": "8701.84", "effective_on": "2026-12-09", "reason": "threshold",
+    }  # fmt: skip
+    shown = line(change, date(2026, 12, 9))
+    assert f"2026-12-09  3205000000011    guangdong-letters  {before}         8701.84  " in shown

@@ -10,7 +10,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from cli import import_customers
+from cli import command, import_customers
 
 
 class Registry:
@@ -18,6 +18,8 @@ class Registry:
 
     def __init__(self) -> None:
         self.sent: list[tuple[dict[str, Any], str]] = []
+
+    def close(self) -> None: ...
 
     def post(self, service: str, path: str, body: dict[str, Any], headers: dict[str, str]) -> dict[str, Any]:
         assert (service, path) == ("registry", "/v1/customer-imports")
@@ -40,7 +42,7 @@ class Registry:
 @pytest.fixture
 def registry(monkeypatch: pytest.MonkeyPatch) -> Registry:
     fake = Registry()
-    monkeypatch.setattr(import_customers, "open_session", lambda *_: fake)
+    monkeypatch.setattr(command, "open_session", lambda *_: fake)
     return fake
 
 
@@ -74,6 +76,30 @@ def test_bad_rows_end_with_3_and_go_to_the_reject_file(tmp_path: Path, registry:
         "5,too_many_cells: it has more cells than the header,丙,4,5",
     ]
     assert [row["row"] for row in registry.sent[0][0]["rows"]] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("language", "text"),
+    [
+        (
+            "zh",
+            "共 3 行：新注册 2，更新 0，未变 0，文件内重复 0，未导入 1\n未导入的行及原因：{rejects}\n"
+            "1 行的名称与其他客户相近：\n  第 4 行：C4 ~ C9\n",
+        ),
+        (
+            "en",
+            "3 rows: 2 registered, 0 updated, 0 unchanged, 0 repeated, 1 rejected\nrejected rows and reasons: {rejects}\n"
+            "1 have a name similar to another customer's:\n  row 4: C4 ~ C9\n",
+        ),
+    ],
+)
+def test_what_became_of_the_rows_is_said_in_the_users_language(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, registry: Registry, language: str, text: str
+) -> None:
+    monkeypatch.setenv("KEYPOST_LANGUAGE", language)
+    path = tmp_path / "book.csv"
+    path.write_text("name\n甲\n坏\n像\n", "utf-8")
+    assert run(str(path)).stdout == text.format(rejects=f"{path}.rejects.csv")
 
 
 def test_rows_go_in_chunks_of_one_import_each_with_its_own_key(tmp_path: Path, registry: Registry) -> None:

@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 
-from cli import import_transactions
+from cli import command
 from cli.grants import unit_of
 from cli.import_transactions import chunks, register
 from cli.tabular import open_table
@@ -52,7 +52,7 @@ class Tiering:
 @pytest.fixture
 def tiering(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Tiering:
     fake = Tiering()
-    monkeypatch.setattr(import_transactions, "open_session", lambda *_: session(fake, tmp_path))
+    monkeypatch.setattr(command, "open_session", lambda *_: session(fake, tmp_path))
     return fake
 
 
@@ -69,6 +69,33 @@ def test_a_good_file_ends_with_0_and_leaves_no_rejects(tmp_path: Path, tiering: 
         "1 rows: 1 published, 0 repeated, 0 with an earlier row's id and other content (held), 0 rejected\n",
     )
     assert [entry.name for entry in tmp_path.iterdir()] == ["day.csv"]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "why"),
+    [
+        (
+            "zh",
+            "共 3 行：发布 1，文件内重复 1，同号不同内容（将挂起）0，未导入 1\n  第 3 行与第 2 行同号\n未导入的行及原因：",
+            "bad_field: business_date 不是日期，应如 2026-01-15：soon",
+        ),
+        (
+            "en",
+            "3 rows: 1 published, 1 repeated, 0 with an earlier row's id and other content (held), 1 rejected\n"
+            "  row 3 has the id of row 2\nrejected rows and reasons: ",
+            "bad_field: business_date is not a date such as 2026-01-15: soon",
+        ),
+    ],
+)
+def test_the_result_and_the_file_of_rejects_are_in_the_users_language(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, tiering: Tiering, language: str, text: str, why: str
+) -> None:
+    monkeypatch.setenv("KEYPOST_LANGUAGE", language)
+    good = "1,L1,express,sale,1.00,2026-01-15"
+    file = written(tmp_path, good, good, "3,L1,express,sale,1.00,soon")
+    result = run(register, "import", "transactions", file)
+    assert result.stdout == f"{text}{file}.rejects.csv\n"
+    assert why in Path(f"{file}.rejects.csv").read_text("utf-8-sig")
 
 
 def test_bad_rows_end_with_3_and_are_listed_in_the_order_of_the_file(

@@ -7,19 +7,19 @@ import io
 import json
 import tempfile
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import httpx
 import orjson
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from cli import import_customers, import_transactions
-from cli.headings import understood
+from cli import command, import_customers, import_transactions
+from cli.headings import read_headings
 from cli.import_customers import COLUMNS as CUSTOMERS
 from cli.rejects import RejectFile
-from cli.tabular import PROBLEMS, open_table
+from cli.tabular import RowProblem, open_table
 from cli.transaction_rows import COLUMNS, REQUIRED
 from cli.unusable import UnusableFile
 from services.tiering.entrypoints.transactions import read_items
@@ -86,7 +86,7 @@ class Outcome:
         module: Any = import_transactions if what == "transactions" else import_customers
         fake = session(self.tiering if what == "transactions" else self.registry, folder)
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(module, "open_session", lambda *_: fake)
+            patch.setattr(command, "open_session", lambda *_: fake)
             self.result = run(module.register, "import", what, str(self.path), "--json")
         self.code = getattr(self.result.exception, "code", self.result.exit_code)
         self.summary: dict[str, Any] = json.loads(self.result.stdout) if self.result.stdout else {}
@@ -122,6 +122,12 @@ def test_two_stray_marks_that_close_each_other_do_not_hide_the_rows_between(tmp_
 def test_a_text_of_several_lines_in_quotation_marks_is_one_cell(tmp_path: Path) -> None:
     rows = [HEADER, row("x-1", '"先送，\n后""收""款, 谢谢"'), row("x-2")]
     assert Outcome(tmp_path, "\r\n".join(rows).encode()).ids == ["x-1", "x-2"]
+
+
+def test_a_mark_that_takes_the_end_of_its_row_along_is_no_text_of_several_lines(tmp_path: Path) -> None:
+    lines = ["name,industry,remark", 'first,"5199,', 'second,"', "third,5199,", 'fourth,5199,"one,', 'two"']
+    done = Outcome(tmp_path, "\n".join(lines).encode(), "customers")
+    assert (done.registry.names, done.reasons) == (["third", "fourth"], [("2", "rows_in_a_cell")])
 
 
 def test_a_line_break_inside_a_row_spoils_the_row_and_loads_no_half_of_it(tmp_path: Path) -> None:
@@ -224,8 +230,8 @@ def test_the_same_heading_twice_is_refused_and_another_unit_of_money_is_another_
 ) -> None:
     for content in ("客户名称,客户名称\n甲,乙\n", "名称\n甲\n"):
         assert Outcome(tmp_path, content.encode(), "customers").code == (2 if "," in content else 0)
-    assert "amount" not in understood(["金额（万元）"], COLUMNS).places
-    assert "amount" in understood(["金额（元）"], COLUMNS).places
+    assert "amount" not in read_headings(["金额（万元）"], COLUMNS).places
+    assert "amount" in read_headings(["金额（元）"], COLUMNS).places
 
 
 def test_repeats_inside_a_file_are_counted_and_shown(tmp_path: Path) -> None:
@@ -323,6 +329,7 @@ def test_every_row_of_a_damaged_file_of_transactions_is_loaded_or_told_of(
 
 
 @given(damaged_rows(), st.sampled_from(["utf-8", "gb18030"]))
+@example([row("id-0").replace("2026", '"2026'), row("id-1").replace("id-1", 'id-1"\n')], "utf-8")
 @settings(max_examples=200, deadline=None)
 def test_every_row_of_a_damaged_file_of_customers_is_loaded_or_told_of(
     rows: list[str], encoding: str
@@ -338,7 +345,13 @@ def test_every_row_of_a_damaged_file_of_customers_is_loaded_or_told_of(
 
 
 def _pieces(text: str, id: str) -> list[str]:
-    """What is left of an id in a row into which something was put: the whole of it, or its two ends."""
+    """What is left of an id in a row into which something was put: the whole of it, or its two ends. A mark before a
+    line break may close the quotation of the row before: the id is then part of a text of two lines, as people write them,
+    and the rest of the row stands for itself."""
+    before, mark, rest = text.partition('"\n')
+    if mark and before.startswith(id):
+        first, second = [*rest.split(","), ""][:2]
+        return [id, first or str(["", second])[1:-1]]
     if id in text:
         return [id]
     at = next(at for at in range(len(id), 0, -1) if id[:at] in text)
@@ -360,7 +373,7 @@ def test_whatever_bytes_a_file_holds_it_is_a_table_or_refused_in_a_sentence(cont
         table = open_table(path, CUSTOMERS, ["name"])
         rows = list(table.rows())
         assert len(rows) == table.row_count
-        assert all(one.problem is None or one.problem in PROBLEMS for one in rows)
+        assert all(one.problem is None or one.problem in get_args(RowProblem) for one in rows)
         with RejectFile(table) as rejects:
             for one in rows:
                 rejects.add(one, "x")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from cli.tabular import RowProblem
 from cli.words import clauses, joined, named, phrase, word, words
 from shared.contracts.claims_v1 import ClaimsHappening, PlanKind, PlanPhase, Stage
 from shared.contracts.registry_v1 import DeclarationPhase, WaitingFor
@@ -47,7 +48,8 @@ def test_no_text_of_the_command_line_is_said_by_nobody() -> None:
 def test_chinese_stands_in_the_catalogue_and_not_in_commands() -> None:
     """Headings of files, help, and the made-up people of the demo are data, and stay where they are."""
     calls = [node for node in nodes() if isinstance(node, ast.Call)]
-    printed = [call for call in calls if getattr(call.func, "id", "") in ("say", "CommandError", "NotNow")]
+    names = ("say", "CommandError", "NotNow", "UnusableFile", "Rejected")
+    printed = [call for call in calls if getattr(call.func, "id", "") in names]
     found = [
         node.value
         for call in printed
@@ -76,7 +78,7 @@ def test_every_kind_of_word_that_is_asked_for_exists() -> None:
     [
         ("line", Line), ("held", HeldReason), ("declaration", DeclarationPhase), ("waiting", WaitingFor), ("plan", PlanPhase),
         ("plan_kind", PlanKind), ("stage", Stage), ("happening", ClaimsHappening), ("change", ChangeReason),
-        ("direction", Direction),
+        ("direction", Direction), ("row_problem", RowProblem),
     ],
 )  # fmt: skip
 def test_every_code_of_the_contracts_that_is_shown_has_a_word(kind: str, codes: object) -> None:
@@ -90,6 +92,7 @@ def test_every_code_of_the_contracts_that_is_shown_has_a_word(kind: str, codes: 
         ("declaration.rejected", "已驳回"), ("declaration.pre_reviewed", "已预审"), ("declaration.returned", "退回补正"),
         ("happening.plan_refused", "未予备案"), ("step.resubmitted", "重新提交"), ("change.late_revenue", "补记收入"),
         ("change.year_end", "年终定级"), ("status.annulled", "已作废"), ("happening.case_opened", "立案待中心处理"),
+        ("row_problem.open_quote", "有引号没有配对"),
         ("tier.silver", "白银客户"), ("cli.demo.dead_letters", "异常报文"), ("cli.map.code", "网点客户代码"),
     ],
 )  # fmt: skip
