@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import base64
-from typing import Annotated, Any, Literal
+from dataclasses import dataclass
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
@@ -12,8 +13,9 @@ from typing_extensions import TypedDict
 from shared.auth.http import Caller, require
 from shared.http_fields import Position, RowNumber
 from shared.idempotency import Asked, IdempotencyKey, answered_once
+from shared.kernel.refusals import Kind, Refusal
 from shared.messaging import dead_letters
-from shared.messaging.dead_letters import Cut, NotReplayable, Row
+from shared.messaging.dead_letters import Cut, DeadLetterDecided, Row, UnknownDeadLetter
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
@@ -25,6 +27,14 @@ class Replay(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     value_base64: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BadBase64(Refusal):
+    """A corrected value that is not Base64."""
+
+    code: ClassVar[str] = "bad_base64"
+    kind: ClassVar[Kind] = "invalid"
 
 
 State = Literal["open", "replayed", "closed"]
@@ -110,7 +120,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
         async with unit_of_work.engine.connect() as connection:
             row = await dead_letters.one(connection, number)
         if row is None:
-            raise _refused("unknown", number)
+            raise Problem(UnknownDeadLetter(number))
         return _message(unit_of_work.service, row)
 
     @router.post("/{number}/replay")
@@ -124,15 +134,12 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
                 None if asked.value_base64 is None else base64.b64decode(asked.value_base64, validate=True)
             )
         except ValueError as error:
-            raise Problem(
-                422, "bad_base64", "value_base64 不是有效的 Base64。", "value_base64 is not Base64."
-            ) from error
+            raise Problem(BadBase64()) from error
 
         async def run(work: Work) -> Any:
-            try:
-                row = await dead_letters.replay(work, number, caller.user, value)
-            except NotReplayable as refused:
-                raise _refused(refused.code, number) from None
+            row = await dead_letters.replay(work, number, caller.user, value)
+            if isinstance(row, Refusal):
+                raise Problem(row)
             return {"id": number, "state": "replayed", "topic": row.topic}
 
         once = Asked(f"dead-letters/{number}/replay", caller.user, idempotency_key, asked.model_dump())
@@ -148,7 +155,7 @@ def routes(unit_of_work: UnitOfWork) -> APIRouter:
 
         async def run(work: Work) -> Any:
             if not await dead_letters.decide(work, number, "closed", caller.user):
-                raise _refused("already_decided", number)
+                raise Problem(DeadLetterDecided(number))
             return {"id": number, "state": "closed"}
 
         once = Asked(f"dead-letters/{number}/close", caller.user, idempotency_key, None)
@@ -190,39 +197,3 @@ def _message(service: str, row: Row) -> DeadLetterMessage:
 
 def _base64(value: bytes | None) -> str | None:
     return None if value is None else base64.b64encode(value).decode()
-
-
-_REFUSALS = {
-    "unknown": (404, "没有编号为{number}的死信。", "There is no dead letter {number}."),
-    "already_decided": (
-        409,
-        "第{number}号死信已经处理过。",
-        "Dead letter {number} has been disposed of already.",
-    ),
-    "not_our_topic": (
-        409,
-        "第{number}号死信来自其他服务的主题，应由该服务重新发出。",
-        "Dead letter {number} came from a topic of another service, which has to send it again.",
-    ),
-    "range": (
-        409,
-        "第{number}号死信代表多条消息，原文仍在主题中：请用 keypost rewind 让消费者重新读取。",
-        "Dead letter {number} stands for several records, which are in their topic: have the consumer read them again "
-        "with keypost rewind.",
-    ),
-    "cut": (
-        409,
-        "第{number}号死信过大，只保存了开头部分，不能按原样重新发出。",
-        "Dead letter {number} was too large to be kept whole and cannot be sent as it came.",
-    ),
-    "too_large": (
-        409,
-        "第{number}号死信超过其主题允许的大小，不能重新发出。",
-        "Dead letter {number} is larger than its topic takes.",
-    ),
-}
-
-
-def _refused(code: str, number: int) -> Problem:
-    status, zh, en = _REFUSALS[code]
-    return Problem(status, f"dead_letter_{code}", zh.format(number=number), en.format(number=number))

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any, ClassVar, Final, overload
+from typing import Any, ClassVar, Final
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -55,41 +55,18 @@ _log = logging.getLogger(__name__)
 class Problem(Exception):
     """An answer that is an error, made of a refusal."""
 
-    @overload
-    def __init__(self, refusal: Refusal, *, headers: Mapping[str, str] | None = None) -> None: ...
-    @overload
-    def __init__(
-        self,
-        refusal: int,
-        code: str,
-        zh: str,
-        en: str,
-        *,
-        headers: Mapping[str, str] | None = None,
-        **extra: Any,
-    ) -> None: ...
-    def __init__(
-        self,
-        refusal: Refusal | int,
-        code: str = "",
-        zh: str = "",
-        en: str = "",
-        *,
-        headers: Mapping[str, str] | None = None,
-        **extra: Any,
-    ) -> None:
-        # The second form is on its way out: words belong into the catalogue.
-        self.refusal = refusal if isinstance(refusal, Refusal) else Inline(refusal, code, zh, en, extra)
+    def __init__(self, refusal: Refusal, *, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(refusal)
+        self.refusal = refusal
         self.headers = dict(headers or {})
-        super().__init__(self.refusal)
 
     @property
     def code(self) -> str:
-        return self.refusal.told if isinstance(self.refusal, Inline) else self.refusal.code
+        return self.refusal.code
 
     @property
     def status(self) -> int:
-        return self.refusal.status if isinstance(self.refusal, Inline) else STATUS[self.refusal.kind]
+        return STATUS[self.refusal.kind]
 
     @property
     def members(self) -> dict[str, Any]:
@@ -107,27 +84,8 @@ class Problem(Exception):
         return sentence(self.refusal, language)
 
 
-@dataclass(frozen=True, slots=True)
-class Inline(Refusal):
-    """A refusal whose words stand where it is raised: what is left from before the catalogue."""
-
-    status: int
-    told: str
-    zh: str
-    en: str
-    extra: Mapping[str, Any]
-
-    code: ClassVar[str] = "inline"
-    kind: ClassVar[Kind] = "fault"
-
-    def members(self) -> Mapping[str, Any]:
-        return self.extra
-
-
 def sentence(refusal: Refusal, language: Language) -> str:
     """A refusal in words."""
-    if isinstance(refusal, Inline):
-        return refusal.en if language == "en" else refusal.zh
     return say(f"problem.{refusal.sentence()}", language, **refusal.values())
 
 

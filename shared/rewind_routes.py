@@ -4,14 +4,16 @@ organisation."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field
 
 from shared.auth.http import Caller, require
 from shared.idempotency import Asked, IdempotencyKey, answered_once, unavailable
+from shared.kernel import refusals
 from shared.messaging.consumer import BatchConsumer
 from shared.messaging.failures import Kind, classify
 from shared.messaging.kafka import KafkaAccess
@@ -83,29 +85,41 @@ def routes(unit_of_work: UnitOfWork, kafka: KafkaAccess, consumers: Mapping[str,
     return router
 
 
+@dataclass(frozen=True, slots=True)
+class UnknownConsumer(refusals.Refusal):
+    """There is no such consumer; `known` are those of this service."""
+
+    known: tuple[str, ...]
+    code: ClassVar[str] = "consumer_unknown"
+    kind: ClassVar[refusals.Kind] = "unknown"
+
+    def members(self) -> Mapping[str, Any]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class TopicNotRead(refusals.Refusal):
+    """The consumer does not read this topic; `topics` are those that it reads."""
+
+    topics: tuple[str, ...]
+    code: ClassVar[str] = "topic_not_read"
+    kind: ClassVar[refusals.Kind] = "invalid"
+
+    def members(self) -> Mapping[str, Any]:
+        return {}
+
+
 def _named(consumers: Mapping[str, BatchConsumer], name: str) -> BatchConsumer:
     for consumer in consumers.values():
         if name in (consumer.name, consumer.group):
             return consumer
-    known = ", ".join(consumers)
-    raise Problem(
-        404,
-        "consumer_unknown",
-        f"没有这个消费者。本服务的消费者：{known or '无'}。",
-        f"There is no such consumer. This service has: {known or 'none'}.",
-    )
+    raise Problem(UnknownConsumer(tuple(consumers)))
 
 
 async def _offsets(kafka: KafkaAccess, consumer: BatchConsumer, asked: Rewind) -> dict[str, dict[int, int]]:
     """Where the wanted partitions would go."""
     if asked.topic is not None and asked.topic not in consumer.topics:
-        topics = ", ".join(consumer.topics)
-        raise Problem(
-            422,
-            "topic_not_read",
-            f"该消费者不读取此主题。它读取：{topics}。",
-            f"The consumer does not read this topic. It reads: {topics}.",
-        )
+        raise Problem(TopicNotRead(consumer.topics))
     target: Target = asked.to if isinstance(asked.to, int | datetime) else "beginning"
     try:
         found = {

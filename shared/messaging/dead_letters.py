@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, ClassVar, Final, Literal, NamedTuple
 
 import orjson
 from sqlalchemy import text
@@ -23,6 +23,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from shared.contracts.operation_v1 import DISPOSED
 from shared.contracts.topics import BY_NAME, dead_letter_topic
+from shared.kernel.refusals import Kind, Refusal
 from shared.messaging.metrics import DEAD_LETTERS
 from shared.messaging.records import (
     Headers,
@@ -417,36 +418,87 @@ async def one(connection: AsyncConnection, letter_id: int) -> Row | None:
     return None if row is None else _row(row)
 
 
-class NotReplayable(Exception):
-    """Why a dead letter cannot be sent back: `unknown`, `already_decided`, `not_our_topic`, `range` (it stands for records
-    that only the topic has), `cut` (its row has not all of it) or `too_large` (for its topic)."""
+@dataclass(frozen=True, slots=True)
+class DeadLetterRefusal(Refusal):
+    """Why nothing is done about a dead letter; `number` is shown in the sentence."""
 
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
+    number: int
+
+    def members(self) -> Mapping[str, Any]:
+        return {}
 
 
-async def replay(work: Work, letter_id: int, decided_by: str, value: bytes | None = None) -> Row:
+@dataclass(frozen=True, slots=True)
+class UnknownDeadLetter(DeadLetterRefusal):
+    """There is no dead letter of this number."""
+
+    code: ClassVar[str] = "dead_letter_unknown"
+    kind: ClassVar[Kind] = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetterDecided(DeadLetterRefusal):
+    """It has been disposed of."""
+
+    code: ClassVar[str] = "dead_letter_already_decided"
+    kind: ClassVar[Kind] = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class NotOurTopic(DeadLetterRefusal):
+    """It came from a topic of another service, which has to send it again."""
+
+    code: ClassVar[str] = "dead_letter_not_our_topic"
+    kind: ClassVar[Kind] = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class StandsForRange(DeadLetterRefusal):
+    """It stands for records that only their topic has."""
+
+    code: ClassVar[str] = "dead_letter_range"
+    kind: ClassVar[Kind] = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class NotKeptWhole(DeadLetterRefusal):
+    """It was too large to be kept whole."""
+
+    code: ClassVar[str] = "dead_letter_cut"
+    kind: ClassVar[Kind] = "conflict"
+
+
+@dataclass(frozen=True, slots=True)
+class TooLargeForTopic(DeadLetterRefusal):
+    """It is larger than its topic takes."""
+
+    code: ClassVar[str] = "dead_letter_too_large"
+    kind: ClassVar[Kind] = "conflict"
+
+
+async def replay(
+    work: Work, letter_id: int, decided_by: str, value: bytes | None = None
+) -> Row | DeadLetterRefusal:
     """Send the message back to the topic it came from, with a corrected value if one is given.
 
     Only where this service may produce to that topic; elsewhere the way back is to rewind the consumer. The original
-    stays in its row. Raises `NotReplayable`.
+    stays in its row.
     """
     row = await one(work.connection, letter_id)
     if row is None:
-        raise NotReplayable("unknown")
+        return UnknownDeadLetter(letter_id)
     topic = BY_NAME.get(row.topic)
     if topic is None or work.service not in topic.producers:
-        raise NotReplayable("not_our_topic")
+        return NotOurTopic(letter_id)
     if row.last_offset is not None:
-        raise NotReplayable("range")
+        return StandsForRange(letter_id)
     if row.cut is not None and (value is None or row.cut.keys() != {"value"}):
-        raise NotReplayable("cut")
+        return NotKeptWhole(letter_id)
     back = Outgoing(row.topic, row.key, row.value if value is None else value, row.headers)
     if size_of(back) > limit_of(row.topic):
-        raise NotReplayable("too_large")
+        return TooLargeForTopic(letter_id)
     if not await decide(work, letter_id, "replayed", decided_by):
-        raise NotReplayable("already_decided")
+        return DeadLetterDecided(letter_id)
     work.publish(back)
     return row
 

@@ -20,7 +20,7 @@ from services.tiering.adapters.memory import Memory
 from services.tiering.adapters.revenue_store import PostgresRevenue
 from services.tiering.adapters.scheme_files import load_schemes
 from services.tiering.domain.booking import Rulebook
-from services.tiering.domain.closing import CloseRefused
+from services.tiering.domain.closing import CloseRefusal
 from services.tiering.domain.holding import DatePolicy
 from services.tiering.entrypoints.timers import ReversalWaits, TieringTimers
 from services.tiering.handlers.book_transactions import BookTransactions
@@ -201,7 +201,7 @@ class LedgerBench:
         async with self.unit_of_work.begin() as work:
             outcome = await self.closes.request(work, year, "operator")
         await self.finish_closes()
-        return isinstance(outcome, CloseRefused)
+        return isinstance(outcome, CloseRefusal)
 
     async def finish_closes(self) -> None:
         while True:

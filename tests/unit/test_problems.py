@@ -4,12 +4,16 @@ wrong inside.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import ClassVar
+
 import httpx
 import pytest
 from fastapi import FastAPI
 from pydantic import BaseModel
 
 from shared import problems
+from shared.kernel.refusals import Kind, Refusal
 from shared.problems import Problem
 from shared.texts import language_of
 
@@ -23,6 +27,13 @@ class _Order(BaseModel):
     items: list[_Item]
 
 
+@dataclass(frozen=True, slots=True)
+class _Gone(Refusal):
+    customer_code: str
+    code: ClassVar[str] = "unknown_customer"
+    kind: ClassVar[Kind] = "unknown"
+
+
 def _application() -> FastAPI:
     app = FastAPI()
     problems.install(app)
@@ -32,7 +43,7 @@ def _application() -> FastAPI:
 
     @app.get("/gone")
     async def gone() -> None:
-        raise Problem(404, "unknown_customer", "没有这个客户。", "No such customer.", customer_code="X")
+        raise Problem(_Gone("X"))
 
     @app.get("/away")
     async def away() -> None:

@@ -14,7 +14,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import httpx
 import pytest
@@ -22,6 +22,7 @@ import pytest
 from shared.auth.policy import TABLE, Operation, Scope, permit, reach
 from shared.auth.principals import PARTIES, Party, Principal, RoleGrant
 from shared.contracts.topics import SERVICES
+from shared.kernel.refusals import Kind, Refusal
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.problems import Problem
 from shared.scope import paths_setting
@@ -162,9 +163,20 @@ PATHS: Final = {"period": "2025", "name": "customers", "form": "csv"}
 REACHED: Final = "store_reached"
 
 
+@dataclass(frozen=True, slots=True)
+class StoreReached(Refusal):
+    """A stand-in for a store says that it was asked."""
+
+    code: ClassVar[str] = REACHED
+    kind: ClassVar[Kind] = "unavailable"
+
+    def sentence(self) -> str:
+        return "unavailable"
+
+
 def reached() -> Problem:
     """What a stand-in answers: the route went on to its store."""
-    return Problem(503, REACHED, "已到数据库", "The store was reached.")
+    return Problem(StoreReached())
 
 
 @dataclass

@@ -17,7 +17,7 @@ import pytest
 import services
 import shared
 from shared.kernel.refusals import Kind, Refusal
-from shared.problems import STATUS, Inline
+from shared.problems import STATUS
 from shared.texts import CATALOGUE, Language, codes, say, word
 from shared.texts.catalogue import united
 
@@ -40,7 +40,7 @@ def everything_is_imported() -> None:
 def test_every_refusal_has_a_sentence_in_both_languages_and_a_status() -> None:
     everything_is_imported()
     for refusal in refusals():
-        if refusal.__module__.startswith(("shared.", "services.")) and refusal.code != Inline.code:
+        if refusal.__module__.startswith(("shared.", "services.")):
             assert refusal.kind in STATUS, refusal
             starts = f"problem.{refusal.code}"
             assert any(key == starts or key.startswith(f"{starts}_") for key in CATALOGUE), refusal

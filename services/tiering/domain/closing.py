@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from services.tiering.domain.promotion import Totals
+from services.tiering.domain.refusals import EarlierYearOpen, YearNotOver
 from services.tiering.domain.scheme import NO_TIER, SchemeVersion
 from services.tiering.domain.standing import Direction, Move, Reason, Standing, latest, moved
 
@@ -31,24 +32,20 @@ class ClosedYears:
         return self.instants[min(covering)] if covering else None
 
 
-@dataclass(frozen=True, slots=True)
-class CloseRefused:
-    """Why a year cannot be closed now; `year` is the one that stands in the way."""
-
-    code: str
-    year: int
+CloseRefusal = YearNotOver | EarlierYearOpen
+"""Why a year cannot be closed now."""
 
 
 def refusal(
     year: int, today: date, closed: ClosedYears, earlier_open_with_bookings: int | None
-) -> CloseRefused | None:
+) -> CloseRefusal | None:
     """None when `year` may be closed. A year already closed is no refusal: closing it again changes nothing."""
     if closed.last is not None and year <= closed.last:
         return None
     if year >= today.year:
-        return CloseRefused("year_not_over", year)
+        return YearNotOver(year)
     if earlier_open_with_bookings is not None:
-        return CloseRefused("earlier_year_open", earlier_open_with_bookings)
+        return EarlierYearOpen(earlier_open_with_bookings)
     return None
 
 

@@ -10,12 +10,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.tiering.adapters import read_models
-from services.tiering.domain.closing import CloseRefused
+from services.tiering.domain.refusals import BadPeriod, NoQuarterlyScheme, NotClosed
 from services.tiering.entrypoints.answers import CloseAnswer, CloseList, Rehearsal, iso
 from services.tiering.handlers.close_year import CloseYear
 from services.tiering.handlers.ports import Close
 from shared.auth.http import Caller, require
 from shared.idempotency import Asked, IdempotencyKey, answered_once
+from shared.kernel.refusals import Refusal
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.money import format_yuan
@@ -48,8 +49,8 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: CloseYear) -
         if asked.dry_run:
             async with unit_of_work.rehearse() as work:
                 moves = await commands.rehearse(work, year)
-            if isinstance(moves, CloseRefused):
-                raise _refused(moves)
+            if isinstance(moves, Refusal):
+                raise Problem(moves)
             return {
                 "period": asked.period,
                 "dry_run": True,
@@ -69,8 +70,8 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: CloseYear) -
 
         async def request(work: Work) -> Any:
             close = await commands.request(work, year, caller.user)
-            if isinstance(close, CloseRefused):
-                raise _refused(close)
+            if isinstance(close, Refusal):
+                raise Problem(close)
             return answer_of(close)
 
         once = Asked("closes", caller.user, idempotency_key, asked.model_dump())
@@ -92,7 +93,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: CloseYear) -
         async with reading(engine, caller, "tiers.read") as connection:
             found = await read_models.closes(connection, _year_of(period))
         if not found:
-            raise Problem(404, "not_closed", f"{period}尚未结账。", f"{period} has not been closed.")
+            raise Problem(NotClosed(period))
         return answer_of(found[0])
 
     return router
@@ -114,30 +115,7 @@ def answer_of(close: Close) -> CloseAnswer:
 
 def _year_of(period: str) -> int:
     if _QUARTER.fullmatch(period):
-        raise Problem(
-            409,
-            "no_quarterly_scheme",
-            "现行分级标准均不按季度评定，无需季度结账。",
-            "No scheme in force is evaluated by quarter, so there is no quarter to close.",
-        )
+        raise Problem(NoQuarterlyScheme())
     if not _YEAR.fullmatch(period):
-        raise Problem(422, "bad_period", "结账期应为年份，如 2011。", "The period is a year such as 2011.")
+        raise Problem(BadPeriod())
     return int(period)
-
-
-def _refused(refused: CloseRefused) -> Problem:
-    if refused.code == "year_not_over":
-        return Problem(
-            409,
-            refused.code,
-            f"{refused.year}年尚未结束，不能结账。",
-            f"The year {refused.year} is not over and cannot be closed.",
-            year=refused.year,
-        )
-    return Problem(
-        409,
-        refused.code,
-        f"{refused.year}年有用邮记录且尚未结账，请先结{refused.year}年。",
-        f"The year {refused.year} has bookings and is still open; close it first.",
-        year=refused.year,
-    )

@@ -11,12 +11,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from services.tiering.adapters import read_models
 from services.tiering.domain.holding import HoldReason
+from services.tiering.domain.refusals import NotInSuspense
 from services.tiering.entrypoints.answers import DecisionAnswer, SuspenseItem, SuspensePage
-from services.tiering.handlers.decide_suspense import DecideSuspense, Refused, allowed_for
+from services.tiering.handlers.decide_suspense import DecideSuspense, allowed_for
 from services.tiering.handlers.ports import Decision
 from shared.auth.http import Caller, require
 from shared.http_fields import Position, RowNumber, StorableText
 from shared.idempotency import Asked, IdempotencyKey, answered_once
+from shared.kernel.refusals import Refusal
 from shared.messaging.unit_of_work import UnitOfWork
 from shared.messaging.work import Work
 from shared.problems import Problem
@@ -68,7 +70,7 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
         async with reading(engine, caller, "suspense.read") as connection:
             row = await read_models.suspended(connection, number)
         if row is None:
-            raise _unknown(number)
+            raise Problem(NotInSuspense(number))
         return _item(row)
 
     @router.post("/{number}/decision")
@@ -80,13 +82,13 @@ def routes(unit_of_work: UnitOfWork, engine: AsyncEngine, commands: DecideSuspen
         async with reading(engine, caller, "suspense.decide") as connection:
             # What the caller cannot see they cannot decide: the same scope, enforced by the database.
             if await read_models.suspended(connection, number) is None:
-                raise _unknown(number)
+                raise Problem(NotInSuspense(number))
 
         async def run(work: Work) -> Any:
             decision = Decision(number, asked.decision, caller.user, asked.comment)
             outcome = await commands.decide(work, decision)
-            if isinstance(outcome, Refused):
-                raise _problem(number, asked.decision, outcome)
+            if isinstance(outcome, Refusal):
+                raise Problem(outcome)
             return {"number": number, "state": outcome.state.value, "reason": outcome.reason.value}
 
         request = Asked(f"suspense/{number}", caller.user, idempotency_key, asked.model_dump())
@@ -116,30 +118,3 @@ def _item(row: read_models.Row) -> SuspenseItem:
         "comment": row["comment"],
         "decisions": list(allowed_for(reason)) if row["state"] == "held" else [],
     }
-
-
-def _unknown(number: int) -> Problem:
-    return Problem(
-        404,
-        "not_in_suspense",
-        f"没有编号为{number}的待处理交易，或不在您的机构范围内。",
-        f"There is no transaction {number} in suspense within your scope.",
-    )
-
-
-def _problem(number: int, decision: str, refused: Refused) -> Problem:
-    if refused.reason is None:
-        return Problem(
-            409,
-            "already_decided",
-            f"第{number}号待处理交易已经入账或已处理。",
-            f"Transaction {number} has been booked or decided already.",
-        )
-    allowed = ", ".join(refused.allowed)
-    return Problem(
-        409,
-        refused.code,
-        f"因“{refused.reason.value}”暂挂的交易不能作“{decision}”处理，可选：{allowed}。",
-        f"A transaction held for {refused.reason.value} cannot be decided {decision!r}; possible: {allowed}.",
-        allowed=list(refused.allowed),
-    )

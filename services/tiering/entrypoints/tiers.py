@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from services.tiering.adapters import read_models
 from services.tiering.domain.account import Account
 from services.tiering.domain.explanation import NextLevel, explain
+from services.tiering.domain.refusals import BadFeedCursor, UnknownCustomer, UnknownScheme
 from services.tiering.domain.scheme import Scheme, SchemeVersion
 from services.tiering.domain.standing import Standing
 from services.tiering.entrypoints.answers import (
@@ -56,18 +57,11 @@ def routes(engine: AsyncEngine, clock: Clock, schemes: tuple[Scheme, ...]) -> AP
         language = language_of(request.headers.get("accept-language"))
         wanted = [one for one in schemes if scheme in (None, one.code)]
         if not wanted:
-            raise Problem(
-                404, "unknown_scheme", f"没有分级标准“{scheme}”。", f"There is no scheme {scheme!r}."
-            )
+            raise Problem(UnknownScheme(scheme or ""))
         async with reading(engine, caller, "tiers.read") as connection:
             meant = await read_models.account_of(connection, code)
             if meant is None:
-                raise Problem(
-                    404,
-                    "unknown_customer",
-                    f"登记中没有代码“{code}”，或不在您的机构范围内。",
-                    f"No customer with the code {code!r} is known within your scope.",
-                )
+                raise Problem(UnknownCustomer(code))
             account = meant.account
             parts = await read_models.parts_of(connection, account.number)
             closes = await read_models.closes(connection)
@@ -118,7 +112,7 @@ def _cursor(after: str) -> int:
     if not after:
         return 0
     if not after.isascii() or not after.isdigit() or len(after) > 18:
-        raise Problem(400, "bad_cursor", "游标无效。", "The cursor is not one that this feed gave out.")
+        raise Problem(BadFeedCursor())
     return int(after)
 
 

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict
 
 from services.tiering.adapters.places import Place, places_of
+from services.tiering.domain.refusals import NoArray, TooManyItems
 from services.tiering.entrypoints.json_items import NoArrayError, items_of
 from shared.auth.http import Caller, require
 from shared.auth.policy import Sending, permit_publishing
@@ -98,17 +99,9 @@ def events_of(body: bytes) -> list[bytes]:
     try:
         events = items_of(body)
     except NoArrayError as error:
-        raise Problem(
-            400, "not_json", "请求内容不是有效的 JSON 数组。", "The body is not a valid JSON array."
-        ) from error
+        raise Problem(NoArray()) from error
     if len(events) > ITEMS_MAX:
-        raise Problem(
-            422,
-            "too_many_items",
-            f"一次最多提交{ITEMS_MAX}笔交易。",
-            f"One call takes {ITEMS_MAX} transactions at most.",
-            items_max=ITEMS_MAX,
-        )
+        raise Problem(TooManyItems(ITEMS_MAX))
     return events
 
 

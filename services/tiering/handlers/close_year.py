@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from services.tiering.domain.booking import Books, Rulebook
-from services.tiering.domain.closing import ClosedYears, CloseRefused, at_close, refusal
+from services.tiering.domain.closing import ClosedYears, CloseRefusal, at_close, refusal
 from services.tiering.domain.standing import NO_STANDING, Move
 from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.ports import Close, CloseStore
@@ -45,7 +45,7 @@ class CloseYear:
         self._open_store = open_store
         self._keeper = keeper
 
-    async def request(self, work: Work, year: int, by: str) -> Close | CloseRefused:
+    async def request(self, work: Work, year: int, by: str) -> Close | CloseRefusal:
         """Record that a year is to be closed; asking again changes nothing."""
         store = self._open_store(work)
         await store.open()
@@ -118,7 +118,7 @@ class CloseYear:
             )
         await failpoint("close_chunk")
 
-    async def rehearse(self, work: Work, year: int) -> list[Rehearsed] | CloseRefused:
+    async def rehearse(self, work: Work, year: int) -> list[Rehearsed] | CloseRefusal:
         """What closing a year now would move; nothing is changed (the caller rolls back)."""
         store = self._open_store(work)
         _, closed = await store.open()
@@ -150,7 +150,7 @@ class CloseYear:
     @staticmethod
     async def _refusal(
         store: CloseStore, year: int, today: date, closes: Sequence[Close]
-    ) -> CloseRefused | None:
+    ) -> CloseRefusal | None:
         """A close that waits for its turn counts as done here: it will be, before the one that is asked for."""
         asked = ClosedYears({close.year: close.requested_at for close in closes})
         return refusal(year, today, asked, await store.earliest_open_year(asked.last, year))

@@ -8,12 +8,12 @@ business date, so that totals follow and the ledger shows what happened.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Final, Literal
 
 from services.tiering.domain.booking import Books, Rulebook
 from services.tiering.domain.entries import Arrival, HeldTransaction, HoldState
 from services.tiering.domain.holding import FOR_A_STEWARD, HoldReason
+from services.tiering.domain.refusals import NotForReason, NotHeldAnyMore
 from services.tiering.handlers.arrivals import renamed
 from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.ports import Decision, SuspenseStore
@@ -21,15 +21,6 @@ from services.tiering.handlers.preparing import bring, prepare
 from shared.messaging.work import Work
 
 DECISIONS: Final = ("keep", "replace", "book", "close")
-
-
-@dataclass(frozen=True, slots=True)
-class Refused:
-    """Why a decision was not taken: `not_held`, or `not_for_reason` with the decisions that the reason allows."""
-
-    code: str
-    reason: HoldReason | None = None
-    allowed: tuple[str, ...] = ()
 
 
 def allowed_for(reason: HoldReason) -> tuple[str, ...]:
@@ -49,15 +40,15 @@ class DecideSuspense:
         self._open_store = open_store
         self._keeper = keeper
 
-    async def decide(self, work: Work, decision: Decision) -> HeldTransaction | Refused:
+    async def decide(self, work: Work, decision: Decision) -> HeldTransaction | NotHeldAnyMore | NotForReason:
         store = self._open_store(work)
         books = await self._books(work, store)
         hold = await store.hold(decision.number)
         if hold is None:
-            return Refused("not_held")
+            return NotHeldAnyMore(decision.number)
         allowed = allowed_for(hold.reason)
         if decision.decision not in allowed:
-            return Refused("not_for_reason", hold.reason, allowed)
+            return NotForReason(hold.reason.value, decision.decision, allowed)
         books.holds[hold.number] = hold
         await store.record_decision(decision)
         if decision.decision == "book":

@@ -22,6 +22,7 @@ from shared.texts.words.problems_claims import TEXTS as PROBLEMS_CLAIMS
 from shared.texts.words.problems_declarations import TEXTS as PROBLEMS_DECLARATIONS
 from shared.texts.words.problems_registry import TEXTS as PROBLEMS_REGISTRY
 from shared.texts.words.problems_reporting import TEXTS as PROBLEMS_REPORTING
+from shared.texts.words.problems_tiering import TEXTS as PROBLEMS_TIERING
 from shared.texts.words.terms import TEXTS as TERMS
 
 CONSOLE: Final = (
@@ -41,6 +42,7 @@ PARTS: Final = (
     PROBLEMS_DECLARATIONS,
     PROBLEMS_REGISTRY,
     PROBLEMS_REPORTING,
+    PROBLEMS_TIERING,
     EXPORTS,
     *CONSOLE,
     CLI,

@@ -83,6 +83,27 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "编号 {number} 的异常报文来自其他服务的主题，应由该服务重新发出。",
         "Dead letter {number} came from a topic of another service, which has to send it again.",
     ),
+    "problem.dead_letter_range": (
+        "编号 {number} 的异常报文代表多条消息，原文仍在主题中：请用 keypost rewind 让消费者重新读取。",
+        "Dead letter {number} stands for several records, which are in their topic: have the consumer read them again with "
+        "keypost rewind.",
+    ),
+    "problem.dead_letter_cut": (
+        "编号 {number} 的异常报文过大，只保存了开头部分，不能按原样重新发出。",
+        "Dead letter {number} was too large to be kept whole and cannot be sent as it came.",
+    ),
+    "problem.dead_letter_too_large": (
+        "编号 {number} 的异常报文超过其主题允许的大小，不能重新发出。",
+        "Dead letter {number} is larger than its topic takes.",
+    ),
+    "problem.consumer_unknown": (
+        "没有这个消费者。本服务的消费者：{known}。",
+        "There is no such consumer. This service has: {known}.",
+    ),
+    "problem.topic_not_read": (
+        "该消费者不读取此主题。它读取：{topics}。",
+        "The consumer does not read this topic. It reads: {topics}.",
+    ),
     "problem.bad_cursor": (
         "翻页标记无效，或不属于这一列表与筛选条件。",
         "The cursor is not one of this list under these filters.",

@@ -11,7 +11,7 @@ from services.tiering.adapters.code_shape import reason_for_unknown
 from services.tiering.adapters.scheme_files import load_schemes
 from services.tiering.domain.account import Account
 from services.tiering.domain.agreement import NEVER_COVERED, Agreement, Cover, cover_after
-from services.tiering.domain.closing import ClosedYears, CloseRefused, at_close, refusal
+from services.tiering.domain.closing import ClosedYears, at_close, refusal
 from services.tiering.domain.entries import Transaction
 from services.tiering.domain.explanation import explain
 from services.tiering.domain.holding import (
@@ -23,6 +23,7 @@ from services.tiering.domain.holding import (
     years_after,
 )
 from services.tiering.domain.promotion import deciding_year, last_rise, on_booking, on_grant, on_signing
+from services.tiering.domain.refusals import EarlierYearOpen, YearNotOver
 from services.tiering.domain.standing import Direction, Reason, Standing, moved
 from shared.contracts import counter_v1
 
@@ -201,9 +202,9 @@ def test_a_granted_level_is_held_whatever_the_revenue_until_it_is_withdrawn() ->
 @pytest.mark.req("TIE-9")
 def test_years_close_in_order_and_only_when_they_are_over() -> None:
     none = ClosedYears({})
-    assert refusal(2026, date(2026, 12, 31), none, None) == CloseRefused("year_not_over", 2026)
+    assert refusal(2026, date(2026, 12, 31), none, None) == YearNotOver(2026)
     assert refusal(2026, date(2027, 1, 1), none, None) is None
-    assert refusal(2026, date(2027, 1, 1), none, 2024) == CloseRefused("earlier_year_open", 2024)
+    assert refusal(2026, date(2027, 1, 1), none, 2024) == EarlierYearOpen(2024)
     closed = ClosedYears({2025: datetime(2026, 1, 6, tzinfo=UTC)})
     assert refusal(2024, date(2027, 1, 1), closed, None) is None
     assert closed.closed_at(2019) == closed.closed_at(2025)
