@@ -93,7 +93,7 @@ async def test_a_problem_carries_its_code_and_speaks_the_language_of_the_caller(
         "type": "urn:keypost:problem:unknown_customer",
         "title": "Not Found",
         "status": 404,
-        "detail": "No such customer.",
+        "detail": "There is no such customer.",
         "code": "unknown_customer",
         "instance": "/gone",
         "customer_code": "X",

@@ -69,6 +69,9 @@ class NotInSuspense(_Silent):
     code: ClassVar[str] = "not_in_suspense"
     kind: ClassVar[Kind] = "unknown"
 
+    def sentence(self) -> str:
+        return "not_in_suspense_number"
+
 
 @dataclass(frozen=True, slots=True)
 class NotHeldAnyMore(_Silent):

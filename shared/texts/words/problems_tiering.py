@@ -19,7 +19,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
         "No scheme in force is evaluated by quarter, so there is no quarter to close.",
     ),
     "problem.bad_period": ("结账期应为年份，如 2011。", "The period is a year such as 2011."),
-    "problem.not_in_suspense": (
+    "problem.not_in_suspense_number": (
         "没有编号为 {number} 的待处理交易，或不在您的机构范围内。",
         "There is no transaction {number} in suspense within your scope.",
     ),
