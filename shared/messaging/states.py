@@ -18,7 +18,7 @@ from shared.messaging.work import Work
 State = TypeVar("State", bound=Message)
 
 
-class Told(NamedTuple, Generic[State]):
+class StateRecord(NamedTuple, Generic[State]):
     """A state, the event that told it and the record that carried it."""
 
     state: State
@@ -26,7 +26,9 @@ class Told(NamedTuple, Generic[State]):
     record: Record
 
 
-def read_states(work: Work, records: Sequence[Record], kinds: Mapping[str, type[Message]]) -> list[Told[Any]]:
+def read_states(
+    work: Work, records: Sequence[Record], kinds: Mapping[str, type[Message]]
+) -> list[StateRecord[Any]]:
     """The messages of the records in their order, each of the kind that its topic carries; what is not one becomes a
     dead letter."""
     told = []
@@ -36,17 +38,17 @@ def read_states(work: Work, records: Sequence[Record], kinds: Mapping[str, type[
         if isinstance(state, Invalid):
             work.dead_letter(record, state.reason, state.detail)
         elif not isinstance(event, Invalid):
-            told.append(Told(state, event, record))
+            told.append(StateRecord(state, event, record))
     return told
 
 
 def newest(
-    told: Iterable[Told[State]],
+    told: Iterable[StateRecord[State]],
     key: Callable[[State], object],
     version: Callable[[State], int],
-) -> list[Told[State]]:
+) -> list[StateRecord[State]]:
     """The state of each key that holds after all of these, in the order of their keys' first appearance."""
-    found: dict[object, Told[State]] = {}
+    found: dict[object, StateRecord[State]] = {}
     for one in told:
         before = found.get(key(one.state))
         if before is None or (version(before.state), before.record.offset) < (

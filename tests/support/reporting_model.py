@@ -22,7 +22,7 @@ from shared.messaging.records import Record
 from tests.support.states import Sent
 
 Row = dict[str, Any]
-Told = tuple[Any, Record]
+StateRecord = tuple[Any, Record]
 NOBODY: Row = {"unit_path": None, "manager_a": None, "manager_b": None}
 
 
@@ -30,7 +30,7 @@ def model(sent: Sequence[Message | Sent], records: Sequence[Record]) -> dict[str
     """View → key → row, as far as the model knows columns by their names in the contract."""
     told = list(zip(sent, records, strict=True))
 
-    def of(kind: type[Message]) -> list[Told]:
+    def of(kind: type[Message]) -> list[StateRecord]:
         return [(one, record) for one, record in told if isinstance(one, kind)]
 
     units = _latest(of(UnitState), lambda one: one.unit_code, lambda one, at: (one.version, at))
@@ -105,8 +105,8 @@ def model(sent: Sequence[Message | Sent], records: Sequence[Record]) -> dict[str
     return views
 
 
-def _latest(told: Iterable[Told], key: Any, rank: Any) -> dict[Any, Told]:
-    found: dict[Any, Told] = {}
+def _latest(told: Iterable[StateRecord], key: Any, rank: Any) -> dict[Any, StateRecord]:
+    found: dict[Any, StateRecord] = {}
     for one, record in told:
         if key(one) not in found or rank(found[key(one)][0], found[key(one)][1].offset) < rank(
             one, record.offset
@@ -115,7 +115,7 @@ def _latest(told: Iterable[Told], key: Any, rank: Any) -> dict[Any, Told]:
     return found
 
 
-def _survivor(code: str | None, customers: dict[str, Told]) -> str | None:
+def _survivor(code: str | None, customers: dict[str, StateRecord]) -> str | None:
     if code not in customers:
         return None
     seen = [code]
@@ -126,8 +126,8 @@ def _survivor(code: str | None, customers: dict[str, Told]) -> str | None:
     return seen[-1]
 
 
-def _windows(told: Sequence[Told]) -> dict[str, Row]:
-    last: dict[str, Told] = {}
+def _windows(told: Sequence[StateRecord]) -> dict[str, Row]:
+    last: dict[str, StateRecord] = {}
     for one, record in told:
         if record.topic == WINDOWS:
             key = (record.key or b"").decode()
@@ -141,8 +141,8 @@ def _windows(told: Sequence[Told]) -> dict[str, Row]:
     }
 
 
-def _suspense(told: Sequence[Told], path_of: Any, owner: Any) -> dict[Any, Row]:
-    items: dict[Any, list[Told]] = {}
+def _suspense(told: Sequence[StateRecord], path_of: Any, owner: Any) -> dict[Any, Row]:
+    items: dict[Any, list[StateRecord]] = {}
     for one, at in told:
         key = (one.source, one.id, one.customer_code, one.counter_id, one.line, one.kind, one.amount_fen)
         items.setdefault(key, []).append((one, at))
@@ -162,7 +162,7 @@ def _suspense(told: Sequence[Told], path_of: Any, owner: Any) -> dict[Any, Row]:
     return found
 
 
-def _dead_letters(told: Sequence[Told], disposals: Sequence[Told]) -> dict[Any, Row]:
+def _dead_letters(told: Sequence[StateRecord], disposals: Sequence[StateRecord]) -> dict[Any, Row]:
     found: dict[Any, Row] = {}
     for one, record in told:
         if record.topic.endswith(".dead-letters.v1") and isinstance(one, Sent):

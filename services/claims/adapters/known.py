@@ -8,7 +8,7 @@ from typing import Any, Final
 import orjson
 
 from shared.contracts.registry_v1 import CustomerState, UnitState
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 from shared.messaging.work import Work
 
 _UNITS: Final = """
@@ -55,10 +55,10 @@ class PostgresKnown:
     def __init__(self, work: Work) -> None:
         self._work = work
 
-    async def keep_units(self, told: Sequence[Told[UnitState]]) -> None:
+    async def keep_units(self, told: Sequence[StateRecord[UnitState]]) -> None:
         await self._keep(_UNITS, [_unit(one) for one in told])
 
-    async def keep_customers(self, told: Sequence[Told[CustomerState]]) -> None:
+    async def keep_customers(self, told: Sequence[StateRecord[CustomerState]]) -> None:
         await self._keep(_CUSTOMERS, [_customer(one.state) for one in told])
 
     async def _keep(self, statement: str, rows: Sequence[tuple[Any, ...]]) -> None:
@@ -66,7 +66,7 @@ class PostgresKnown:
             await self._work.execute(statement, *(list(column) for column in zip(*rows, strict=True)))
 
 
-def _unit(told: Told[UnitState]) -> tuple[Any, ...]:
+def _unit(told: StateRecord[UnitState]) -> tuple[Any, ...]:
     unit = told.state
     return (
         unit.unit_code,

@@ -12,7 +12,7 @@ from services.claims.domain.agreements import CaseKind
 from services.claims.domain.plans import Fact, Plan
 from shared.contracts.envelope import Message
 from shared.contracts.registry_v1 import CustomerState, UnitState
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 from shared.messaging.work import Work
 
 
@@ -20,10 +20,10 @@ class KnownStore(Protocol):
     """Units and customers inside one transaction. What is given holds no key twice; older states than those stored
     change nothing."""
 
-    async def keep_units(self, told: Sequence[Told[UnitState]]) -> None:
+    async def keep_units(self, told: Sequence[StateRecord[UnitState]]) -> None:
         """Units by code."""
 
-    async def keep_customers(self, told: Sequence[Told[CustomerState]]) -> None:
+    async def keep_customers(self, told: Sequence[StateRecord[CustomerState]]) -> None:
         """Customers by code."""
 
 

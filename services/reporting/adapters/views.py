@@ -22,7 +22,7 @@ from shared.contracts.registry_v1 import (
     UnitState,
 )
 from shared.contracts.tiering_v1 import RevenueState, TierChanged, TierState
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 from shared.messaging.work import Work
 
 VIEWS_LOCK: Final = 7_305_101
@@ -72,7 +72,7 @@ class PostgresViews:
         # never learn its unit. Views are written in one line; every statement after this one sees what came before.
         await self._run("SELECT pg_advisory_xact_lock($1)", VIEWS_LOCK)
 
-    async def keep(self, kind: type[Message], told: Sequence[Told[Any]]) -> None:
+    async def keep(self, kind: type[Message], told: Sequence[StateRecord[Any]]) -> None:
         if not told:
             return
         if kind is RevenueState:
@@ -92,7 +92,7 @@ class PostgresViews:
         if noted is not None:
             noted += [row[0] for row in rows]
 
-    async def keep_windows(self, windows: Sequence[Told[WindowState] | Gone]) -> None:
+    async def keep_windows(self, windows: Sequence[StateRecord[WindowState] | Gone]) -> None:
         await self._keep(_WINDOWS, [claims.WINDOWS.row(one) for one in windows])
 
     async def keep_held(self, items: Sequence[HeldItem]) -> None:
@@ -102,7 +102,7 @@ class PostgresViews:
     async def keep_letters(self, letters: Sequence[Letter]) -> None:
         await self._keep(_LETTERS, [dead_letters.LETTERS.row(letter) for letter in letters])
 
-    async def keep_disposals(self, told: Sequence[Told[DeadLetterDisposed]]) -> None:
+    async def keep_disposals(self, told: Sequence[StateRecord[DeadLetterDisposed]]) -> None:
         await self._keep(_DISPOSALS, [dead_letters.DISPOSALS.row(one) for one in told])
 
     async def follow(self) -> None:

@@ -29,7 +29,7 @@ from shared.contracts.registry_v1 import (
 )
 from shared.contracts.tiering_v1 import RevenueState, SuspenseEvent, TierChanged, TierState
 from shared.messaging.records import Record
-from shared.messaging.states import Told, newest
+from shared.messaging.states import StateRecord, newest
 from shared.messaging.work import Work
 
 __all__ = ("TOPICS", "VIEWS", "BuildViews")
@@ -105,9 +105,9 @@ class BuildViews:
         """Nothing to drop: everything is in the database."""
 
 
-def _first_of_each(told: Sequence[Told[Any]]) -> list[Told[Any]]:
+def _first_of_each(told: Sequence[StateRecord[Any]]) -> list[StateRecord[Any]]:
     """Each event once; the same id says the same for ever."""
-    found: dict[str, Told[Any]] = {}
+    found: dict[str, StateRecord[Any]] = {}
     for one in told:
         before = found.get(one.event.id)
         if before is None or one.record.offset < before.record.offset:

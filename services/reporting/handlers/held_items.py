@@ -16,7 +16,7 @@ import orjson
 
 from shared.contracts.tiering_v1 import SuspenseEvent
 from shared.ids import uuid_of
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,20 +24,20 @@ class HeldItem:
     """One held content as far as these events tell it; `held_at` is None where none of them tells of its holding."""
 
     item: UUID
-    last: Told[SuspenseEvent]
+    last: StateRecord[SuspenseEvent]
     held_at: datetime | None
     first_offset: int
 
 
-def held_items(told: Iterable[Told[SuspenseEvent]]) -> list[HeldItem]:
+def held_items(told: Iterable[StateRecord[SuspenseEvent]]) -> list[HeldItem]:
     """One item for each held content. All events of an item have one key, so offsets give their order."""
-    found: dict[UUID, list[Told[SuspenseEvent]]] = {}
+    found: dict[UUID, list[StateRecord[SuspenseEvent]]] = {}
     for one in told:
         found.setdefault(item_of(one.state), []).append(one)
     return [_folded(item, events) for item, events in found.items()]
 
 
-def _folded(item: UUID, events: list[Told[SuspenseEvent]]) -> HeldItem:
+def _folded(item: UUID, events: list[StateRecord[SuspenseEvent]]) -> HeldItem:
     held = [one.state.at for one in events if one.state.state == "held"]
     return HeldItem(
         item,

@@ -12,7 +12,7 @@ from services.reporting.handlers.reading import Gone
 from shared.contracts.claims_v1 import WindowState
 from shared.contracts.envelope import Message
 from shared.contracts.operation_v1 import DeadLetterDisposed
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 from shared.messaging.work import Work
 
 
@@ -23,10 +23,10 @@ class ViewStore(Protocol):
     async def open(self) -> None:
         """Wait until no other process is writing views, and keep others waiting until the end."""
 
-    async def keep(self, kind: type[Message], told: Sequence[Told[Any]]) -> None:
+    async def keep(self, kind: type[Message], told: Sequence[StateRecord[Any]]) -> None:
         """Messages of one kind: states by their key, changes and events each once."""
 
-    async def keep_windows(self, windows: Sequence[Told[WindowState] | Gone]) -> None:
+    async def keep_windows(self, windows: Sequence[StateRecord[WindowState] | Gone]) -> None:
         """Windows by key, and that a key has none."""
 
     async def keep_held(self, items: Sequence[HeldItem]) -> None:
@@ -35,7 +35,7 @@ class ViewStore(Protocol):
     async def keep_letters(self, letters: Sequence[Letter]) -> None:
         """Dead letters by service and origin."""
 
-    async def keep_disposals(self, told: Sequence[Told[DeadLetterDisposed]]) -> None:
+    async def keep_disposals(self, told: Sequence[StateRecord[DeadLetterDisposed]]) -> None:
         """What became of dead letters, by service and origin."""
 
     async def follow(self) -> None:

@@ -29,7 +29,7 @@ from shared.contracts.registry_v1 import (
 )
 from shared.contracts.tiering_v1 import RevenueState, SuspenseEvent, TierChanged, TierState
 from shared.messaging.records import Record
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 from shared.messaging.work import Work
 
 _STATES: Final[tuple[type[Message], ...]] = (
@@ -73,13 +73,13 @@ class Gone:
 class Read:
     """What a batch says."""
 
-    told: dict[type[Message], list[Told[Any]]] = field(default_factory=dict)
-    windows: list[Told[WindowState] | Gone] = field(default_factory=list)
+    told: dict[type[Message], list[StateRecord[Any]]] = field(default_factory=dict)
+    windows: list[StateRecord[WindowState] | Gone] = field(default_factory=list)
     letters: list[Letter] = field(default_factory=list)
     times: dict[tuple[str, int, int], datetime | None] = field(default_factory=dict)
     """The event time of each record that could be read."""
 
-    def of(self, kind: type[Message]) -> list[Told[Any]]:
+    def of(self, kind: type[Message]) -> list[StateRecord[Any]]:
         return self.told.get(kind, [])
 
 
@@ -113,7 +113,7 @@ def _message(work: Work, record: Record, found: Read) -> None:
         work.dead_letter(record, message.reason, message.detail)
         return
     found.times[record[:3]] = event.time
-    told: Told[Any] = Told(message, event, record)
+    told: StateRecord[Any] = StateRecord(message, event, record)
     if kind is WindowState:
         found.windows.append(told)
     else:
@@ -150,9 +150,9 @@ def _time(record: Record) -> datetime | None:
     return None
 
 
-def last_of_each(windows: Iterable[Told[WindowState] | Gone]) -> list[Told[WindowState] | Gone]:
+def last_of_each(windows: Iterable[StateRecord[WindowState] | Gone]) -> list[StateRecord[WindowState] | Gone]:
     """The last record of each key; a key has one partition, so offsets give the order."""
-    found: dict[str, Told[WindowState] | Gone] = {}
+    found: dict[str, StateRecord[WindowState] | Gone] = {}
     for one in windows:
         key = one.window_key if isinstance(one, Gone) else one.state.window_key
         before = found.get(key)

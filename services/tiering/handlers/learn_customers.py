@@ -33,7 +33,7 @@ from shared.clock import business_date
 from shared.contracts.registry_v1 import CustomerState
 from shared.contracts.topics import CUSTOMERS
 from shared.messaging.records import Record
-from shared.messaging.states import Told, read_states
+from shared.messaging.states import StateRecord, read_states
 from shared.messaging.work import Work
 
 
@@ -58,7 +58,7 @@ class LearnCustomers:
         self._keeper = keeper
 
     async def handle(self, work: Work, records: Sequence[Record]) -> None:
-        told: list[Told[CustomerState]] = read_states(work, records, {CUSTOMERS: CustomerState})
+        told: list[StateRecord[CustomerState]] = read_states(work, records, {CUSTOMERS: CustomerState})
         if not told:
             return
         store = self._open_store(work)
@@ -73,7 +73,9 @@ class LearnCustomers:
     def discard(self) -> None:
         """Nothing to drop: the store remembers accounts only after their commit."""
 
-    async def _learn(self, books: Books, store: CustomerStore, wave: Sequence[Told[CustomerState]]) -> None:
+    async def _learn(
+        self, books: Books, store: CustomerStore, wave: Sequence[StateRecord[CustomerState]]
+    ) -> None:
         known = dict(await store.accounts_by_code([code for told in wave for code in _named(told.state)]))
         await bring(books, store, [*known.values(), *await store.merged_into(known.values())])
         step = _Step(known)
@@ -94,7 +96,12 @@ class LearnCustomers:
                 books.place(hold.arrived, hold)
 
     async def _learn_one(
-        self, books: Books, store: CustomerStore, account: Account, told: Told[CustomerState], step: _Step
+        self,
+        books: Books,
+        store: CustomerStore,
+        account: Account,
+        told: StateRecord[CustomerState],
+        step: _Step,
     ) -> None:
         state, known = told.state, account.agreements
         _describe(books, account, state)
@@ -129,7 +136,7 @@ class LearnCustomers:
         books: Books,
         store: CustomerStore,
         account: Account,
-        told: Told[CustomerState],
+        told: StateRecord[CustomerState],
         known: tuple[Agreement, ...],
     ) -> None:
         today = business_date(books.now)
@@ -159,7 +166,7 @@ class LearnCustomers:
                     books.move(account, version, after, signing, _cause(told), told.event.traceparent)
 
 
-def _cause(told: Told[CustomerState]) -> tuple[str, str]:
+def _cause(told: StateRecord[CustomerState]) -> tuple[str, str]:
     return told.event.source, told.event.id
 
 
@@ -169,9 +176,9 @@ def _named(state: CustomerState) -> list[str]:
     return [state.customer_code, *state.aliases, *merged_into]
 
 
-def _waves(told: Sequence[Told[CustomerState]]) -> Iterator[list[Told[CustomerState]]]:
+def _waves(told: Sequence[StateRecord[CustomerState]]) -> Iterator[list[StateRecord[CustomerState]]]:
     """Parts in order, none of which names one customer in two states."""
-    wave: list[Told[CustomerState]] = []
+    wave: list[StateRecord[CustomerState]] = []
     seen: set[str] = set()
     for one in told:
         named = _named(one.state)

@@ -11,7 +11,7 @@ from hypothesis import given
 
 from services.claims.handlers.learn import TOPICS, Learn
 from shared.messaging.records import Record
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 from shared.messaging.work import Work
 from tests.support.states import Sent, arbitrary_records, customer, poisons, unit
 
@@ -22,7 +22,7 @@ class Kept:
     def __init__(self) -> None:
         self.states: list[Any] = []
 
-    async def keep_units(self, told: Sequence[Told[Any]]) -> None:
+    async def keep_units(self, told: Sequence[StateRecord[Any]]) -> None:
         self.states += [one.state for one in told]
 
     keep_customers = keep_units

@@ -17,7 +17,7 @@ from services.reporting.handlers.build_views import TOPICS, VIEWS, BuildViews
 from shared.contracts import fields
 from shared.contracts.topics import WINDOWS
 from shared.messaging.records import Record
-from shared.messaging.states import Told, newest
+from shared.messaging.states import StateRecord, newest
 from shared.messaging.work import Work
 from tests.support.states import Sent, arbitrary_records, change, customer, poisons, tier, unit
 
@@ -99,10 +99,10 @@ def test_every_class_of_bad_message_gets_its_reason_and_the_good_ones_beside_it_
     assert [(at.view, at.offset) for at in kept[0].freshness] == [(VIEWS[message.TOPIC], len(wrong))]
 
 
-def _told(offset: int, version: int) -> Told[Any]:
+def _told(offset: int, version: int) -> StateRecord[Any]:
     state = customer("A1", version=version)
     record = Record(state.TOPIC, 0, offset, b"A1", b"", (), 0)
-    return Told(state, cast(Any, None), record)
+    return StateRecord(state, cast(Any, None), record)
 
 
 @pytest.mark.req("PLT-5")

@@ -8,10 +8,10 @@ from services.reporting.adapters.writes.registry import listed
 from services.reporting.adapters.writes.tables import BY_VERSION, FIRST_OFFSET, Table
 from services.reporting.handlers.reading import Gone
 from shared.contracts.claims_v1 import ClaimsEvent, PlanState, WindowState
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 
 
-def _plan(told: Told[PlanState]) -> tuple[Any, ...]:
+def _plan(told: StateRecord[PlanState]) -> tuple[Any, ...]:
     plan = told.state
     return (
         plan.plan_id,
@@ -48,7 +48,7 @@ def _plan(told: Told[PlanState]) -> tuple[Any, ...]:
     )
 
 
-PLANS: Final = Table[Told[PlanState]](
+PLANS: Final = Table[StateRecord[PlanState]](
     "plan_view",
     {
         "plan_id": "text",
@@ -89,7 +89,7 @@ PLANS: Final = Table[Told[PlanState]](
 )
 
 
-def _window(told: Told[WindowState] | Gone) -> tuple[Any, ...]:
+def _window(told: StateRecord[WindowState] | Gone) -> tuple[Any, ...]:
     if isinstance(told, Gone):
         return (told.window_key, None, None, None, "gone", *[None] * 13, told.record.offset)
     window = told.state
@@ -116,7 +116,7 @@ def _window(told: Told[WindowState] | Gone) -> tuple[Any, ...]:
     )
 
 
-WINDOWS: Final = Table[Told[WindowState] | Gone](
+WINDOWS: Final = Table[StateRecord[WindowState] | Gone](
     "window_view",
     {
         "window_key": "text",
@@ -147,7 +147,7 @@ WINDOWS: Final = Table[Told[WindowState] | Gone](
 )
 
 
-def _event(told: Told[ClaimsEvent]) -> tuple[Any, ...]:
+def _event(told: StateRecord[ClaimsEvent]) -> tuple[Any, ...]:
     event = told.state
     return (
         told.event.id,
@@ -171,7 +171,7 @@ def _event(told: Told[ClaimsEvent]) -> tuple[Any, ...]:
     )
 
 
-CLAIMS_EVENTS: Final = Table[Told[ClaimsEvent]](
+CLAIMS_EVENTS: Final = Table[StateRecord[ClaimsEvent]](
     "claims_event_view",
     {
         "event_id": "text",

@@ -7,7 +7,7 @@ from typing import Any, Final
 from services.reporting.adapters.writes.tables import Table
 from services.reporting.handlers.letters import Letter
 from shared.contracts.operation_v1 import DeadLetterDisposed
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 
 _KEY: Final = ("service", "origin_topic", "origin_partition", "origin_offset")
 _KEY_COLUMNS: Final = {
@@ -76,7 +76,7 @@ LETTERS: Final = Table[Letter](
 )
 
 
-def _disposal(told: Told[DeadLetterDisposed]) -> tuple[Any, ...]:
+def _disposal(told: StateRecord[DeadLetterDisposed]) -> tuple[Any, ...]:
     disposed = told.state
     return (
         service_of(disposed),
@@ -98,7 +98,7 @@ def service_of(disposed: DeadLetterDisposed) -> str:
     return str(disposed.SOURCE).removeprefix("/")
 
 
-DISPOSALS: Final = Table[Told[DeadLetterDisposed]](
+DISPOSALS: Final = Table[StateRecord[DeadLetterDisposed]](
     "dead_letter_view",
     {
         **_KEY_COLUMNS,

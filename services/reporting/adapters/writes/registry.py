@@ -14,7 +14,7 @@ from shared.contracts.registry_v1 import (
     RegistryAlert,
     UnitState,
 )
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 
 
 def listed(values: Any) -> str:
@@ -22,7 +22,7 @@ def listed(values: Any) -> str:
     return orjson.dumps(list(values)).decode()
 
 
-def _unit(told: Told[UnitState]) -> tuple[Any, ...]:
+def _unit(told: StateRecord[UnitState]) -> tuple[Any, ...]:
     unit = told.state
     return (
         unit.unit_code,
@@ -40,7 +40,7 @@ def _unit(told: Told[UnitState]) -> tuple[Any, ...]:
     )
 
 
-UNITS: Final = Table[Told[UnitState]](
+UNITS: Final = Table[StateRecord[UnitState]](
     "unit_view",
     {
         "unit_code": "text",
@@ -62,7 +62,7 @@ UNITS: Final = Table[Told[UnitState]](
 )
 
 
-def _customer(told: Told[CustomerState]) -> tuple[Any, ...]:
+def _customer(told: StateRecord[CustomerState]) -> tuple[Any, ...]:
     customer = told.state
     in_force = [
         each.model_dump(mode="json", include={"agreement_no", "signed_on", "ends_on", "lines"})
@@ -96,7 +96,7 @@ def _customer(told: Told[CustomerState]) -> tuple[Any, ...]:
     )
 
 
-CUSTOMERS: Final = Table[Told[CustomerState]](
+CUSTOMERS: Final = Table[StateRecord[CustomerState]](
     "customer_view",
     {
         "customer_code": "text",
@@ -128,7 +128,7 @@ CUSTOMERS: Final = Table[Told[CustomerState]](
 )
 
 
-def _customer_event(told: Told[CustomerEvent]) -> tuple[Any, ...]:
+def _customer_event(told: StateRecord[CustomerEvent]) -> tuple[Any, ...]:
     event = told.state
     return (
         told.event.id,
@@ -151,7 +151,7 @@ def _customer_event(told: Told[CustomerEvent]) -> tuple[Any, ...]:
     )
 
 
-CUSTOMER_EVENTS: Final = Table[Told[CustomerEvent]](
+CUSTOMER_EVENTS: Final = Table[StateRecord[CustomerEvent]](
     "customer_event_view",
     {
         "event_id": "text",
@@ -179,7 +179,7 @@ CUSTOMER_EVENTS: Final = Table[Told[CustomerEvent]](
 )
 
 
-def _declaration(told: Told[DeclarationState]) -> tuple[Any, ...]:
+def _declaration(told: StateRecord[DeclarationState]) -> tuple[Any, ...]:
     declaration = told.state
     return (
         declaration.declaration_id,
@@ -214,7 +214,7 @@ def _declaration(told: Told[DeclarationState]) -> tuple[Any, ...]:
     )
 
 
-DECLARATIONS: Final = Table[Told[DeclarationState]](
+DECLARATIONS: Final = Table[StateRecord[DeclarationState]](
     "declaration_view",
     {
         "declaration_id": "text",
@@ -253,7 +253,7 @@ DECLARATIONS: Final = Table[Told[DeclarationState]](
 )
 
 
-def _alert(told: Told[RegistryAlert]) -> tuple[Any, ...]:
+def _alert(told: StateRecord[RegistryAlert]) -> tuple[Any, ...]:
     alert = told.state
     return (
         told.event.id,
@@ -269,7 +269,7 @@ def _alert(told: Told[RegistryAlert]) -> tuple[Any, ...]:
     )
 
 
-ALERTS: Final = Table[Told[RegistryAlert]](
+ALERTS: Final = Table[StateRecord[RegistryAlert]](
     "alert_view",
     {
         "event_id": "text",

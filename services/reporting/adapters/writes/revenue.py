@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from services.reporting.adapters.writes.tables import belonging, columns_of
 from shared.contracts.tiering_v1 import RevenueState
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 
 REVENUE_STATEMENT: Final = f"""
 WITH given AS (
@@ -36,7 +36,7 @@ ON CONFLICT (customer_code, year, month, line) DO UPDATE SET (amount_fen, pieces
 """
 
 
-def revenue_arrays(told: Sequence[Told[RevenueState]]) -> list[list[Any]]:
+def revenue_arrays(told: Sequence[StateRecord[RevenueState]]) -> list[list[Any]]:
     """The parameters of the statement: the years, then their months."""
     years = [
         (one.state.customer_code, one.state.year, one.state.version, one.state.merged_into, one.state.as_of)

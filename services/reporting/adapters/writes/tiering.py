@@ -8,10 +8,10 @@ from typing import Any, Final
 from services.reporting.adapters.writes.tables import BY_VERSION_AND_OFFSET, Table
 from services.reporting.handlers.held_items import HeldItem
 from shared.contracts.tiering_v1 import TierChanged, TierState
-from shared.messaging.states import Told
+from shared.messaging.states import StateRecord
 
 
-def _tier(told: Told[TierState]) -> tuple[Any, ...]:
+def _tier(told: StateRecord[TierState]) -> tuple[Any, ...]:
     tier = told.state
     return (
         tier.customer_code,
@@ -28,7 +28,7 @@ def _tier(told: Told[TierState]) -> tuple[Any, ...]:
     )
 
 
-TIERS: Final = Table[Told[TierState]](
+TIERS: Final = Table[StateRecord[TierState]](
     "tier_view",
     {
         "customer_code": "text",
@@ -50,7 +50,7 @@ TIERS: Final = Table[Told[TierState]](
 )
 
 
-def _movement(told: Told[TierChanged]) -> tuple[Any, ...]:
+def _movement(told: StateRecord[TierChanged]) -> tuple[Any, ...]:
     change = told.state
     cause = change.caused_by
     return (
@@ -72,7 +72,7 @@ def _movement(told: Told[TierChanged]) -> tuple[Any, ...]:
     )
 
 
-MOVEMENTS: Final = Table[Told[TierChanged]](
+MOVEMENTS: Final = Table[StateRecord[TierChanged]](
     "tier_movement_view",
     {
         "customer_code": "text",
