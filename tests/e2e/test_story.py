@@ -429,7 +429,7 @@ def test_reporting_shows_every_chapter(story: Story) -> None:
         }
         for table, words in {
             "customers": (story.customer, story.double),
-            "movements": ("year_end", "agreement_signed", "merged"),
+            "movements": ("year end", "agreement signed", "merged"),
             "revenue": (story.customer, "-137000.00"),
             "declarations": (story.declaration, story.second_declaration),
             "plans": (story.won_plan, story.lost_plan),

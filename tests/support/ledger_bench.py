@@ -20,12 +20,11 @@ from services.tiering.adapters.memory import Memory
 from services.tiering.adapters.revenue_store import PostgresRevenue
 from services.tiering.adapters.scheme_files import load_schemes
 from services.tiering.domain.booking import Rulebook
-from services.tiering.domain.closing import CloseRefusal
 from services.tiering.domain.holding import DatePolicy
 from services.tiering.entrypoints.timers import ReversalWaits, TieringTimers
 from services.tiering.handlers.book_transactions import BookTransactions
 from services.tiering.handlers.close_year import CloseYear
-from services.tiering.handlers.decide_suspense import DecideSuspense, Refused
+from services.tiering.handlers.decide_suspense import DecideSuspense
 from services.tiering.handlers.keeping import Keeper
 from services.tiering.handlers.learn_customers import LearnCustomers
 from services.tiering.handlers.learn_units import LearnUnits
@@ -37,6 +36,7 @@ from shared.contracts.registry_v1 import AgreementState, CounterCode, CustomerSt
 from shared.contracts.tiering_v1 import RevenueState
 from shared.contracts.topics import COUNTER_TRANSACTIONS, CUSTOMERS, REVENUE, UNITS
 from shared.kernel.lines import LINES
+from shared.kernel.refusals import Refusal
 from shared.messaging.records import Record
 from shared.messaging.timers import Timer
 from shared.messaging.unit_of_work import UnitOfWork
@@ -201,7 +201,7 @@ class LedgerBench:
         async with self.unit_of_work.begin() as work:
             outcome = await self.closes.request(work, year, "operator")
         await self.finish_closes()
-        return isinstance(outcome, CloseRefusal)
+        return isinstance(outcome, Refusal)
 
     async def finish_closes(self) -> None:
         while True:
@@ -232,7 +232,7 @@ class LedgerBench:
             outcome = await self.suspense.decide(
                 work, Decision(number, action, "operator", "decided in a test")
             )
-        assert not isinstance(outcome, Refused), outcome
+        assert not isinstance(outcome, Refusal), outcome
 
     async def advance(self, to: datetime) -> None:
         """Let everything that falls due on the way happen at its own instant, in order."""

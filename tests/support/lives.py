@@ -279,7 +279,7 @@ class _Life:
             seen = self.lives.outside.person(user).get(service, path)
             assert seen.must()["state"] == state, (act, seen.body)
 
-    def _do(self, user: str, service: str, path: str, body: Any, seen: Reply | None = None) -> Reply:
+    def _do(self, user: str, service: str, path: str, body: Any, seen: Reply | str = "*") -> Reply:
         return self.lives.outside.person(user).post(service, path, body, seen=seen)
 
     def _known(self, ask: Callable[[], Reply]) -> Reply:

@@ -28,6 +28,11 @@ async def test_junk_in_any_parameter_is_refused_and_never_a_fault(desk: Claims) 
     } == set()
 
 
+async def test_a_window_opens_early_enough_to_end_on_a_day_that_may_be_named(desk: Claims) -> None:
+    far = await desk.post("/v1/plans", desk.plan(await desk.new_customer(), opens_on="2199-01-01"), "manager")
+    assert (far.status_code, far.json()["errors"][0]["pointer"]) == (422, "/opens_on")
+
+
 @pytest.mark.parametrize("day", ["0001-01-01", "1900-12-31", "2200-01-01", "9999-12-31"])
 async def test_a_day_outside_the_stated_range_is_refused_with_its_field(desk: Claims, day: str) -> None:
     code = await desk.new_customer()
@@ -45,9 +50,9 @@ async def test_a_day_outside_the_stated_range_is_refused_with_its_field(desk: Cl
     assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/until")
 
 
-async def test_the_last_day_that_may_be_named_can_be_registered_and_refused(desk: Claims) -> None:
+async def test_the_last_day_on_which_a_window_may_open_can_be_registered_and_refused(desk: Claims) -> None:
     for decision in ({"decision": "register"}, {"decision": "refuse", "reason": "太远"}):
-        plan = await desk.filed(await desk.new_customer(), opens_on="2199-12-31")
+        plan = await desk.filed(await desk.new_customer(), opens_on="2198-12-31")
         await desk.ok(f"/v1/plans/{plan['plan_id']}/review", decision)
 
 

@@ -6,7 +6,7 @@ import json
 import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import date, timedelta
+from datetime import timedelta
 from typing import Any
 
 import asyncpg
@@ -18,6 +18,7 @@ from shared.auth.policy import Operation
 from shared.contracts.envelope import Message
 from shared.contracts.topics import dead_letter_topic
 from shared.db import create_engine
+from shared.kernel.days import LAST_DAY
 from shared.scope import reading
 from tests.support import reporting_events as told
 from tests.support.reporting_model import differences, model
@@ -415,7 +416,7 @@ async def test_the_largest_values_of_the_newer_contracts_can_be_stored(views: Ha
             (1, "express", 2),
         ),
         told.held(
-            "𠀀" * 32, wide, source=wide, counter_id=wide, amount_fen=10**12 - 1, business_date=date.max
+            "𠀀" * 32, wide, source=wide, counter_id=wide, amount_fen=10**12 - 1, business_date=LAST_DAY
         ),
         told.declaration(
             wide,

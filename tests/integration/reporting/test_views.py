@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import asyncpg
@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.auth.development import PEOPLE
 from shared.db import create_engine
+from shared.kernel.days import FIRST_DAY, LAST_DAY
 from shared.scope import reading
 from tests.support.states import (
     NANJING,
@@ -175,10 +176,10 @@ async def test_the_largest_values_that_the_contracts_allow_can_be_stored(views: 
     wide = "𠀀" * 255
     code = "𠀀" * 32
     largest = 2**63 - 1
-    early, late = datetime(1902, 1, 2, tzinfo=UTC), datetime(9999, 12, 31, 15, 59, 59, tzinfo=UTC)
+    early, late = datetime(1902, 1, 2, tzinfo=UTC), datetime(2199, 12, 31, 15, 59, 59, tzinfo=UTC)
     figure = 10**20 - 1
     await views.tell(
-        unit(code=code, path=wide, version=largest, name_zh=wide, valid_from=date.min, valid_to=date.max),
+        unit(code=code, path=wide, version=largest, name_zh=wide, valid_from=FIRST_DAY, valid_to=LAST_DAY),
         customer(
             code, path=wide, unit_code=code, version=largest, name=wide, registered_at=early, as_of=late
         ),
@@ -187,12 +188,12 @@ async def test_the_largest_values_that_the_contracts_allow_can_be_stored(views: 
             scheme=wide,
             version=largest,
             total_fen=figure,
-            effective_on=date.min,
+            effective_on=FIRST_DAY,
             as_of=late,
             period=wide,
         ),
         change(
-            code, scheme=wide, version=largest, total_fen=-figure, effective_on=date.max, decided_at=early
+            code, scheme=wide, version=largest, total_fen=-figure, effective_on=LAST_DAY, decided_at=early
         ),
     )
     assert await views.rows(

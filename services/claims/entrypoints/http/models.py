@@ -26,6 +26,7 @@ from shared.contracts.claims_v1 import Stage
 from shared.contracts.counter_v1 import Line
 from shared.contracts.fields import Code, Count, Day, Figure, Instant, Part, Text, amount
 from shared.http_fields import StatedDay
+from shared.kernel.days import LAST_DAY
 from shared.money import AMOUNT_PATTERN
 from shared.texts import word
 
@@ -43,6 +44,10 @@ Yuan = Annotated[
 ]
 """Fen of an amount that is sent as a decimal string in yuan. A JSON number is refused: nobody could say which it was."""
 Lines = Annotated[list[Line], Field(max_length=8)]
+
+
+OpeningDay = Annotated[StatedDay, Field(le=date(LAST_DAY.year - 1, 12, 31))]
+"""A day on which a window may open: a year before the last day that can be named, so that its end and settling can be too."""
 
 
 class _In(BaseModel):
@@ -86,7 +91,7 @@ class PlanIn(_In):
     files: Annotated[list[Item], Field(max_length=50)] = []
     manager_a: Text
     manager_b: Text | None = None
-    opens_on: StatedDay | None = Field(
+    opens_on: OpeningDay | None = Field(
         default=None,
         description="The day on which the window should open; without it, or once it is over, at once.",
     )
@@ -134,7 +139,7 @@ class PlanChangeIn(_In):
     files: Annotated[list[Item], Field(max_length=50)] | None = None
     manager_a: Text | None = None
     manager_b: Text | None = None
-    opens_on: StatedDay | None = None
+    opens_on: OpeningDay | None = None
     queue: StrictBool | None = None
 
     def changes(self) -> dict[str, Any]:
