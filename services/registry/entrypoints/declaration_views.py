@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any, Final
@@ -94,14 +94,16 @@ async def whole(
     )
 
 
-def with_contacts(answer: DeclarationOut, found: Declaration) -> DeclarationOut:
-    """The answer with contacts and address as they are."""
-    contacts = [
-        ContactOut(name=each.name, position=each.position, phone=each.phone, email=each.email)
-        for each in found.content.contacts
-    ]
-    address = found.content.address
-    return answer.model_copy(update={"contacts": contacts, "address": address, "contacts_masked": False})
+def with_contacts(answer: DeclarationOut, steps: Iterable[Step]) -> DeclarationOut:
+    """The answer with contacts and address as they were said in its version, whatever has been said since."""
+    content: Mapping[str, Any] = {}
+    for step in steps:
+        if step.version <= answer.version and step.content is not None:
+            content = step.content
+    contacts = [ContactOut.model_validate(each) for each in content.get("contacts") or ()]
+    return answer.model_copy(
+        update={"contacts": contacts, "address": content.get("address"), "contacts_masked": False}
+    )
 
 
 def evidence_of(desk: Desk, id: str, steps: list[Step], *, sees: bool) -> EvidenceOut:
