@@ -8,6 +8,12 @@ WORKERS ?= 2
 PARALLEL := -n $(WORKERS) --dist loadscope --no-loadscope-reorder
 # Where the time went: a run tells its slowest parts, so that it keeps its pace.
 SLOWEST := --durations=15 --durations-min=1
+# The real inputs of some tests: in the folder that KEYPOST_TEST_DATA names, else in a folder of data beside the checkout.
+DATA := $(patsubst %/,%,$(dir $(firstword $(wildcard ../*/data/uk_small_events.csv.gz))))
+ifneq ($(DATA),)
+KEYPOST_TEST_DATA ?= $(abspath $(DATA))
+export KEYPOST_TEST_DATA
+endif
 CHECKED := services shared deploy cli verifier tests bench
 
 .PHONY: setup test test-fast test-long lint contracts bench requirements lock clean
