@@ -16,8 +16,9 @@ from typing import Final
 
 from services.registry.domain.declarations import Contact, Content, Declaration, DeclaredBy
 from services.registry.domain.names import clean_name
-from services.registry.domain.organisation import LINES, Unit
+from services.registry.domain.organisation import Unit
 from shared.kernel.credit_codes import clean_uscc
+from shared.kernel.lines import LINES
 from shared.kernel.refusals import Fault
 
 CONTACTS_MAX: Final = 20

@@ -13,7 +13,7 @@ from datetime import date
 from typing import Final, Literal, get_args
 
 from services.registry.domain.codes import CodeScheme, slot_of
-from shared.kernel.lines import LINES as LINES
+from shared.kernel.lines import LINES
 
 Level = Literal["national", "province", "city", "professional", "county", "outlet"]
 LEVELS: Final[tuple[str, ...]] = get_args(Level)

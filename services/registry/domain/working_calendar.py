@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from typing import Final
-from zoneinfo import ZoneInfo
 
-SHANGHAI: Final = ZoneInfo("Asia/Shanghai")
+from shared.kernel.days import SHANGHAI
+
 _DAY: Final = timedelta(days=1)
 _SATURDAY: Final = 5
 
