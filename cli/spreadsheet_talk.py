@@ -27,9 +27,11 @@ def guard(cell: str) -> str:
 def plain_text(cell: str) -> str:
     """The text without what says only that it is one: blanks and byte order marks around it, an apostrophe before a figure
     or a formula, `="…"`."""
-    text = cell.strip(_BLANKS)
+    text = cell.lstrip(_BLANKS)
+    # The end is cut off afterwards: what the apostrophe guards may be a blank itself, such as a tab.
     if text[:1] == "'" and (text[1:2].isdigit() or text[1:].startswith(_FORMULA)):
-        text = text[1:].strip(_BLANKS)
+        text = text[1:]
+    text = text.strip(_BLANKS)
     if form := _TEXT_FORMULA.fullmatch(text):
         return form[1].replace('""', '"').strip(_BLANKS)
     return text

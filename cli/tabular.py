@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import hashlib
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
@@ -280,11 +281,11 @@ def _blank(record: Record) -> bool:
 # ---------------------------------------------------------------------------------------------------
 
 
-class _Source:
+class _Source(ABC):
     """Where records come from; they can be gone through more than once."""
 
-    def records(self, width: Width | None) -> Iterator[Record]:
-        raise NotImplementedError
+    @abstractmethod
+    def records(self, width: Width | None) -> Iterator[Record]: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -195,6 +195,7 @@ def test_a_run_that_breaks_off_leaves_the_rejects_of_the_last_whole_one(tmp_path
 @pytest.mark.req("PLT-14")
 @given(st.text(max_size=20))
 @example('="3205000000011"')
+@example("\n")
 def test_no_cell_written_back_is_a_formula_and_it_reads_as_it_was(cell: str) -> None:
     safe = guard(cell)
     assert not safe.startswith(("=", "@", "\t", "\r"))
